@@ -1,0 +1,1 @@
+//! REST handlers, DTOs and the mapping of outcomes to HTTP.

@@ -1,0 +1,1 @@
+//! OIDC sign-in, sessions, and the provider's discovery and keys.

@@ -1,0 +1,277 @@
+//! The command line: global options and client verbs. Examples stand first in every help text.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand, ValueEnum};
+
+/// Options that every client verb takes.
+#[derive(Debug, Clone, Args)]
+pub struct Globals {
+    /// Address of the Strongroom API; the context file's server when left out
+    #[arg(long, global = true, env = "STRONGROOM_SERVER", value_name = "URL")]
+    pub server: Option<String>,
+    /// The context file: pinned trust and session; made by `login`
+    #[arg(long, global = true, env = "STRONGROOM_CONTEXT", value_name = "FILE")]
+    pub context: Option<PathBuf>,
+    /// How results are written to standard output
+    #[arg(long, short = 'o', global = true, value_name = "FORMAT")]
+    pub output: Option<Output>,
+    /// Tables without their first line
+    #[arg(long, global = true)]
+    pub no_headers: bool,
+    /// Only results and errors
+    #[arg(long, short = 'q', global = true)]
+    pub quiet: bool,
+    /// Do not ask for confirmation
+    #[arg(long, short = 'y', global = true)]
+    pub yes: bool,
+    /// No colours (also with NO_COLOR)
+    #[arg(long, global = true)]
+    pub no_color: bool,
+}
+
+/// The shapes results can have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Output {
+    /// Columns for people
+    Table,
+    /// More columns for people
+    Wide,
+    /// JSON
+    Json,
+    /// YAML
+    Yaml,
+    /// Only names, one a line
+    Name,
+}
+
+/// The client verbs.
+#[derive(Debug, Clone, Subcommand)]
+pub enum ClientCommand {
+    /// Sign in and pin the deployment's trust
+    #[command(before_help = "Examples:
+  strongroom login --server https://strongroom.example.com
+  strongroom login --accept-new-trust      after a change you were told about")]
+    Login(LoginArgs),
+    /// End the session
+    #[command(before_help = "Examples:\n  strongroom logout")]
+    Logout,
+    /// Who is signed in, with which groups, until when
+    #[command(before_help = "Examples:\n  strongroom whoami\n  strongroom whoami -o json")]
+    Whoami,
+    /// Propose documents: preview, then sign and submit a change request
+    #[command(before_help = "Examples:
+  strongroom apply -f payments.yaml --reason 'PAY-12: new database'
+  strongroom apply -f teams/ --dry-run
+  strongroom get document team/payments -o yaml | strongroom apply -f - --yes --reason 'as is'
+  strongroom apply -f payments.yaml --reattest prod-eu/payments-prod --reason 'cluster rebuilt'")]
+    Apply(ApplyArgs),
+    /// Show what documents would change (exit 0: nothing, 1: something, more: error)
+    #[command(before_help = "Examples:\n  strongroom diff -f payments.yaml\n  strongroom diff -f teams/")]
+    Diff(DiffArgs),
+    /// Show teams, clusters, requests, events, bindings or a document
+    #[command(before_help = "Examples:
+  strongroom get teams
+  strongroom get requests --state in_review
+  strongroom get events --request 0199b5d0-0000-7000-8000-000000000002
+  strongroom get bindings --team payments -o wide
+  strongroom get document team/payments -o yaml")]
+    Get(GetArgs),
+    /// Look at change requests
+    #[command(subcommand)]
+    Request(RequestCommand),
+    /// Check and read a frozen plan, then sign that you agree to exactly it
+    #[command(before_help = "Examples:
+  strongroom approve 0199b5d0-0000-7000-8000-000000000002
+  strongroom approve 0199b5d0-0000-7000-8000-000000000002 --stage platform --comment 'as discussed'")]
+    Approve(ApproveArgs),
+    /// End a change request by a signed no
+    #[command(before_help = "Examples:
+  strongroom reject 0199b5d0-0000-7000-8000-000000000002 --comment 'use the staging namespace'")]
+    Reject(VoteArgs),
+    /// Take back your own change request
+    #[command(before_help = "Examples:\n  strongroom withdraw 0199b5d0-0000-7000-8000-000000000002")]
+    Withdraw(VoteArgs),
+    /// Set and read secret values, straight at the engine, signed in as yourself
+    #[command(subcommand)]
+    Kv(KvCommand),
+    /// The version of this client and of what it knows
+    #[command(before_help = "Examples:\n  strongroom version -o json")]
+    Version,
+}
+
+/// `login`.
+#[derive(Debug, Clone, Args)]
+pub struct LoginArgs {
+    /// Pin what the server publishes now, although it differs from what was pinned
+    #[arg(long)]
+    pub accept_new_trust: bool,
+}
+
+/// Where documents come from.
+#[derive(Debug, Clone, Args)]
+pub struct Files {
+    /// A YAML file, a directory with YAML files, or `-` for standard input; may be repeated
+    #[arg(long = "filename", short = 'f', required = true, value_name = "FILE|DIR|-")]
+    pub filename: Vec<PathBuf>,
+}
+
+/// `apply`.
+#[derive(Debug, Clone, Args)]
+pub struct ApplyArgs {
+    /// The documents.
+    #[command(flatten)]
+    pub files: Files,
+    /// Why; everybody who votes reads it
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Option<String>,
+    /// Trust the UID that this namespace has now; may be repeated
+    #[arg(long, value_name = "CLUSTER/NAMESPACE")]
+    pub reattest: Vec<String>,
+    /// Show what would change and stop
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Wait until the request is applied or has ended
+    #[arg(long)]
+    pub wait: bool,
+    /// How long `--wait` waits, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 600)]
+    pub timeout: u64,
+}
+
+/// `diff`.
+#[derive(Debug, Clone, Args)]
+pub struct DiffArgs {
+    /// The documents.
+    #[command(flatten)]
+    pub files: Files,
+}
+
+/// What `get` shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Kind {
+    /// Tenants
+    #[value(alias = "team")]
+    Teams,
+    /// Kubernetes clusters
+    #[value(alias = "cluster")]
+    Clusters,
+    /// Change requests
+    #[value(aliases = ["request", "req"])]
+    Requests,
+    /// What happened
+    #[value(alias = "event")]
+    Events,
+    /// Who reaches what, and whether it is attached
+    #[value(alias = "binding")]
+    Bindings,
+    /// One applied document, as YAML that applies as no change
+    #[value(aliases = ["document", "doc"])]
+    Documents,
+}
+
+/// `get`.
+#[derive(Debug, Clone, Args)]
+pub struct GetArgs {
+    /// What to show
+    pub kind: Kind,
+    /// Only this one (a document: `team/payments`, `cluster/prod-eu`, `platform`)
+    pub name: Option<String>,
+    /// Only of this change request
+    #[arg(long, value_name = "ID")]
+    pub request: Option<String>,
+    /// Only about this subject, for example `team/payments`
+    #[arg(long, value_name = "SUBJECT")]
+    pub subject: Option<String>,
+    /// Only in this state
+    #[arg(long, value_name = "STATE")]
+    pub state: Option<String>,
+    /// Only of this team
+    #[arg(long, short = 't', value_name = "TEAM")]
+    pub team: Option<String>,
+    /// A document's revision; the applied one when left out
+    #[arg(long, value_name = "NUMBER")]
+    pub revision: Option<u64>,
+    /// At most this many
+    #[arg(long, value_name = "NUMBER", default_value_t = 200)]
+    pub limit: usize,
+}
+
+/// `request`.
+#[derive(Debug, Clone, Subcommand)]
+pub enum RequestCommand {
+    /// Everything about one change request
+    #[command(before_help = "Examples:\n  strongroom request show 0199b5d0-0000-7000-8000-000000000002")]
+    Show {
+        /// The request's id
+        id: String,
+    },
+    /// Change requests, newest first
+    #[command(
+        alias = "ls",
+        before_help = "Examples:\n  strongroom request list\n  strongroom request list --state in_review"
+    )]
+    List {
+        /// Only in this state
+        #[arg(long, value_name = "STATE")]
+        state: Option<String>,
+        /// Only about this subject
+        #[arg(long, value_name = "SUBJECT")]
+        subject: Option<String>,
+        /// At most this many
+        #[arg(long, value_name = "NUMBER", default_value_t = 200)]
+        limit: usize,
+    },
+}
+
+/// `reject` and `withdraw`.
+#[derive(Debug, Clone, Args)]
+pub struct VoteArgs {
+    /// The request's id
+    pub id: String,
+    /// A word to the others; it is part of what is signed
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    pub comment: String,
+}
+
+/// `approve`.
+#[derive(Debug, Clone, Args)]
+pub struct ApproveArgs {
+    /// Request and comment.
+    #[command(flatten)]
+    pub vote: VoteArgs,
+    /// The stage to vote in; the one your groups vote in when left out
+    #[arg(long, value_name = "NAME")]
+    pub stage: Option<String>,
+}
+
+/// `kv`.
+#[derive(Debug, Clone, Subcommand)]
+pub enum KvCommand {
+    /// Set values of one secret; prefer `key=-`, which reads from the terminal or standard input
+    #[command(before_help = "Examples:
+  strongroom kv put payments/kv/prod/api/db password=-
+  strongroom kv put payments/kv/prod/api/tls key=@tls.key certificate=@tls.crt
+  vault-export | strongroom kv put payments/kv/prod/api/db password=-")]
+    Put {
+        /// TEAM/MOUNT/SECRET, for example payments/kv/prod/api/db
+        path: String,
+        /// key=value, key=@FILE, or key=- for the terminal or standard input
+        #[arg(required = true, value_name = "KEY=VALUE|KEY=@FILE|KEY=-")]
+        values: Vec<String>,
+        /// Only if this is the current version; 0 means the secret is not there yet
+        #[arg(long, value_name = "VERSION")]
+        cas: Option<u64>,
+    },
+    /// Read one secret
+    #[command(before_help = "Examples:
+  strongroom kv get payments/kv/prod/api/db
+  strongroom kv get payments/kv/prod/api/db --field password")]
+    Get {
+        /// TEAM/MOUNT/SECRET
+        path: String,
+        /// Only this value, without anything else
+        #[arg(long, value_name = "KEY")]
+        field: Option<String>,
+    },
+}

@@ -1,0 +1,10 @@
+//! From values to text for people. Pure: nothing here reads the network, files or a clock.
+
+pub mod diff;
+pub mod event;
+pub mod plan;
+pub mod preview;
+pub mod request;
+pub mod table;
+pub mod text;
+pub mod words;

@@ -1,0 +1,108 @@
+//! What can come of a call, told apart by what the caller may do next.
+
+use std::fmt;
+use std::time::Duration;
+
+/// A call that did not succeed.
+#[derive(Debug)]
+pub struct EngineError {
+    /// What happened.
+    pub failure: Failure,
+    /// The path with tenants' names taken out.
+    pub template: &'static str,
+    /// The engine's id of the request, where it told one.
+    pub request_id: Option<String>,
+}
+
+/// The ways a call fails.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Failure {
+    /// The path was not canonical; nothing was sent.
+    BadPath,
+    /// No connection; nothing was sent.
+    Unreachable(String),
+    /// Sent, and no answer: it may have happened. Read back before anything else.
+    UnknownOutcome(String),
+    /// The engine is sealed.
+    Sealed,
+    /// The engine is not initialised.
+    NotInitialized,
+    /// This node is a standby and does not serve the call.
+    Standby,
+    /// There is no such thing.
+    NotFound,
+    /// The token may not do this, or is no longer good.
+    Denied,
+    /// The engine refuses the request as wrong.
+    Invalid(Vec<String>),
+    /// A check-and-set did not match: somebody else wrote.
+    CasMismatch,
+    /// Too many requests.
+    RateLimited(Option<Duration>),
+    /// The engine failed.
+    Server(u16),
+    /// The answer is not one of an engine: a redirect, no JSON, too large.
+    Malformed(String),
+}
+
+impl EngineError {
+    /// A failure at a path.
+    pub fn new(failure: Failure, template: &'static str) -> Self {
+        Self { failure, template, request_id: None }
+    }
+
+    /// Whether the object is not there.
+    pub fn is_not_found(&self) -> bool {
+        self.failure == Failure::NotFound
+    }
+
+    /// Whether the write may have happened all the same.
+    pub fn is_unknown_outcome(&self) -> bool {
+        matches!(
+            self.failure,
+            Failure::UnknownOutcome(_) | Failure::Malformed(_) | Failure::Server(_)
+        )
+    }
+
+    /// Whether trying again later can help, with nothing changed by us.
+    pub fn is_temporary(&self) -> bool {
+        matches!(
+            self.failure,
+            Failure::Unreachable(_)
+                | Failure::UnknownOutcome(_)
+                | Failure::Sealed
+                | Failure::Standby
+                | Failure::RateLimited(_)
+                | Failure::Server(_)
+        )
+    }
+}
+
+impl fmt::Display for EngineError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "engine call {}: ", self.template)?;
+        match &self.failure {
+            Failure::BadPath => f.write_str("the path is not in canonical form; nothing was sent"),
+            Failure::Unreachable(why) => write!(f, "the engine cannot be reached ({why})"),
+            Failure::UnknownOutcome(why) => {
+                write!(f, "no answer after sending ({why}); it may have happened")
+            }
+            Failure::Sealed => f.write_str("the engine is sealed; unseal it, writes resume alone"),
+            Failure::NotInitialized => f.write_str("the engine is not initialised"),
+            Failure::Standby => f.write_str("this node is a standby"),
+            Failure::NotFound => f.write_str("there is no such thing"),
+            Failure::Denied => f.write_str("permission denied"),
+            Failure::Invalid(errors) => write!(f, "refused: {}", errors.join("; ")),
+            Failure::CasMismatch => f.write_str("check-and-set did not match: somebody else wrote"),
+            Failure::RateLimited(_) => f.write_str("too many requests"),
+            Failure::Server(status) => write!(f, "the engine failed with status {status}"),
+            Failure::Malformed(why) => write!(f, "the answer is not one of an engine ({why})"),
+        }?;
+        if let Some(id) = &self.request_id {
+            write!(f, " [request {id}]")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for EngineError {}

@@ -1,0 +1,135 @@
+//! Entities and their aliases. The engine overwrites by name without asking, so callers look first.
+
+use serde_json::{Value, json};
+
+use crate::error::{EngineError, Failure};
+use crate::session::Session;
+
+/// An entity as the engine tells it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Entity {
+    /// The engine's id.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// Whether logins and tokens of it are refused.
+    pub disabled: bool,
+    /// Policies on the entity itself; ours carry none.
+    pub policies: Vec<String>,
+    /// Groups it is directly in.
+    pub groups: Vec<String>,
+    /// Its aliases.
+    pub aliases: Vec<Alias>,
+    /// Its metadata.
+    pub metadata: Value,
+}
+
+/// One alias of an entity.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Alias {
+    /// The engine's id.
+    pub id: String,
+    /// The name at the auth mount; for Kubernetes the UID.
+    pub name: String,
+    /// The auth mount.
+    pub mount_accessor: String,
+}
+
+fn parse(data: &Value) -> Option<Entity> {
+    let text = |value: &Value, name: &str| value.get(name)?.as_str().map(str::to_owned);
+    let texts = |name: &str| -> Vec<String> {
+        let items = data.get(name).and_then(Value::as_array);
+        items.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
+    };
+    let alias = |value: &Value| {
+        Some(Alias {
+            id: text(value, "id")?,
+            name: text(value, "name")?,
+            mount_accessor: text(value, "mount_accessor")?,
+        })
+    };
+    let aliases = data.get("aliases").and_then(Value::as_array);
+    Some(Entity {
+        id: text(data, "id")?,
+        name: text(data, "name")?,
+        disabled: data.get("disabled").and_then(Value::as_bool).unwrap_or(false),
+        policies: texts("policies"),
+        groups: texts("direct_group_ids"),
+        aliases: aliases.into_iter().flatten().map(alias).collect::<Option<_>>()?,
+        metadata: data.get("metadata").cloned().unwrap_or_default(),
+    })
+}
+
+fn parsed(data: &Value, template: &'static str) -> Result<Entity, EngineError> {
+    parse(data).ok_or_else(|| {
+        EngineError::new(Failure::Malformed("not the shape of an entity".into()), template)
+    })
+}
+
+/// The entity that holds an alias.
+pub async fn entity_by_alias(
+    session: &Session,
+    alias: &str,
+    mount_accessor: &str,
+) -> Result<Option<Entity>, EngineError> {
+    let template = "identity/lookup/entity";
+    let body = json!({ "alias_name": alias, "alias_mount_accessor": mount_accessor });
+    // Nothing found is 204 without a body.
+    let envelope = session.write(template, template, &body).await?;
+    if envelope.data.is_null() { Ok(None) } else { parsed(&envelope.data, template).map(Some) }
+}
+
+/// The entity of this name.
+pub async fn entity_by_name(session: &Session, name: &str) -> Result<Option<Entity>, EngineError> {
+    let template = "identity/entity/name/{name}";
+    match session.read(&format!("identity/entity/name/{name}"), template).await? {
+        Some(data) => parsed(&data, template).map(Some),
+        None => Ok(None),
+    }
+}
+
+/// Makes an entity. The caller has looked that the name is free.
+pub async fn entity_create(
+    session: &Session,
+    name: &str,
+    metadata: &Value,
+) -> Result<(String, Option<String>), EngineError> {
+    let template = "identity/entity";
+    let body = json!({ "name": name, "metadata": metadata });
+    let envelope = session.write(template, template, &body).await?;
+    let id = envelope.data.get("id").and_then(Value::as_str).ok_or_else(|| {
+        EngineError::new(Failure::Malformed("an entity without an id".into()), template)
+    })?;
+    Ok((id.to_owned(), envelope.request_id))
+}
+
+/// Gives an entity another name and metadata.
+pub async fn entity_rename(
+    session: &Session,
+    id: &str,
+    name: &str,
+    metadata: &Value,
+) -> Result<Option<String>, EngineError> {
+    let template = "identity/entity/id/{id}";
+    let body = json!({ "name": name, "metadata": metadata });
+    Ok(session.write(&format!("identity/entity/id/{id}"), template, &body).await?.request_id)
+}
+
+/// Deletes an entity and with it everything its tokens may do, for good.
+pub async fn entity_delete(session: &Session, id: &str) -> Result<Option<String>, EngineError> {
+    let template = "identity/entity/id/{id}";
+    Ok(session.delete(&format!("identity/entity/id/{id}"), template).await?.request_id)
+}
+
+/// Ties a name at an auth mount to an entity.
+pub async fn alias_create(
+    session: &Session,
+    entity: &str,
+    alias: &str,
+    mount_accessor: &str,
+) -> Result<Option<String>, EngineError> {
+    let template = "identity/entity-alias";
+    let body =
+        json!({ "name": alias, "canonical_id": entity, "mount_accessor": mount_accessor });
+    Ok(session.write(template, template, &body).await?.request_id)
+}

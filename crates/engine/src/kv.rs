@@ -1,0 +1,64 @@
+//! KV version 2 with check-and-set: the executor's heads, and people's own values.
+
+use serde_json::{Value, json};
+
+use crate::error::{EngineError, Failure};
+use crate::session::Session;
+
+/// One version of a value.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Versioned {
+    /// The value.
+    pub data: Value,
+    /// Its version, from 1.
+    pub version: u64,
+}
+
+/// Reads the newest version; `None` when there never was one.
+///
+/// A deleted newest version is an error, not an absence: heads are never deleted.
+pub async fn read(
+    session: &Session,
+    mount: &str,
+    path: &str,
+) -> Result<Option<Versioned>, EngineError> {
+    let template = "{mount}/data/{path}";
+    let Some(answer) = session.read(&format!("{mount}/data/{path}"), template).await? else {
+        return Ok(None);
+    };
+    let version = answer.pointer("/metadata/version").and_then(Value::as_u64);
+    match (answer.get("data"), version) {
+        (Some(data), Some(version)) if data.is_object() => {
+            Ok(Some(Versioned { data: data.clone(), version }))
+        }
+        _ => Err(EngineError::new(Failure::Malformed("a value without data".into()), template)),
+    }
+}
+
+/// Writes a value if the newest version is still `expected` (0: nothing is there).
+pub async fn write_cas(
+    session: &Session,
+    mount: &str,
+    path: &str,
+    data: &Value,
+    expected: u64,
+) -> Result<(u64, Option<String>), EngineError> {
+    let template = "{mount}/data/{path}";
+    let body = json!({ "data": data, "options": { "cas": expected } });
+    let envelope = session.write(&format!("{mount}/data/{path}"), template, &body).await?;
+    let version = envelope.data.get("version").and_then(Value::as_u64).unwrap_or(expected + 1);
+    Ok((version, envelope.request_id))
+}
+
+/// Writes a value whatever is there.
+pub async fn write(
+    session: &Session,
+    mount: &str,
+    path: &str,
+    data: &Value,
+) -> Result<u64, EngineError> {
+    let template = "{mount}/data/{path}";
+    let body = json!({ "data": data });
+    let envelope = session.write(&format!("{mount}/data/{path}"), template, &body).await?;
+    Ok(envelope.data.get("version").and_then(Value::as_u64).unwrap_or(0))
+}

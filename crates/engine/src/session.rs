@@ -1,0 +1,175 @@
+//! A logged-in client: holds the token, renews it in time, logs in anew, revokes it at the end.
+//!
+//! The token never leaves this module except in the header of a call.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use secrecy::SecretString;
+use serde_json::{Value, json};
+use tokio::sync::Mutex;
+
+use crate::auth::{Login, approle_login};
+use crate::client::{Call, EngineClient, Envelope, Method};
+use crate::error::{EngineError, Failure};
+
+/// How the session logs in.
+#[derive(Debug, Clone)]
+pub struct AppRole {
+    /// The public half.
+    pub role_id: String,
+    /// The secret half.
+    pub secret_id: SecretString,
+}
+
+/// A client with a token of its own.
+#[derive(Debug, Clone)]
+pub struct Session {
+    client: EngineClient,
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Debug)]
+struct State {
+    approle: Option<AppRole>,
+    login: Option<Held>,
+}
+
+#[derive(Debug)]
+struct Held {
+    token: SecretString,
+    renew_at: Instant,
+    ends_at: Instant,
+}
+
+impl Held {
+    fn new(login: Login) -> Self {
+        let now = Instant::now();
+        let ttl = Duration::from_secs(login.ttl_seconds);
+        Self { token: login.token, renew_at: now + ttl * 2 / 3, ends_at: now + ttl }
+    }
+}
+
+impl Session {
+    /// A session that logs in by `AppRole` when it first needs a token.
+    pub fn approle(client: EngineClient, approle: AppRole) -> Self {
+        let state = State { approle: Some(approle), login: None };
+        Self { client, state: Arc::new(Mutex::new(state)) }
+    }
+
+    /// A session with a token from elsewhere (a person's sign-in, a workload's login).
+    pub fn with_login(client: EngineClient, login: Login) -> Self {
+        let state = State { approle: None, login: Some(Held::new(login)) };
+        Self { client, state: Arc::new(Mutex::new(state)) }
+    }
+
+    /// The client without the token.
+    pub fn client(&self) -> &EngineClient {
+        &self.client
+    }
+
+    /// Uses another `SecretID` from the next login on.
+    pub async fn replace_secret_id(&self, secret_id: SecretString) {
+        if let Some(approle) = &mut self.state.lock().await.approle {
+            approle.secret_id = secret_id;
+        }
+    }
+
+    /// Makes one call with the token. A denied call is tried once more with a fresh login, because
+    /// a token that ran out is denied like one that may not; nothing was done by a denied call.
+    pub async fn call(&self, call: Call<'_>) -> Result<Envelope, EngineError> {
+        let again = Call { ..call };
+        let token = self.token(false).await?;
+        match self.client.call(call, Some(&token)).await {
+            Err(error) if error.failure == Failure::Denied && self.can_log_in().await => {
+                let token = self.token(true).await?;
+                self.client.call(again, Some(&token)).await
+            }
+            result => result,
+        }
+    }
+
+    /// Reads a path; `None` when nothing is there.
+    pub async fn read(
+        &self,
+        path: &str,
+        template: &'static str,
+    ) -> Result<Option<Value>, EngineError> {
+        match self.call(Call::new(Method::Get, path, template)).await {
+            Ok(envelope) => Ok(Some(envelope.data)),
+            Err(error) if error.is_not_found() => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Writes a path.
+    pub async fn write(
+        &self,
+        path: &str,
+        template: &'static str,
+        body: &Value,
+    ) -> Result<Envelope, EngineError> {
+        self.call(Call::post(path, template, body)).await
+    }
+
+    /// Deletes a path; one that is not there is done.
+    pub async fn delete(&self, path: &str, template: &'static str) -> Result<Envelope, EngineError> {
+        match self.call(Call::new(Method::Delete, path, template)).await {
+            Err(error) if error.is_not_found() => {
+                Ok(Envelope { status: 404, request_id: error.request_id, ..Envelope::default() })
+            }
+            result => result,
+        }
+    }
+
+    /// Gives the token back to the engine.
+    pub async fn revoke_self(&self) -> Result<(), EngineError> {
+        let held = self.state.lock().await.login.take();
+        if let Some(held) = held {
+            let body = json!({});
+            let call = Call::post("auth/token/revoke-self", "auth/token/revoke-self", &body);
+            self.client.call(call, Some(&held.token)).await?;
+        }
+        Ok(())
+    }
+
+    async fn can_log_in(&self) -> bool {
+        self.state.lock().await.approle.is_some()
+    }
+
+    async fn token(&self, fresh: bool) -> Result<SecretString, EngineError> {
+        let mut state = self.state.lock().await;
+        let now = Instant::now();
+        if !fresh && let Some(held) = &state.login {
+            if now < held.renew_at {
+                return Ok(held.token.clone());
+            }
+            if now < held.ends_at
+                && let Ok(login) = renew(&self.client, &held.token).await
+                // A renewal that brings nothing means the longest life is reached.
+                && login.ttl_seconds > 30
+            {
+                let token = login.token.clone();
+                state.login = Some(Held::new(login));
+                return Ok(token);
+            }
+        }
+        let Some(approle) = &state.approle else {
+            return match &state.login {
+                Some(held) => Ok(held.token.clone()),
+                None => Err(EngineError::new(Failure::Denied, "auth/token")),
+            };
+        };
+        let login = approle_login(&self.client, approle).await?;
+        let token = login.token.clone();
+        state.login = Some(Held::new(login));
+        Ok(token)
+    }
+}
+
+async fn renew(client: &EngineClient, token: &SecretString) -> Result<Login, EngineError> {
+    let template = "auth/token/renew-self";
+    let body = json!({});
+    let envelope = client.call(Call::post(template, template, &body), Some(token)).await?;
+    Login::from_auth(&envelope.auth, template)
+}

@@ -1,0 +1,1 @@
+//! Reads namespaces and service accounts of a cluster, metadata only, and turns them into observations.

@@ -1,0 +1,295 @@
+//! Puts a plan together: pins, steps, risk, stages, standing orders.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::civil::Date;
+use serde::Serialize;
+use strongroom_domain::Digest;
+use strongroom_domain::document::team::Holder;
+use strongroom_domain::document::{Cluster, Document, Platform, Team};
+use strongroom_domain::request::Stage;
+use strongroom_domain::risk::{Risk, RiskReason};
+use strongroom_domain::subject::Subject;
+use strongroom_vault_model::name::{ClusterName, GroupName};
+use strongroom_vault_model::object::ObjectKey;
+use strongroom_vault_model::policy::{Mark, PolicyError};
+
+use crate::desired::{Objects, desired, has_ended};
+use crate::model::{RENDERER, Step};
+use crate::risk::{Assessment, assess};
+use crate::stages::{FloorVotes, stages};
+use crate::steps::{Observed, steps};
+
+/// What a plan depends on besides the documents it changes.
+#[derive(Debug, Clone)]
+pub struct Context {
+    /// This deployment's ownership mark.
+    pub mark: Mark,
+    /// The rules in force.
+    pub platform: Platform,
+    /// The platform groups of the floor file.
+    pub platform_groups: BTreeSet<GroupName>,
+    /// What the floor never waives.
+    pub floor_votes: FloorVotes,
+    /// The floor's ceiling for workload tokens, seconds.
+    pub floor_token_ttl: u32,
+    /// Today (UTC); bindings whose last day is over are not rendered.
+    pub today: Date,
+    /// Whether the engine ends policies by itself.
+    pub policies_expire: bool,
+    /// The applied clusters, and those this request brings.
+    pub clusters: BTreeMap<ClusterName, Cluster>,
+}
+
+impl Context {
+    /// The longest life of a workload's token, seconds.
+    pub fn token_ttl_ceiling(&self) -> u32 {
+        self.platform.token_ttl_ceiling.get().min(self.floor_token_ttl)
+    }
+
+    /// The hash of the rules that give risk and stages.
+    pub fn rules_digest(&self) -> Digest {
+        #[derive(Serialize)]
+        struct Rules<'a> {
+            platform: serde_json::Value,
+            platform_groups: &'a BTreeSet<GroupName>,
+            high_platform: u32,
+            critical_people: u32,
+            floor_token_ttl: u32,
+            renderer: u32,
+        }
+        let rules = Rules {
+            platform: Document::Platform(Box::new(self.platform.clone())).to_value(),
+            platform_groups: &self.platform_groups,
+            high_platform: self.floor_votes.high_platform,
+            critical_people: self.floor_votes.critical_people,
+            floor_token_ttl: self.floor_token_ttl,
+            renderer: RENDERER,
+        };
+        let bytes = strongroom_domain::canonical::to_bytes(&rules)
+            .expect("rules hold only text, integers and lists");
+        Digest::labelled("strongroom/rules/1", &bytes)
+    }
+}
+
+/// One document that is to replace the applied one.
+#[derive(Debug, Clone)]
+pub struct Change {
+    /// What is applied.
+    pub base: Option<Document>,
+    /// What is proposed.
+    pub proposed: Document,
+    /// Namespace UIDs that the applied plan pinned.
+    pub base_pins: BTreeMap<String, String>,
+}
+
+/// Why no plan can be made.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// The object was not read, so nothing may follow from it.
+    #[error("{0} could not be read")]
+    Unknown(ObjectKey),
+    /// Something that is not ours stands where the plan would write.
+    #[error("{0} exists and is not Strongroom's; it is left alone")]
+    Foreign(ObjectKey),
+    /// What stands there is of another type and cannot be changed into ours.
+    #[error("{0} exists with another type")]
+    OtherType(ObjectKey),
+    /// A namespace that the document claims has no UID to pin.
+    #[error("the namespace {0} does not exist (or is being deleted)")]
+    NoNamespace(String),
+    /// A cluster that the document names is not applied.
+    #[error("the cluster {0} is not known; its Cluster document comes first")]
+    NoCluster(ClusterName),
+    /// A token would live longer than the ceiling.
+    #[error("tokens of {0} would live longer than the ceiling of {1} seconds")]
+    TokenTtl(String, u32),
+    /// A namespace to attest is not claimed in the document.
+    #[error("the namespace {0} to be trusted again is not claimed by a document of this request")]
+    NotClaimed(String),
+    /// A document tries to be about another subject than it replaces.
+    #[error("the proposed document is not about {0}")]
+    OtherSubject(Subject),
+    /// The policy text does not come back as it was meant.
+    #[error("render a policy: {0}")]
+    Policy(String),
+}
+
+impl From<PolicyError> for Refusal {
+    fn from(error: PolicyError) -> Self {
+        Self::Policy(error.to_string())
+    }
+}
+
+/// What comes out.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Draft {
+    /// Every write, in order.
+    pub steps: Vec<Step>,
+    /// How much can go wrong.
+    pub risk: Risk,
+    /// Why.
+    pub reasons: Vec<RiskReason>,
+    /// Who must sign.
+    pub stages: Vec<Stage>,
+    /// Namespace UIDs that the plan trusts.
+    pub pins: BTreeMap<String, String>,
+    /// What the executor may do later under the plan.
+    pub standing_orders: Vec<String>,
+}
+
+/// Namespace UIDs as the clusters report them now. A namespace that was not asked for is unknown.
+pub type LiveNamespaces = BTreeMap<String, Option<String>>;
+
+/// Every object that must be observed before [`build`] can say anything.
+pub fn keys(context: &Context, changes: &[Change]) -> Result<BTreeSet<ObjectKey>, Refusal> {
+    let none = BTreeSet::new();
+    let mut keys = BTreeSet::new();
+    for change in changes {
+        keys.extend(desired(context, &change.proposed, &none)?.into_keys());
+        if let Some(base) = &change.base {
+            keys.extend(render_base(context, base)?.into_keys());
+        }
+    }
+    Ok(keys)
+}
+
+/// Every namespace that the proposed documents claim, as `cluster/namespace`.
+pub fn claimed_namespaces(changes: &[Change]) -> BTreeSet<String> {
+    let teams = changes.iter().filter_map(|change| match &change.proposed {
+        Document::Team(team) => Some(team),
+        _ => None,
+    });
+    teams
+        .flat_map(|team| &team.namespaces)
+        .map(|claim| format!("{}/{}", claim.cluster, claim.name))
+        .collect()
+}
+
+/// Makes the plan, or says everything that stands against it.
+pub fn build(
+    context: &Context,
+    changes: &[Change],
+    observed: &Observed,
+    live: &LiveNamespaces,
+    attest: &[String],
+    submitter_groups: &BTreeSet<String>,
+) -> Result<Draft, Vec<Refusal>> {
+    let pins = pin(context, changes, live, attest)?;
+    let suspended: BTreeSet<String> = pins
+        .iter()
+        .filter(|(name, pinned)| live.get(*name).is_none_or(|uid| uid.as_ref() != Some(pinned)))
+        .map(|(name, _)| name.clone())
+        .collect();
+
+    let (mut base, mut wanted) = (Objects::new(), Objects::new());
+    for change in changes {
+        let render = |document| desired(context, document, &suspended);
+        if let Some(document) = &change.base {
+            base.extend(render_base(context, document).map_err(|e| vec![e])?);
+        }
+        wanted.extend(render(&change.proposed).map_err(|error| vec![error.into()])?);
+    }
+    let steps = steps(&context.mark, &base, &wanted, observed)?;
+
+    let assessed: Vec<(&Change, Assessment)> = changes
+        .iter()
+        .map(|change| (change, assess(change.base.as_ref(), &change.proposed, attest)))
+        .collect();
+    let risk = assessed.iter().map(|(_, a)| a.risk).max().unwrap_or(Risk::Normal);
+    let mut reasons: Vec<RiskReason> =
+        assessed.iter().flat_map(|(_, assessment)| assessment.reasons.clone()).collect();
+    reasons.sort_by(|a, b| (b.risk, &a.text).cmp(&(a.risk, &b.text)));
+    reasons.dedup();
+    Ok(Draft {
+        steps,
+        risk,
+        reasons,
+        stages: stages(context, &assessed, submitter_groups),
+        pins,
+        standing_orders: standing_orders(context, changes),
+    })
+}
+
+/// The objects of the applied document. Those of suspended and of ended bindings are among them:
+/// what is still there of them goes.
+fn render_base(context: &Context, document: &Document) -> Result<Objects, Refusal> {
+    let always = Context { today: Date::MIN, ..context.clone() };
+    Ok(desired(&always, document, &BTreeSet::new())?)
+}
+
+/// A namespace keeps the UID that was voted on, unless this very request asks to trust a new one.
+fn pin(
+    context: &Context,
+    changes: &[Change],
+    live: &LiveNamespaces,
+    attest: &[String],
+) -> Result<BTreeMap<String, String>, Vec<Refusal>> {
+    let mut pins = BTreeMap::new();
+    let mut refusals = Vec::new();
+    for change in changes {
+        if let Some(base) = &change.base
+            && base.subject() != change.proposed.subject()
+        {
+            refusals.push(Refusal::OtherSubject(base.subject()));
+        }
+        let Document::Team(team) = &change.proposed else { continue };
+        check_team(context, team, &mut refusals);
+        for claim in &team.namespaces {
+            let name = format!("{}/{}", claim.cluster, claim.name);
+            let kept = change.base_pins.get(&name).filter(|_| !attest.contains(&name));
+            match (kept, live.get(&name)) {
+                (Some(uid), _) => {
+                    pins.insert(name, uid.clone());
+                }
+                (None, Some(Some(uid))) => {
+                    pins.insert(name, uid.clone());
+                }
+                (None, _) => refusals.push(Refusal::NoNamespace(name)),
+            }
+        }
+    }
+    let claimed = claimed_namespaces(changes);
+    for name in attest {
+        if !claimed.contains(name) {
+            refusals.push(Refusal::NotClaimed(name.clone()));
+        }
+    }
+    if refusals.is_empty() { Ok(pins) } else { Err(refusals) }
+}
+
+fn check_team(context: &Context, team: &Team, refusals: &mut Vec<Refusal>) {
+    let ceiling = context.token_ttl_ceiling();
+    for claim in &team.namespaces {
+        if !context.clusters.contains_key(&claim.cluster) {
+            refusals.push(Refusal::NoCluster(claim.cluster.clone()));
+        }
+        if claim.token_ttl.get() > ceiling {
+            let name = format!("{}/{}", claim.cluster, claim.name);
+            refusals.push(Refusal::TokenTtl(name, ceiling));
+        }
+    }
+}
+
+fn standing_orders(context: &Context, changes: &[Change]) -> Vec<String> {
+    let mut orders = BTreeSet::new();
+    for change in changes {
+        let Document::Team(team) = &change.proposed else { continue };
+        for binding in team.bindings.iter().filter(|binding| !has_ended(context, binding)) {
+            let name = format!("{}/{}", team.name, binding.name);
+            if let Holder::Accounts { cluster, namespace, .. } = &binding.holder {
+                orders.insert(format!(
+                    "attach the named accounts of {name} inside the pinned namespace \
+                     {cluster}/{namespace}"
+                ));
+                orders.insert(format!(
+                    "suspend {name} when the namespace {cluster}/{namespace} has another UID"
+                ));
+            }
+            if let Some(until) = binding.until {
+                orders.insert(format!("end {name} after {until}"));
+            }
+        }
+    }
+    orders.into_iter().collect()
+}

@@ -1,0 +1,107 @@
+//! Who must sign: from risk and rules to stages, never below the floor.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use strongroom_domain::document::Document;
+use strongroom_domain::request::Stage;
+use strongroom_domain::risk::Risk;
+use strongroom_vault_model::name::{GroupName, TeamName};
+
+use crate::build::{Change, Context};
+use crate::risk::Assessment;
+
+/// The name of the platform's stage.
+pub const PLATFORM_STAGE: &str = "platform";
+
+/// What the floor file never waives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FloorVotes {
+    /// Platform votes on `high`.
+    pub high_platform: u32,
+    /// Votes of people besides the submitter on `critical`.
+    pub critical_people: u32,
+}
+
+/// The stages of a request over these changes.
+pub fn stages(
+    context: &Context,
+    changes: &[(&Change, Assessment)],
+    submitter_groups: &BTreeSet<String>,
+) -> Vec<Stage> {
+    let mut merged: BTreeMap<String, Stage> = BTreeMap::new();
+    for (change, assessment) in changes {
+        for stage in of_change(context, change, assessment, submitter_groups) {
+            let known = merged.entry(stage.name.clone()).or_insert_with(|| stage.clone());
+            known.votes = known.votes.max(stage.votes);
+            // Two rules for one stage: only who satisfies both may vote in it.
+            known.groups = known.groups.intersection(&stage.groups).cloned().collect();
+        }
+    }
+    // Owners decide first; the platform sees what they agreed to.
+    let mut stages: Vec<Stage> = merged.into_values().filter(|stage| stage.votes > 0).collect();
+    stages.sort_by_key(|stage| (stage.name == PLATFORM_STAGE, stage.name.clone()));
+    stages
+}
+
+fn of_change(
+    context: &Context,
+    change: &Change,
+    assessment: &Assessment,
+    submitter_groups: &BTreeSet<String>,
+) -> Vec<Stage> {
+    let platform_groups = names(&context.platform_groups);
+    let risk = assessment.risk;
+    let votes = context.platform.votes(risk);
+    let mut platform = votes.platform;
+    if risk >= Risk::High {
+        platform = platform.max(context.floor_votes.high_platform);
+    }
+    let mut stages = Vec::new();
+    if let Document::Team(team) = &change.proposed {
+        // The base revision says who decides. A first revision names its own owners, which is
+        // why it is never below `high` and always needs the platform as well.
+        let owners = match &change.base {
+            Some(Document::Team(base)) => names(&base.people.owners),
+            _ => names(&team.people.owners),
+        };
+        let submitted_by_owner = !owners.is_disjoint(submitter_groups);
+        if assessment.narrowing {
+            let needed = u32::from(!submitted_by_owner);
+            return vec![owners_stage(&team.name, with(owners, &platform_groups), needed)];
+        }
+        let mut needed = votes.owners;
+        let groups = if risk <= Risk::Normal {
+            // A team may have one owner only: a platform member can stand in.
+            with(owners, &platform_groups)
+        } else {
+            if submitted_by_owner {
+                needed = needed.saturating_sub(1);
+            }
+            owners
+        };
+        if risk == Risk::Critical {
+            platform = platform.max(context.floor_votes.critical_people.saturating_sub(needed));
+        }
+        if needed + platform == 0 && risk >= Risk::High {
+            platform = 1;
+        }
+        stages.push(owners_stage(&team.name, groups, needed));
+    } else {
+        platform = platform.max(context.floor_votes.critical_people);
+    }
+    stages.push(Stage { name: PLATFORM_STAGE.to_owned(), groups: platform_groups, votes: platform });
+    stages
+}
+
+fn owners_stage(team: &TeamName, groups: BTreeSet<String>, votes: u32) -> Stage {
+    Stage { name: format!("owners of {team}"), groups, votes }
+}
+
+fn names<'g>(groups: impl IntoIterator<Item = &'g GroupName>) -> BTreeSet<String> {
+    groups.into_iter().map(ToString::to_string).collect()
+}
+
+fn with(mut groups: BTreeSet<String>, more: &BTreeSet<String>) -> BTreeSet<String> {
+    groups.extend(more.iter().cloned());
+    groups
+}

@@ -1,0 +1,1 @@
+//! The only crate that contains SQL: repositories, work and lease tables, migrations.

@@ -1,0 +1,1 @@
+//! Builders and launchers for tests; a dev-dependency only.
