@@ -98,3 +98,6 @@ impl Receipt {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

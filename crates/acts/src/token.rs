@@ -6,10 +6,12 @@
 
 use std::collections::BTreeSet;
 
-use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
+use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::jwk::Jwk;
+use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
 use serde_json::Value;
 use strongroom_domain::Digest;
+use strongroom_domain::document::reader::is_unsafe_in_text;
 use strongroom_domain::person::{PersonId, SignedPerson};
 
 /// The algorithms an act may be signed with.
@@ -158,7 +160,11 @@ pub fn verify_signature(token: &str, key: &Value) -> Result<Value, Refusal> {
     validation.validate_exp = false;
     validation.validate_nbf = false;
     validation.validate_aud = false;
-    let data = decode::<Value>(token, &decoding, &validation).map_err(|_| Refusal::Signature)?;
+    let data = decode::<Value>(token, &decoding, &validation).map_err(|error| match error.kind() {
+        // The claims are read after the signature was found good.
+        ErrorKind::Json(_) => Refusal::Malformed,
+        _ => Refusal::Signature,
+    })?;
     if data.claims.is_object() { Ok(data.claims) } else { Err(Refusal::Malformed) }
 }
 
@@ -201,7 +207,7 @@ pub fn judge(
     if auth_time > issued_at + LEEWAY {
         return Err(Refusal::Future);
     }
-    if issued_at - auth_time > rules.sign_in_max_age {
+    if issued_at.saturating_sub(auth_time) > rules.sign_in_max_age {
         return Err(Refusal::StaleSignIn);
     }
     if expected.fresh && expected.frozen_at.is_some_and(|frozen| auth_time < frozen) {
@@ -210,7 +216,7 @@ pub fn judge(
     if rules.not_before.is_some_and(|limit| auth_time < limit) {
         return Err(Refusal::BeforeNotBefore);
     }
-    if expected.now - auth_time > rules.vote_max_age {
+    if expected.now.saturating_sub(auth_time) > rules.vote_max_age {
         return Err(Refusal::TooOld);
     }
     let expires_at = seconds("exp").ok_or(Refusal::NoExpiry)?;
@@ -260,12 +266,21 @@ fn person(claims: &Value, rules: &TokenRules) -> Result<SignedPerson, Refusal> {
     let groups = claims.get(&rules.groups_claim).and_then(Value::as_array).ok_or_else(no_groups)?;
     let groups: Option<BTreeSet<String>> =
         groups.iter().map(|group| group.as_str().map(str::to_owned)).collect();
-    let display = ["preferred_username", "email", "name"].iter().find_map(|name| claim(name));
+    let display = ["preferred_username", "email", "name"]
+        .iter()
+        .filter_map(|name| claim(name))
+        .map(readable)
+        .find(|name| !name.is_empty());
     Ok(SignedPerson {
         id: PersonId { issuer: rules.issuer.clone(), person: who.to_owned() },
-        display: display.unwrap_or(who).chars().filter(|c| !c.is_control()).take(100).collect(),
+        display: display.unwrap_or_else(|| readable(who)),
         groups: groups.ok_or_else(no_groups)?,
     })
+}
+
+/// A name without what would make a page show something else than what is there.
+fn readable(name: &str) -> String {
+    name.chars().filter(|c| !is_unsafe_in_text(*c)).take(100).collect()
 }
 
 #[cfg(test)]

@@ -179,9 +179,9 @@ fn decode_kind(reader: &Reader<'_>) -> Option<Document> {
         .and_then(|metadata| metadata.required("name"));
     let spec = root.required("spec");
     match kind.as_str() {
-        "Team" => Some(Document::Team(Box::new(team::decode(name?, spec?)?))),
-        "Cluster" => Some(Document::Cluster(Box::new(cluster::decode(name?, spec?)?))),
-        "Platform" => Some(Document::Platform(Box::new(platform::decode(name?, spec?)?))),
+        "Team" => Some(Document::Team(Box::new(team::decode(&name?, &spec?)?))),
+        "Cluster" => Some(Document::Cluster(Box::new(cluster::decode(&name?, &spec?)?))),
+        "Platform" => Some(Document::Platform(Box::new(platform::decode(&name?, &spec?)?))),
         "Vault" => {
             kind_field.fault("documents of kind Vault are reserved and not taken yet");
             None

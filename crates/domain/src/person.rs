@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 /// One person: the issuer and the value of the person claim. Two acts are of the same person
 /// exactly when both are equal.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct PersonId {
     /// The issuer, exact.
     pub issuer: String,

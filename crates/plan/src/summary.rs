@@ -3,6 +3,8 @@
 use strongroom_domain::document::team::{Binding, Holder, Level};
 use strongroom_domain::document::{Document, Team};
 
+use strongroom_vault_model::name::ServiceAccountName;
+
 use crate::build::Change;
 
 /// One sentence per thing that changes for somebody.
@@ -90,7 +92,7 @@ fn holder(binding: &Binding) -> String {
     match &binding.holder {
         Holder::People { group } => format!("the group {group}"),
         Holder::Accounts { cluster, namespace, accounts } => {
-            let names: Vec<&str> = accounts.iter().map(|account| account.as_str()).collect();
+            let names: Vec<&str> = accounts.iter().map(ServiceAccountName::as_str).collect();
             let word = if names.len() == 1 { "service account" } else { "service accounts" };
             format!("{word} {} in {namespace} ({cluster})", names.join(", "))
         }

@@ -1,4 +1,4 @@
-//! What an engine needs before Strongroom can own it: the executor's policy and AppRole, the heads
+//! What an engine needs before Strongroom can own it: the executor's policy and `AppRole`, the heads
 //! mount, the people's sign-in, and the policy of what a token may do with itself.
 //!
 //! A pure list of requests, so that the same list serves the `initialize` stanza of a new engine
@@ -103,7 +103,7 @@ path "sys/leases/revoke" { capabilities = ["update"] }
 path "sys/wrapping/unwrap" { capabilities = ["update"] }
 "#;
 
-/// The name of the executor's AppRole.
+/// The name of the executor's `AppRole`.
 pub const EXECUTOR_ROLE: &str = "strongroom-executor";
 
 impl Bootstrap {

@@ -64,10 +64,6 @@ pub fn steps(steps: &[StepDiff], aliases: &Aliases, style: Style) -> String {
         };
         let title = with_alias(&step.title, aliases);
         let _ = writeln!(out, "{}", tinted(sign, &format!("{word} {title}"), style));
-        if step.action == Action::Delete {
-            // What goes is the whole object; its content is in the plan's JSON.
-            continue;
-        }
         for (field, before, after) in &step.changes {
             write_field(&mut out, field, before.as_ref(), after.as_ref(), aliases, style);
         }

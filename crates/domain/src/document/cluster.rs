@@ -7,7 +7,7 @@ use super::reader::Field;
 
 /// A cluster as its document declares it. Its auth mount is `auth/k8s/<name>`.
 ///
-/// Only login by TokenReview (`method: kubernetes`) exists so far. Reviewer token and reader
+/// Only login by `TokenReview` (`method: kubernetes`) exists so far. Reviewer token and reader
 /// credential are files of the executor; the document only names them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cluster {
@@ -35,7 +35,7 @@ impl Cluster {
     }
 }
 
-pub(super) fn decode(name: Field<'_>, spec: Field<'_>) -> Option<Cluster> {
+pub(super) fn decode(name: &Field<'_>, spec: &Field<'_>) -> Option<Cluster> {
     let name = name.parse();
     let map = spec.map(&["server", "ca", "auth", "audience", "credentials"])?;
     let server = map.required("server").and_then(|f| {

@@ -85,7 +85,7 @@ impl Platform {
     }
 }
 
-pub(super) fn decode(name: Field<'_>, spec: Field<'_>) -> Option<Platform> {
+pub(super) fn decode(name: &Field<'_>, spec: &Field<'_>) -> Option<Platform> {
     if name.text(1, 32).is_some_and(|name| name != "platform") {
         name.fault("there is one Platform document and its name is `platform`");
     }
@@ -105,7 +105,7 @@ pub(super) fn decode(name: Field<'_>, spec: Field<'_>) -> Option<Platform> {
     let token_ttl_ceiling = map.or("ceilings", default.token_ttl_ceiling, |f| {
         f.map(&["tokenTtl"])?.or("tokenTtl", default.token_ttl_ceiling, |f| f.parse())
     });
-    let reserved_names = map.or("reservedNames", Vec::new(), |f| f.each(|item| item.parse()));
+    let reserved_names = map.or("reservedNames", Vec::new(), |f| f.each(Field::parse));
     Some(Platform {
         approvals: approvals?,
         token_ttl_ceiling: token_ttl_ceiling?,

@@ -235,7 +235,7 @@ impl<'r> MapField<'r> {
 
 /// Control characters, bidirectional overrides and zero-width characters: they make a reader of a
 /// page or of a policy comment see something else than what is there.
-fn is_unsafe_in_text(c: char) -> bool {
+pub fn is_unsafe_in_text(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }

@@ -227,7 +227,7 @@ fn binding_value(binding: &Binding) -> Value {
     value
 }
 
-pub(super) fn decode(name: Field<'_>, spec: Field<'_>) -> Option<Team> {
+pub(super) fn decode(name: &Field<'_>, spec: &Field<'_>) -> Option<Team> {
     let name = name.parse();
     let map = spec.map(&[
         "displayName", "contact", "people", "mounts", "namespaces", "bindings", "limits",
@@ -334,7 +334,7 @@ fn decode_binding(field: &Field<'_>) -> Option<Binding> {
         let cluster = map.required("cluster").and_then(|f| f.parse());
         let namespace = map.required("namespace").and_then(|f| f.parse());
         let accounts = map.required("serviceAccounts").and_then(|f| {
-            let accounts: BTreeSet<_> = f.each(|item| item.parse())?.into_iter().collect();
+            let accounts: BTreeSet<_> = f.each(Field::parse)?.into_iter().collect();
             if accounts.is_empty() {
                 f.fault("name at least one service account; there is no pattern for all of them");
                 return None;

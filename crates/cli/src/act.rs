@@ -1,0 +1,196 @@
+//! Signing an act: the statement, its nonce, the sign-in that signs it, and the executor's answer.
+//!
+//! Nonce and hash are computed here, from what was shown, never taken from the API.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::Serialize;
+use strongroom_acts::{comment_digest, new_salt, nonce};
+use strongroom_domain::Digest;
+use strongroom_domain::act::{ActItem, ActKind, Statement};
+use strongroom_domain::clock::Clock as _;
+use strongroom_domain::id::RequestId;
+
+use crate::api::types::ActItemView;
+use crate::client::Client;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::signin::{self, SignIn};
+use crate::verify;
+
+/// The longest a sign-in may be ago, seconds.
+const MAX_AGE: u32 = 300;
+
+/// How long the executor's answer is waited for.
+const RECEIPT_WAIT: Duration = Duration::from_secs(15);
+
+/// A signed act as the API takes it. The token goes into one body and nowhere else.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SignedAct<'a> {
+    /// What was signed.
+    pub statement: Statement,
+    /// The provider's token over its nonce.
+    #[serde(serialize_with = "expose")]
+    pub id_token: SecretString,
+    /// The comment whose hash the statement holds.
+    pub comment: &'a str,
+}
+
+fn expose<S: serde::Serializer>(token: &SecretString, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_str(token.expose_secret())
+}
+
+impl SignedAct<'_> {
+    /// SHA-256 of the token, by which a receipt names it.
+    pub fn token_digest(&self) -> Digest {
+        Digest::of(self.id_token.expose_secret().as_bytes())
+    }
+}
+
+/// What is to be signed.
+#[derive(Debug)]
+pub struct Act<'a> {
+    /// What is done.
+    pub kind: ActKind,
+    /// To what.
+    pub item: ActItem,
+    /// A word to the others.
+    pub comment: &'a str,
+    /// Set where the sign-in itself has to be later than this.
+    pub after: Option<Timestamp>,
+}
+
+/// Has the person sign in for exactly this act.
+pub async fn sign<'a>(client: &Client, act: Act<'a>) -> Result<SignedAct<'a>, Failure> {
+    let what = format!("sign the act ({})", act.kind.as_str());
+    let failed = |error: &dyn std::error::Error| Failure::new(Exit::Failed, &what).caused_by(error);
+    let statement = Statement {
+        deployment: client.trust.deployment,
+        issuer: client.trust.view.issuer.clone(),
+        audience: client.trust.act_client().to_owned(),
+        act: act.kind,
+        items: vec![act.item],
+        comment: comment_digest(act.comment),
+        salt: new_salt().map_err(|error| failed(&error))?,
+    };
+    let nonce = nonce(&statement).map_err(|error| failed(&error))?;
+    let max_age = match act.after {
+        Some(after) => {
+            wait_past(client, after).await;
+            fresh_max_age(after, client.clock.now())
+        }
+        None => MAX_AGE,
+    };
+    let id_token = signin::id_token(
+        client.screen,
+        &SignIn {
+            issuer: &statement.issuer,
+            client_id: &statement.audience,
+            scopes: &["openid", "groups"],
+            nonce: &nonce,
+            max_age: Some(max_age),
+            login_again: act.after.is_some(),
+            purpose: &what,
+        },
+    )
+    .await?;
+    Ok(SignedAct { statement, id_token, comment: act.comment })
+}
+
+/// `auth_time` has whole seconds: within the second of the freeze it could not be told apart.
+async fn wait_past(client: &Client, after: Timestamp) {
+    while client.clock.now().as_second() <= after.as_second() {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+/// The provider must have the person sign in again if that was before the freeze.
+fn fresh_max_age(after: Timestamp, now: Timestamp) -> u32 {
+    let since = now.as_second() - after.as_second();
+    u32::try_from(since.max(1)).unwrap_or(MAX_AGE).min(MAX_AGE)
+}
+
+/// What the executor says about an act.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// It counts, and the receipt is signed.
+    Counted,
+    /// It does not.
+    Refused(String),
+    /// Nothing yet.
+    None,
+}
+
+/// Polls for the receipt of an act that was just sent, and verifies it.
+pub async fn answer(
+    client: &Client,
+    request: RequestId,
+    act: &SignedAct<'_>,
+    act_id: Option<&str>,
+) -> Result<Answer, Failure> {
+    client.screen.progress("waiting for the executor's receipt …");
+    let deadline = tokio::time::Instant::now() + RECEIPT_WAIT;
+    loop {
+        let acts = client.api.acts(request).await?;
+        for each in &acts {
+            let ours = act_id.map_or(each.kind == act.statement.act.as_str(), |id| each.act_id == id);
+            if ours && let Some(answer) = judge(client, each, act)? {
+                return Ok(answer);
+            }
+        }
+        if tokio::time::Instant::now() >= deadline {
+            return Ok(Answer::None);
+        }
+        tokio::time::sleep(Duration::from_millis(300)).await;
+    }
+}
+
+fn judge(
+    client: &Client,
+    found: &ActItemView,
+    act: &SignedAct<'_>,
+) -> Result<Option<Answer>, Failure> {
+    let Some(view) = &found.receipt else { return Ok(None) };
+    let signed = verify::receipt(view, &client.trust.keys);
+    let statement = &act.statement;
+    let forged = || {
+        Failure::new(Exit::Conflict, "read the executor's receipt")
+            .because("it does not carry the signature of a pinned key for exactly this act")
+            .next("tell the platform team; do not rely on this act until it is cleared up")
+    };
+    match (view.verdict.as_str(), signed) {
+        (_, Some(Err(()))) => Err(forged()),
+        ("counted", Some(Ok(receipt))) => {
+            let token = act.token_digest();
+            if verify::receipt_is_for(&receipt, statement.act, &statement.items, &token) {
+                Ok(Some(Answer::Counted))
+            } else {
+                Err(forged())
+            }
+        }
+        ("counted", None) => Err(forged()),
+        // A refusal needs no proof: whoever could forge it could as well have withheld the act.
+        _ => {
+            let reason = view.reason.clone().filter(|reason| !reason.is_empty());
+            Ok(Some(Answer::Refused(reason.unwrap_or_else(|| "no reason given".to_owned()))))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fresh_sign_in_is_asked_for_as_narrowly_as_the_provider_allows() {
+        let at = |second| Timestamp::from_second(second).unwrap();
+        assert_eq!(fresh_max_age(at(100), at(101)), 1);
+        assert_eq!(fresh_max_age(at(100), at(100)), 1);
+        assert_eq!(fresh_max_age(at(100), at(90)), 1);
+        assert_eq!(fresh_max_age(at(100), at(140)), 40);
+        assert_eq!(fresh_max_age(at(100), at(4000)), 300);
+    }
+}

@@ -1,0 +1,10 @@
+//! One module per verb. A verb gets the client, does one thing, and says how it ended.
+
+pub mod apply;
+pub mod diff;
+pub mod get;
+pub mod kv;
+pub mod login;
+pub mod request;
+pub mod version;
+pub mod vote;
