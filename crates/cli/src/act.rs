@@ -23,9 +23,6 @@ use crate::verify;
 /// The longest a sign-in may be ago, seconds.
 const MAX_AGE: u32 = 300;
 
-/// How long the executor's answer is waited for.
-const RECEIPT_WAIT: Duration = Duration::from_secs(15);
-
 /// A signed act as the API takes it. The token goes into one body and nowhere else.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -97,7 +94,11 @@ pub async fn sign<'a>(client: &Client, act: Act<'a>) -> Result<SignedAct<'a>, Fa
         },
     )
     .await?;
-    Ok(SignedAct { statement, id_token, comment: act.comment })
+    Ok(SignedAct {
+        statement,
+        id_token,
+        comment: act.comment,
+    })
 }
 
 /// `auth_time` has whole seconds: within the second of the freeze it could not be told apart.
@@ -131,12 +132,16 @@ pub async fn answer(
     act: &SignedAct<'_>,
     act_id: Option<&str>,
 ) -> Result<Answer, Failure> {
-    client.screen.progress("waiting for the executor's receipt …");
-    let deadline = tokio::time::Instant::now() + RECEIPT_WAIT;
+    client
+        .screen
+        .progress("waiting for the executor's receipt …");
+    let deadline = tokio::time::Instant::now() + client.patience;
     loop {
         let acts = client.api.acts(request).await?;
         for each in &acts {
-            let ours = act_id.map_or(each.kind == act.statement.act.as_str(), |id| each.act_id == id);
+            let ours = act_id.map_or(each.kind == act.statement.act.as_str(), |id| {
+                each.act_id == id
+            });
             if ours && let Some(answer) = judge(client, each, act)? {
                 return Ok(answer);
             }
@@ -153,7 +158,9 @@ fn judge(
     found: &ActItemView,
     act: &SignedAct<'_>,
 ) -> Result<Option<Answer>, Failure> {
-    let Some(view) = &found.receipt else { return Ok(None) };
+    let Some(view) = &found.receipt else {
+        return Ok(None);
+    };
     let signed = verify::receipt(view, &client.trust.keys);
     let statement = &act.statement;
     let forged = || {
@@ -162,7 +169,7 @@ fn judge(
             .next("tell the platform team; do not rely on this act until it is cleared up")
     };
     match (view.verdict.as_str(), signed) {
-        (_, Some(Err(()))) => Err(forged()),
+        (_, Some(Err(()))) | ("counted", None) => Err(forged()),
         ("counted", Some(Ok(receipt))) => {
             let token = act.token_digest();
             if verify::receipt_is_for(&receipt, statement.act, &statement.items, &token) {
@@ -171,11 +178,12 @@ fn judge(
                 Err(forged())
             }
         }
-        ("counted", None) => Err(forged()),
         // A refusal needs no proof: whoever could forge it could as well have withheld the act.
         _ => {
             let reason = view.reason.clone().filter(|reason| !reason.is_empty());
-            Ok(Some(Answer::Refused(reason.unwrap_or_else(|| "no reason given".to_owned()))))
+            Ok(Some(Answer::Refused(
+                reason.unwrap_or_else(|| "no reason given".to_owned()),
+            )))
         }
     }
 }

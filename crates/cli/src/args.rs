@@ -5,6 +5,10 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand, ValueEnum};
 
 /// Options that every client verb takes.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a switch of its own on the command line"
+)]
 #[derive(Debug, Clone, Args)]
 pub struct Globals {
     /// Address of the Strongroom API; the context file's server when left out
@@ -25,7 +29,7 @@ pub struct Globals {
     /// Do not ask for confirmation
     #[arg(long, short = 'y', global = true)]
     pub yes: bool,
-    /// No colours (also with NO_COLOR)
+    /// No colours (also with the variable `NO_COLOR`)
     #[arg(long, global = true)]
     pub no_color: bool,
 }
@@ -67,7 +71,9 @@ pub enum ClientCommand {
   strongroom apply -f payments.yaml --reattest prod-eu/payments-prod --reason 'cluster rebuilt'")]
     Apply(ApplyArgs),
     /// Show what documents would change (exit 0: nothing, 1: something, more: error)
-    #[command(before_help = "Examples:\n  strongroom diff -f payments.yaml\n  strongroom diff -f teams/")]
+    #[command(
+        before_help = "Examples:\n  strongroom diff -f payments.yaml\n  strongroom diff -f teams/"
+    )]
     Diff(DiffArgs),
     /// Show teams, clusters, requests, events, bindings or a document
     #[command(before_help = "Examples:
@@ -90,7 +96,9 @@ pub enum ClientCommand {
   strongroom reject 0199b5d0-0000-7000-8000-000000000002 --comment 'use the staging namespace'")]
     Reject(VoteArgs),
     /// Take back your own change request
-    #[command(before_help = "Examples:\n  strongroom withdraw 0199b5d0-0000-7000-8000-000000000002")]
+    #[command(
+        before_help = "Examples:\n  strongroom withdraw 0199b5d0-0000-7000-8000-000000000002"
+    )]
     Withdraw(VoteArgs),
     /// Set and read secret values, straight at the engine, signed in as yourself
     #[command(subcommand)]
@@ -112,7 +120,12 @@ pub struct LoginArgs {
 #[derive(Debug, Clone, Args)]
 pub struct Files {
     /// A YAML file, a directory with YAML files, or `-` for standard input; may be repeated
-    #[arg(long = "filename", short = 'f', required = true, value_name = "FILE|DIR|-")]
+    #[arg(
+        long = "filename",
+        short = 'f',
+        required = true,
+        value_name = "FILE|DIR|-"
+    )]
     pub filename: Vec<PathBuf>,
 }
 
@@ -201,7 +214,9 @@ pub struct GetArgs {
 #[derive(Debug, Clone, Subcommand)]
 pub enum RequestCommand {
     /// Everything about one change request
-    #[command(before_help = "Examples:\n  strongroom request show 0199b5d0-0000-7000-8000-000000000002")]
+    #[command(
+        before_help = "Examples:\n  strongroom request show 0199b5d0-0000-7000-8000-000000000002"
+    )]
     Show {
         /// The request's id
         id: String,

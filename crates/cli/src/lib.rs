@@ -1,8 +1,79 @@
-//! Command line client of the API.
+//! Command line client of the API: arguments, client verbs, output.
+//!
+//! It runs on the person's machine and is the part that they trust: it computes hashes and nonces
+//! itself, verifies what the executor signed with keys that were pinned at the first sign-in, and
+//! shows what is about to be signed. It must never sign anything it did not show, never believe the
+//! API about trust, and never send a session token, an engine's token or a secret value anywhere
+//! but where it belongs. Start at [`verbs`]; [`verify`] and [`trust`] hold the checks.
+
+pub mod act;
 pub mod api;
 pub mod args;
+pub mod client;
+pub mod context;
 pub mod exit;
 pub mod failure;
+pub mod files;
+pub mod output;
 pub mod render;
 pub mod screen;
+pub mod signin;
+pub mod trust;
+pub mod verbs;
 pub mod verify;
+
+use std::process::ExitCode;
+
+pub use args::{ClientCommand, Globals};
+
+use client::Client;
+use exit::Exit;
+use failure::Failure;
+use screen::Screen;
+
+/// Runs one client verb and says how it ended.
+pub async fn run(command: ClientCommand, globals: Globals) -> ExitCode {
+    let screen = Screen::new(&globals);
+    let result = tokio::select! {
+        result = dispatch(&command, &globals, screen) => result,
+        _ = tokio::signal::ctrl_c() => {
+            screen.must_say("interrupted");
+            Ok(Exit::Interrupted)
+        }
+    };
+    match result {
+        Ok(exit) => exit.into(),
+        Err(failure) => {
+            screen.must_say(&failure.render());
+            failure.exit.into()
+        }
+    }
+}
+
+async fn dispatch(
+    command: &ClientCommand,
+    globals: &Globals,
+    screen: Screen,
+) -> Result<Exit, Failure> {
+    let client = || Client::open(globals, screen);
+    match command {
+        ClientCommand::Login(args) => verbs::login::login(globals, screen, args).await,
+        ClientCommand::Logout => verbs::login::logout(globals, screen).await,
+        ClientCommand::Whoami => verbs::login::whoami(&client()?).await,
+        ClientCommand::Apply(args) => verbs::apply::run(&client()?, args).await,
+        ClientCommand::Diff(args) => {
+            let compared = async { verbs::diff::run(&client()?, args).await };
+            compared.await.map_err(verbs::diff::above_one)
+        }
+        ClientCommand::Get(args) => verbs::get::run(&client()?, args).await,
+        ClientCommand::Request(command) => verbs::request::run(&client()?, command).await,
+        ClientCommand::Approve(args) => verbs::vote::approve(&client()?, args).await,
+        ClientCommand::Reject(args) => verbs::vote::reject(&client()?, args).await,
+        ClientCommand::Withdraw(args) => verbs::vote::withdraw(&client()?, args).await,
+        ClientCommand::Kv(command) => verbs::kv::run(globals, screen, command).await,
+        ClientCommand::Version => verbs::version::run(screen, globals.output),
+    }
+}
+
+#[cfg(test)]
+mod tests;

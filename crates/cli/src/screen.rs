@@ -13,6 +13,7 @@ use crate::args::Globals;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::render::text::Style;
+use crate::signin::browser::{self, Opened};
 
 /// Where and how this run writes.
 #[derive(Debug, Clone, Copy)]
@@ -20,6 +21,8 @@ pub struct Screen {
     quiet: bool,
     yes: bool,
     no_color: bool,
+    /// How a page is opened in the person's browser.
+    pub open: fn(&str) -> Opened,
 }
 
 impl Screen {
@@ -30,17 +33,22 @@ impl Screen {
             quiet: globals.quiet,
             yes: globals.yes,
             no_color: globals.no_color || unwanted,
+            open: browser::open,
         }
     }
 
     /// Colours for standard output.
     pub fn style_out(self) -> Style {
-        Style { colour: !self.no_color && std::io::stdout().is_terminal() }
+        Style {
+            colour: !self.no_color && std::io::stdout().is_terminal(),
+        }
     }
 
     /// Colours for standard error.
     pub fn style_err(self) -> Style {
-        Style { colour: !self.no_color && std::io::stderr().is_terminal() }
+        Style {
+            colour: !self.no_color && std::io::stderr().is_terminal(),
+        }
     }
 
     /// Data. A reader that went away is no failure of ours.
@@ -48,6 +56,16 @@ impl Screen {
         let mut out = std::io::stdout().lock();
         let _ = out.write_all(text.as_bytes());
         if !text.ends_with('\n') && !text.is_empty() {
+            let _ = out.write_all(b"\n");
+        }
+        let _ = out.flush();
+    }
+
+    /// Exactly these bytes as data, with a line end only where a person looks at them.
+    pub fn raw(self, text: &str) {
+        let mut out = std::io::stdout().lock();
+        let _ = out.write_all(text.as_bytes());
+        if std::io::stdout().is_terminal() {
             let _ = out.write_all(b"\n");
         }
         let _ = out.flush();
@@ -90,13 +108,16 @@ impl Screen {
         if matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes") {
             Ok(())
         } else {
-            Err(Failure::new(Exit::Failed, "stopped before anything was signed"))
+            Err(Failure::new(
+                Exit::Failed,
+                "stopped before anything was signed",
+            ))
         }
     }
 
     /// Asks for one line.
     pub async fn ask(self, question: &str) -> Result<String, Failure> {
-        self.prompt(question);
+        prompt(question);
         on_a_thread(|| {
             let mut line = String::new();
             std::io::stdin().lock().read_line(&mut line)?;
@@ -123,7 +144,7 @@ impl Screen {
             strip_line_end(&mut text);
             return Ok(text.into());
         }
-        self.prompt(question);
+        prompt(question);
         // Restored when this future is dropped too, so that Ctrl-C leaves a usable terminal.
         let hidden = Hidden::start();
         let mut line = on_a_thread(|| {
@@ -137,12 +158,12 @@ impl Screen {
         strip_line_end(&mut line);
         Ok(line.into())
     }
+}
 
-    fn prompt(self, question: &str) {
-        let mut err = std::io::stderr().lock();
-        let _ = err.write_all(question.as_bytes());
-        let _ = err.flush();
-    }
+fn prompt(question: &str) {
+    let mut err = std::io::stderr().lock();
+    let _ = err.write_all(question.as_bytes());
+    let _ = err.flush();
 }
 
 fn strip_line_end(text: &mut String) {
@@ -163,7 +184,10 @@ async fn on_a_thread(
         let _ = done.send(read());
     });
     let failed = || Failure::new(Exit::Failed, "read from standard input");
-    answer.await.map_err(|_| failed())?.map_err(|error| failed().caused_by(&error))
+    answer
+        .await
+        .map_err(|_| failed())?
+        .map_err(|error| failed().caused_by(&error))
 }
 
 /// The terminal while it does not show what is typed.
@@ -172,7 +196,9 @@ struct Hidden(Option<Termios>);
 impl Hidden {
     fn start() -> Self {
         let stdin = std::io::stdin();
-        let Ok(before) = tcgetattr(&stdin) else { return Self(None) };
+        let Ok(before) = tcgetattr(&stdin) else {
+            return Self(None);
+        };
         let mut hidden = before.clone();
         hidden.local_modes.remove(LocalModes::ECHO);
         let _ = tcsetattr(&stdin, OptionalActions::Flush, &hidden);
@@ -194,7 +220,13 @@ mod tests {
 
     #[test]
     fn one_line_end_is_left_out() {
-        for (given, kept) in [("a\n", "a"), ("a\r\n", "a"), ("a\n\n", "a\n"), ("a", "a"), ("", "")] {
+        for (given, kept) in [
+            ("a\n", "a"),
+            ("a\r\n", "a"),
+            ("a\n\n", "a\n"),
+            ("a", "a"),
+            ("", ""),
+        ] {
             let mut text = given.to_owned();
             strip_line_end(&mut text);
             assert_eq!(text, kept);

@@ -69,7 +69,11 @@ pub struct Wanted<'a> {
 pub fn plan(answer: &types::Plan, wanted: &Wanted<'_>) -> Result<VerifiedPlan, PlanRefusal> {
     let decode = |text: &str| STANDARD.decode(text).map_err(|_| PlanRefusal::Encoding);
     let (bytes, signature) = (decode(&answer.canonical)?, decode(&answer.signature)?);
-    if !wanted.keys.iter().any(|key| key.verifies(Purpose::Plan, &bytes, &signature)) {
+    if !wanted
+        .keys
+        .iter()
+        .any(|key| key.verifies(Purpose::Plan, &bytes, &signature))
+    {
         return Err(PlanRefusal::Signature);
     }
     let hash = Plan::hash_of(&bytes);
@@ -97,12 +101,20 @@ pub fn plan(answer: &types::Plan, wanted: &Wanted<'_>) -> Result<VerifiedPlan, P
                 .ok_or(PlanRefusal::Document)
         })
         .collect::<Result<_, _>>()?;
-    Ok(VerifiedPlan { plan, documents, hash })
+    Ok(VerifiedPlan {
+        plan,
+        documents,
+        hash,
+    })
 }
 
 /// Refuses a plan whose time is over.
 pub fn still_good(plan: &Plan, now: Timestamp) -> Result<(), PlanRefusal> {
-    if plan.expires_at <= now { Err(PlanRefusal::Expired(plan.expires_at)) } else { Ok(()) }
+    if plan.expires_at <= now {
+        Err(PlanRefusal::Expired(plan.expires_at))
+    } else {
+        Ok(())
+    }
 }
 
 /// Whether the executor signed a receipt; `None` when the answer carries no signature at all.
@@ -111,19 +123,15 @@ pub fn receipt(answer: &types::ReceiptView, keys: &[PublicKey]) -> Option<Result
     let check = || {
         let bytes = STANDARD.decode(canonical).ok()?;
         let signature = STANDARD.decode(signature).ok()?;
-        keys.iter().find(|key| key.verifies(Purpose::Receipt, &bytes, &signature))?;
+        keys.iter()
+            .find(|key| key.verifies(Purpose::Receipt, &bytes, &signature))?;
         serde_json::from_slice(&bytes).ok()
     };
     Some(check().ok_or(()))
 }
 
 /// Whether a signed receipt is for exactly this act. The token is used once, so its hash names it.
-pub fn receipt_is_for(
-    receipt: &Receipt,
-    kind: ActKind,
-    items: &[ActItem],
-    token: &Digest,
-) -> bool {
+pub fn receipt_is_for(receipt: &Receipt, kind: ActKind, items: &[ActItem], token: &Digest) -> bool {
     receipt.kind == kind && receipt.items == items && receipt.token == *token
 }
 

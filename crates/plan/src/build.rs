@@ -10,12 +10,13 @@ use strongroom_domain::document::{Cluster, Document, Platform, Team};
 use strongroom_domain::request::Stage;
 use strongroom_domain::risk::{Risk, RiskReason};
 use strongroom_domain::subject::Subject;
-use strongroom_vault_model::name::{ClusterName, GroupName};
+use strongroom_vault_model::name::{ClusterName, GroupName, TeamName};
 use strongroom_vault_model::object::ObjectKey;
 use strongroom_vault_model::policy::{Mark, PolicyError};
 
 use crate::desired::{Objects, desired, has_ended};
 use crate::model::{RENDERER, Step};
+use crate::regain::regained;
 use crate::risk::{Assessment, assess};
 use crate::stages::{FloorVotes, stages};
 use crate::steps::{Observed, steps};
@@ -95,6 +96,18 @@ pub enum Refusal {
     /// What stands there is of another type and cannot be changed into ours.
     #[error("{0} exists with another type")]
     OtherType(ObjectKey),
+    /// The cluster did not tell about a namespace, so neither a grant nor a removal may follow.
+    #[error("the namespace {0} could not be read from its cluster")]
+    UnknownNamespace(String),
+    /// Two teams of one request claim the same namespace.
+    #[error("the namespace {0} is claimed by more than one team of this request")]
+    ClaimedTwice(String),
+    /// A new team asks for a name that the Platform document reserves.
+    #[error("the team name {0} is reserved by the Platform document")]
+    ReservedName(TeamName),
+    /// Two documents of one request are about the same subject.
+    #[error("more than one document of this request is about {0}")]
+    SubjectTwice(Subject),
     /// A namespace that the document claims has no UID to pin.
     #[error("the namespace {0} does not exist (or is being deleted)")]
     NoNamespace(String),
@@ -178,7 +191,7 @@ pub fn build(
     let pins = pin(context, changes, live, attest)?;
     let suspended: BTreeSet<String> = pins
         .iter()
-        .filter(|(name, pinned)| live.get(*name).is_none_or(|uid| uid.as_ref() != Some(pinned)))
+        .filter(|(name, pinned)| live.get(*name).is_some_and(|uid| uid.as_ref() != Some(pinned)))
         .map(|(name, _)| name.clone())
         .collect();
 
@@ -192,10 +205,16 @@ pub fn build(
     }
     let steps = steps(&context.mark, &base, &wanted, observed)?;
 
-    let assessed: Vec<(&Change, Assessment)> = changes
-        .iter()
-        .map(|change| (change, assess(change.base.as_ref(), &change.proposed, attest)))
-        .collect();
+    let regained = regained(&base, &steps);
+    let judge = |change: &Change| {
+        let mut assessment = assess(change.base.as_ref(), &change.proposed, attest);
+        for key in regained.iter().filter(|key| belongs_to(key, &change.proposed)) {
+            assessment.gives_back(key);
+        }
+        assessment
+    };
+    let assessed: Vec<(&Change, Assessment)> =
+        changes.iter().map(|change| (change, judge(change))).collect();
     let risk = assessed.iter().map(|(_, a)| a.risk).max().unwrap_or(Risk::Normal);
     let mut reasons: Vec<RiskReason> =
         assessed.iter().flat_map(|(_, assessment)| assessment.reasons.clone()).collect();
@@ -209,6 +228,16 @@ pub fn build(
         pins,
         standing_orders: standing_orders(context, changes),
     })
+}
+
+/// Whether the document is the one that stands for an object that carries rights.
+fn belongs_to(key: &ObjectKey, document: &Document) -> bool {
+    let Document::Team(team) = document else { return false };
+    match key {
+        ObjectKey::Policy(name) | ObjectKey::Group(name) => name.team() == &team.name,
+        ObjectKey::Role(cluster, namespace) => team.claim(cluster, namespace).is_some(),
+        _ => false,
+    }
 }
 
 /// The objects of the applied document. Those of suspended and of ended bindings are among them:
@@ -227,25 +256,34 @@ fn pin(
 ) -> Result<BTreeMap<String, String>, Vec<Refusal>> {
     let mut pins = BTreeMap::new();
     let mut refusals = Vec::new();
+    let mut subjects = BTreeSet::new();
     for change in changes {
         if let Some(base) = &change.base
             && base.subject() != change.proposed.subject()
         {
             refusals.push(Refusal::OtherSubject(base.subject()));
         }
+        if !subjects.insert(change.proposed.subject()) {
+            refusals.push(Refusal::SubjectTwice(change.proposed.subject()));
+        }
         let Document::Team(team) = &change.proposed else { continue };
+        if change.base.is_none() && context.platform.reserved_names.contains(&team.name) {
+            refusals.push(Refusal::ReservedName(team.name.clone()));
+        }
         check_team(context, team, &mut refusals);
         for claim in &team.namespaces {
             let name = format!("{}/{}", claim.cluster, claim.name);
+            let Some(live) = live.get(&name) else {
+                refusals.push(Refusal::UnknownNamespace(name));
+                continue;
+            };
             let kept = change.base_pins.get(&name).filter(|_| !attest.contains(&name));
-            match (kept, live.get(&name)) {
-                (Some(uid), _) => {
-                    pins.insert(name, uid.clone());
-                }
-                (None, Some(Some(uid))) => {
-                    pins.insert(name, uid.clone());
-                }
-                (None, _) => refusals.push(Refusal::NoNamespace(name)),
+            let Some(uid) = kept.or(live.as_ref()) else {
+                refusals.push(Refusal::NoNamespace(name));
+                continue;
+            };
+            if pins.insert(name.clone(), uid.clone()).is_some() {
+                refusals.push(Refusal::ClaimedTwice(name));
             }
         }
     }

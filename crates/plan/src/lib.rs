@@ -8,6 +8,7 @@ pub mod build;
 pub mod desired;
 pub mod model;
 pub mod ownership;
+mod regain;
 pub mod risk;
 pub mod stages;
 pub mod steps;
@@ -16,3 +17,6 @@ pub mod summary;
 pub use build::{Change, Context, Draft, Refusal, build, keys};
 pub use model::{Plan, PlanError};
 pub use steps::Observed;
+
+#[cfg(test)]
+mod tests;

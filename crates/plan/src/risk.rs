@@ -8,6 +8,7 @@ use strongroom_domain::document::team::{
 use strongroom_domain::document::{Document, Team};
 use strongroom_domain::risk::{Risk, RiskReason};
 use strongroom_vault_model::name::GroupName;
+use strongroom_vault_model::object::ObjectKey;
 
 /// What a change is worth.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,6 +58,21 @@ pub fn assess(base: Option<&Document>, proposed: &Document, attest: &[String]) -
     Assessment { risk, reasons: found.reasons, narrowing }
 }
 
+impl Assessment {
+    /// The engine holds less of an object than what is applied, and the plan would give it back:
+    /// a narrowing by hand in an emergency is never undone without people who see it.
+    pub fn gives_back(&mut self, key: &ObjectKey) {
+        if self.narrowing {
+            self.narrowing = false;
+            self.reasons.clear();
+        }
+        let text = format!("the engine holds less than what is applied for {key}; it is given back");
+        self.reasons.push(RiskReason { risk: Risk::High, text });
+        self.reasons.sort_by(|a, b| (b.risk, &a.text).cmp(&(a.risk, &b.text)));
+        self.risk = self.risk.max(Risk::High);
+    }
+}
+
 #[derive(Default)]
 struct Reasons {
     reasons: Vec<RiskReason>,
@@ -78,7 +94,7 @@ fn new_team(found: &mut Reasons, team: &Team) {
         );
     }
     for binding in &team.bindings {
-        judge_binding(found, team, None, binding);
+        judge_binding(found, None, team, binding);
     }
 }
 
@@ -89,7 +105,7 @@ fn team_change(found: &mut Reasons, base: &Team, team: &Team) {
     for binding in &team.bindings {
         let old = base.bindings.iter().find(|old| old.name == binding.name);
         if old != Some(binding) {
-            judge_binding(found, team, old.map(|old| (base, old)), binding);
+            judge_binding(found, Some(base), team, binding);
         }
     }
     for old in &base.bindings {
@@ -180,14 +196,10 @@ fn judge_claims(found: &mut Reasons, base: &Team, team: &Team) {
     }
 }
 
-fn judge_binding(
-    found: &mut Reasons,
-    team: &Team,
-    old: Option<(&Team, &Binding)>,
-    binding: &Binding,
-) {
+fn judge_binding(found: &mut Reasons, base: Option<&Team>, team: &Team, binding: &Binding) {
     let name = &binding.name;
-    if let Some((_, old)) = old {
+    let old = base.and_then(|base| base.bindings.iter().find(|old| old.name == *name));
+    if let Some(old) = old {
         match (old.until, binding.until) {
             (None, Some(_)) => found.narrows = true,
             (Some(_), None) => found.add(Risk::High, format!("{name} no longer ends")),
@@ -201,8 +213,10 @@ fn judge_binding(
             found.narrows = true;
         }
     }
-    for access in added(old.map(|(_, old)| old), binding) {
-        judge_access(found, team, old.map(|(team, _)| team), binding, access);
+    for access in added(old, binding) {
+        // The applied document counts too: what production used until this very request is not
+        // made harmless by taking production off in the same breath.
+        judge_access(found, team, base, binding, access);
     }
 }
 

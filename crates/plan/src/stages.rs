@@ -87,7 +87,8 @@ fn of_change(
         }
         stages.push(owners_stage(&team.name, groups, needed));
     } else {
-        platform = platform.max(context.floor_votes.critical_people);
+        // Rules that only ask for owners would ask nobody here: these documents have none.
+        platform = platform.max(context.floor_votes.critical_people).max(1);
     }
     stages.push(Stage { name: PLATFORM_STAGE.to_owned(), groups: platform_groups, votes: platform });
     stages

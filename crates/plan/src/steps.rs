@@ -51,6 +51,9 @@ enum Phase {
 
 const MEMBERS: [&str; 2] = ["anchors", "accounts"];
 
+/// A step before it has its place.
+type Phased = (Phase, Action, ObjectKey, Option<Fields>, Option<Fields>);
+
 /// The steps from what is observed to what is wanted.
 ///
 /// `base` are the objects of the applied documents: only what they stand for can be deleted.
@@ -60,7 +63,7 @@ pub fn steps(
     wanted: &Objects,
     observed: &Observed,
 ) -> Result<Vec<Step>, Vec<Refusal>> {
-    let mut phased: Vec<(Phase, Action, ObjectKey, Option<Fields>, Option<Fields>)> = Vec::new();
+    let mut phased: Vec<Phased> = Vec::new();
     let mut refusals = Vec::new();
     let keys: BTreeSet<&ObjectKey> = base.keys().chain(wanted.keys()).collect();
     for key in keys {
@@ -81,7 +84,7 @@ pub fn steps(
                 }
             }
             (None, Some(found)) => {
-                if let Some(step) = removal(mark, key, found) {
+                if let Some(step) = removal(mark, key, &found) {
                     phased.push(step);
                 }
             }
@@ -138,9 +141,7 @@ fn comparable(key: &ObjectKey, found: &Fields, base: &Objects) -> Fields {
     fields
 }
 
-type Phased = (Phase, Action, ObjectKey, Option<Fields>, Option<Fields>);
-
-fn removal(mark: &Mark, key: &ObjectKey, found: Fields) -> Option<Phased> {
+fn removal(mark: &Mark, key: &ObjectKey, found: &Fields) -> Option<Phased> {
     let delete = |phase| (phase, Action::Delete, key.clone(), Some(found.clone()), None);
     match key {
         ObjectKey::Group(_) => Some(delete(Phase::Leave)),
@@ -150,7 +151,7 @@ fn removal(mark: &Mark, key: &ObjectKey, found: Fields) -> Option<Phased> {
         // Access is off by then; the data stays, and the mount says so.
         ObjectKey::Mount(at) => {
             let after = strongroom_vault_model::object::mount(mark, at, true);
-            (found != after).then(|| {
+            (*found != after).then(|| {
                 (Phase::Change, Action::Update, key.clone(), Some(found.clone()), Some(after))
             })
         }
@@ -191,7 +192,8 @@ fn update(key: &ObjectKey, found: Fields, want: &Fields) -> Vec<Phased> {
     }
 }
 
-fn members(fields: &Fields, name: &str) -> BTreeSet<String> {
+/// A list field as a set; what is not there is empty.
+pub(crate) fn members(fields: &Fields, name: &str) -> BTreeSet<String> {
     let items = fields.get(name).and_then(Value::as_array);
     items.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
 }

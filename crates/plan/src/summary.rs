@@ -2,7 +2,6 @@
 
 use strongroom_domain::document::team::{Binding, Holder, Level};
 use strongroom_domain::document::{Document, Team};
-
 use strongroom_vault_model::name::ServiceAccountName;
 
 use crate::build::Change;

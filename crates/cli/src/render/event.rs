@@ -42,7 +42,9 @@ fn tail(id: &str) -> String {
 
 /// Who caused it; a signature that the executor verified is said.
 pub fn who(event: &Value) -> String {
-    let Some(actor) = event.get("actor") else { return "-".to_owned() };
+    let Some(actor) = event.get("actor") else {
+        return "-".to_owned();
+    };
     let text = |key: &str| actor.get(key).and_then(Value::as_str).unwrap_or_default();
     match text("type") {
         "person" if actor.get("signed").and_then(Value::as_bool) == Some(true) => {
@@ -56,16 +58,32 @@ pub fn who(event: &Value) -> String {
 /// What is known about an event beside the columns, in one line.
 pub fn details(event: &Value, wide: bool) -> String {
     let none = Map::new();
-    let detail = event.get("detail").and_then(Value::as_object).unwrap_or(&none);
+    let detail = event
+        .get("detail")
+        .and_then(Value::as_object)
+        .unwrap_or(&none);
     let mut parts: Vec<(usize, String)> = detail
         .iter()
         .filter(|(_, value)| !is_empty(value))
         .map(|(key, value)| {
-            let place = ORDER.iter().position(|(known, ..)| known == key).unwrap_or(ORDER.len());
-            let (name, shape) =
-                ORDER.get(place).map_or((key.as_str(), Shape::Plain), |(_, name, shape)| (name, *shape));
+            let place = ORDER
+                .iter()
+                .position(|(known, ..)| known == key)
+                .unwrap_or(ORDER.len());
+            let (name, shape) = ORDER
+                .get(place)
+                .map_or((key.as_str(), Shape::Plain), |(_, name, shape)| {
+                    (name, *shape)
+                });
             let shown = shown(value, shape, wide);
-            (place, if name.is_empty() { shown } else { format!("{name} {shown}") })
+            (
+                place,
+                if name.is_empty() {
+                    shown
+                } else {
+                    format!("{name} {shown}")
+                },
+            )
         })
         .collect();
     parts.sort_by_key(|(place, _)| *place);
@@ -164,7 +182,7 @@ mod tests {
 
     use super::*;
 
-    fn event(sequence: i64, kind: &str, actor: Value, detail: Value) -> EventView {
+    fn event(sequence: i64, kind: &str, actor: &Value, detail: &Value) -> EventView {
         EventView {
             sequence,
             at: "2026-11-23T18:00:03.123456Z".into(),
@@ -183,19 +201,19 @@ mod tests {
         let mut unsigned = bob.clone();
         unsigned["signed"] = json!(false);
         let all = [
-            event(7, "act.received", unsigned, json!({ "act": "approve" })),
+            event(7, "act.received", &unsigned, &json!({ "act": "approve" })),
             event(
                 8,
                 "act.counted",
-                bob,
-                json!({ "act": "approve", "stage": "owners of payments", "token": "cd".repeat(32),
+                &bob,
+                &json!({ "act": "approve", "stage": "owners of payments", "token": "cd".repeat(32),
                     "kid": "f0e1d2c3-aaaa", "authTime": 1_795_456_800 }),
             ),
             event(
                 9,
                 "apply.written",
-                json!({ "type": "executor" }),
-                json!({ "action": "create", "engineRequestId": "11111111-2222-3333-4444-555555555555",
+                &json!({ "type": "executor" }),
+                &json!({ "action": "create", "engineRequestId": "11111111-2222-3333-4444-555555555555",
                     "object": { "kind": "policy", "name": "team.payments.owner" } }),
             ),
         ];

@@ -33,7 +33,12 @@ pub fn request(
     match plan {
         Some(plan) => {
             out.push('\n');
-            out.push_str(&super::plan::plan(&plan.plan, &plan.documents, &plan.hash, style));
+            out.push_str(&super::plan::plan(
+                &plan.plan,
+                &plan.documents,
+                &plan.hash,
+                style,
+            ));
             votes(&mut out, plan, acts, style);
         }
         None => documents(&mut out, request, style),
@@ -61,15 +66,28 @@ pub fn request(
 }
 
 fn heading(out: &mut String, request: &RequestView, style: Style) {
-    let _ = writeln!(out, "{}", style.bold(&format!("Request {}", request.request_id)));
+    let _ = writeln!(
+        out,
+        "{}",
+        style.bold(&format!("Request {}", request.request_id))
+    );
     let mut line = |name: &str, text: &str| {
         let _ = writeln!(out, "  {name:<10} {text}");
     };
-    let reason = request.state_reason.as_deref().filter(|reason| !reason.is_empty());
+    let reason = request
+        .state_reason
+        .as_deref()
+        .filter(|reason| !reason.is_empty());
     let why = reason.map_or_else(String::new, |reason| format!(": {}", clean(reason)));
     line("state", &format!("{}{why}", style.state(&request.state)));
     line("asked by", &clean(&request.submitted_by.display));
-    line("reason", clean_block(&request.reason).lines().next().unwrap_or_default());
+    line(
+        "reason",
+        clean_block(&request.reason)
+            .lines()
+            .next()
+            .unwrap_or_default(),
+    );
     line("created", &time_text(&request.created_at));
     if let Some(at) = &request.expires_at {
         line("expires", &time_text(at));
@@ -78,7 +96,14 @@ fn heading(out: &mut String, request: &RequestView, style: Style) {
         line("risk", &style.risk(risk));
     }
     for document in &request.documents {
-        line("document", &format!("{} revision {}", clean(&document.subject), document.revision));
+        line(
+            "document",
+            &format!(
+                "{} revision {}",
+                clean(&document.subject),
+                document.revision
+            ),
+        );
     }
     for namespace in &request.attest {
         line("trust anew", &clean(namespace));
@@ -90,7 +115,11 @@ fn documents(out: &mut String, request: &RequestView, style: Style) {
     let _ = writeln!(out, "\nno plan is frozen; this is what is proposed");
     for document in &request.documents {
         let _ = writeln!(out, "\n{}", style.bold(&clean(&document.subject)));
-        let before = document.base_document.as_ref().map(node::to_yaml).unwrap_or_default();
+        let before = document
+            .base_document
+            .as_ref()
+            .map(node::to_yaml)
+            .unwrap_or_default();
         let after = node::to_yaml(&document.document);
         let mut block = String::new();
         diff::lines(&mut block, &before, &after, "", style);
@@ -112,13 +141,24 @@ fn votes(out: &mut String, plan: &VerifiedPlan, acts: &[JudgedAct], style: Style
             .filter_map(|each| each.act.receipt.as_ref())
             .filter(|receipt| receipt.verdict == "counted")
             .map(|receipt| {
-                receipt.person.as_ref().map_or_else(|| "?".to_owned(), |who| clean(&who.display))
+                receipt
+                    .person
+                    .as_ref()
+                    .map_or_else(|| "?".to_owned(), |who| clean(&who.display))
             })
             .collect();
         let filled = names.len() >= stage.votes as usize;
         let text = format!("{} of {}", names.len(), stage.votes);
-        let text = if filled { style.green(&text) } else { style.yellow(&text) };
-        let who = if names.is_empty() { String::new() } else { format!("  {}", names.join(", ")) };
+        let text = if filled {
+            style.green(&text)
+        } else {
+            style.yellow(&text)
+        };
+        let who = if names.is_empty() {
+            String::new()
+        } else {
+            format!("  {}", names.join(", "))
+        };
         let _ = writeln!(out, "  {}: {text}{who}", clean(&stage.name));
     }
 }
@@ -126,7 +166,10 @@ fn votes(out: &mut String, plan: &VerifiedPlan, acts: &[JudgedAct], style: Style
 fn act_line(out: &mut String, judged: &JudgedAct, style: Style) {
     let act = &judged.act;
     let claimed = act.claimed_by.as_ref().map(|who| clean(&who.display));
-    let signed = act.receipt.as_ref().and_then(|receipt| receipt.person.as_ref());
+    let signed = act
+        .receipt
+        .as_ref()
+        .and_then(|receipt| receipt.person.as_ref());
     let who = signed
         .map(|who| clean(&who.display))
         .or_else(|| claimed.map(|name| format!("{name} (not verified)")))

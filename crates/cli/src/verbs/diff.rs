@@ -1,6 +1,5 @@
 //! `diff`: what documents would change. It signs nothing and stores nothing.
 
-use serde_json::to_value;
 use strongroom_domain::document::Document;
 
 use crate::api::types::Preview;
@@ -24,12 +23,18 @@ pub async fn run(client: &Client, args: &DiffArgs) -> Result<Exit, Failure> {
         }
         Some(Output::Name) => {
             let changed = preview.documents.iter().filter(|document| document.changed);
-            let names: String = changed.map(|each| format!("{}\n", each.subject)).collect();
+            let names: String = changed
+                .map(|each| each.subject.to_string() + "\n")
+                .collect();
             client.screen.data(&names);
         }
-        Some(shape) => client.screen.data(&output::value(&to_value(&preview), shape)?),
+        Some(shape) => client.screen.data(&output::value(&preview, shape)?),
     }
-    Ok(if preview.unchanged { Exit::Ok } else { Exit::Failed })
+    Ok(if preview.unchanged {
+        Exit::Ok
+    } else {
+        Exit::Failed
+    })
 }
 
 /// A document whose exit code is moved: kubectl's `diff` keeps 1 for "there are differences".
@@ -80,7 +85,13 @@ mod tests {
 
     #[test]
     fn an_error_is_never_mistaken_for_a_difference() {
-        for exit in [Exit::Failed, Exit::Usage, Exit::NotFound, Exit::LoginNeeded, Exit::TimedOut] {
+        for exit in [
+            Exit::Failed,
+            Exit::Usage,
+            Exit::NotFound,
+            Exit::LoginNeeded,
+            Exit::TimedOut,
+        ] {
             assert!(above_one(Failure::new(exit, "x")).exit.code() > 1);
         }
     }

@@ -1,0 +1,81 @@
+//! What most verbs work with: the API with a session, the pinned trust, the screen.
+
+use std::time::Duration;
+
+use secrecy::SecretString;
+use strongroom_domain::clock::SystemClock;
+use url::Url;
+
+use crate::api::Api;
+use crate::args::{Globals, Output};
+use crate::context;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::screen::Screen;
+use crate::trust::Trust;
+
+/// A signed-in client of one deployment.
+#[derive(Debug)]
+pub struct Client {
+    /// The API with the session.
+    pub api: Api,
+    /// What was pinned; the API is not asked about it.
+    pub trust: Trust,
+    /// The person's terminal.
+    pub screen: Screen,
+    /// The shape of results that was asked for.
+    pub output: Option<Output>,
+    /// Tables without their first line.
+    pub no_headers: bool,
+    /// The time.
+    pub clock: SystemClock,
+    /// How long the executor's answer to an act is waited for.
+    pub patience: Duration,
+}
+
+/// How long the executor's answer to an act is waited for.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+impl Client {
+    /// Opens the context's session.
+    pub fn open(globals: &Globals, screen: Screen) -> Result<Self, Failure> {
+        let path = context::path(globals)?;
+        let login = || {
+            Failure::new(Exit::LoginNeeded, "use the API")
+                .because("nobody is signed in")
+                .next("run `strongroom login`")
+        };
+        let context = context::read(&path)?.ok_or_else(login)?;
+        if let Some(other) = &globals.server
+            && server(other)? != context.server
+        {
+            // The session belongs to the server that it was made at and is sent nowhere else.
+            return Err(
+                Failure::new(Exit::Conflict, format!("use the server {other}"))
+                    .because(format!("this context is signed in at {}", context.server))
+                    .next("run `strongroom login --server URL`, or choose another --context"),
+            );
+        }
+        let trust = context::check(&path, context.trust)?;
+        let session = context.session.ok_or_else(login)?;
+        let api = Api::new(&context.server, Some(SecretString::from(session.token)))?;
+        Ok(Self {
+            api,
+            trust,
+            screen,
+            output: globals.output,
+            no_headers: globals.no_headers,
+            clock: SystemClock,
+            patience: PATIENCE,
+        })
+    }
+}
+
+/// A server's address as the person gave it.
+pub fn server(text: &str) -> Result<Url, Failure> {
+    text.parse().map_err(|error: url::ParseError| {
+        Failure::usage(format!("use the server {text:?}"))
+            .caused_by(&error)
+            .next("give an address such as https://strongroom.example.com")
+    })
+}

@@ -1,0 +1,333 @@
+//! `get`: lists, and documents as YAML that applies as no change.
+
+use serde::Serialize;
+use strongroom_domain::document::Document;
+use strongroom_domain::subject::Subject;
+
+use crate::api::types::{BindingView, Named, RequestSummary};
+use crate::args::{GetArgs, Kind, Output};
+use crate::client::Client;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::output;
+use crate::render::event;
+use crate::render::table::{or_dash, table};
+use crate::render::text::time_text;
+
+/// Shows what was asked for.
+pub async fn run(client: &Client, args: &GetArgs) -> Result<Exit, Failure> {
+    match args.kind {
+        Kind::Teams => named(client, args, "teams", "team").await?,
+        Kind::Clusters => named(client, args, "clusters", "cluster").await?,
+        Kind::Requests => {
+            let wanted = args.name.as_ref().or(args.request.as_ref());
+            if let Some(id) = wanted {
+                return super::request::show(client, id).await;
+            }
+            requests(
+                client,
+                args.state.as_deref(),
+                subject_filter(args),
+                args.limit,
+            )
+            .await?;
+        }
+        Kind::Events => events(client, args).await?,
+        Kind::Bindings => bindings(client, args).await?,
+        Kind::Documents => {
+            let name = args.name.as_deref().ok_or_else(|| {
+                Failure::usage("get a document without its name")
+                    .next("name it, for example `strongroom get document team/payments -o yaml`")
+            })?;
+            document(client, &subject(name)?, args.revision).await?;
+        }
+    }
+    Ok(Exit::Ok)
+}
+
+fn subject(text: &str) -> Result<Subject, Failure> {
+    text.parse().map_err(|error| {
+        Failure::usage(format!("read the name {text:?}"))
+            .caused_by(&error)
+            .next("for example team/payments, cluster/prod-eu or platform")
+    })
+}
+
+fn subject_filter(args: &GetArgs) -> Option<String> {
+    args.subject
+        .clone()
+        .or_else(|| args.team.as_ref().map(|team| format!("team/{team}")))
+}
+
+/// Writes rows in the shape that was asked for.
+fn rows<T: Serialize>(
+    client: &Client,
+    items: &[T],
+    name: impl Fn(&T) -> String,
+    text: impl Fn(bool) -> String,
+) -> Result<(), Failure> {
+    match client.output {
+        Some(shape @ (Output::Json | Output::Yaml)) => {
+            client.screen.data(&output::value(&items, shape)?);
+        }
+        Some(Output::Name) => {
+            let names: String = items.iter().map(|item| name(item) + "\n").collect();
+            client.screen.data(&names);
+        }
+        _ if items.is_empty() => client.screen.say("nothing found"),
+        shape => client.screen.data(&text(shape == Some(Output::Wide))),
+    }
+    Ok(())
+}
+
+async fn named(client: &Client, args: &GetArgs, plural: &str, kind: &str) -> Result<(), Failure> {
+    let wanted = args.name.as_deref();
+    if let (Some(name), Some(Output::Json | Output::Yaml)) = (wanted, client.output) {
+        return document(client, &subject(&format!("{kind}/{name}"))?, args.revision).await;
+    }
+    let mut items = client.api.named(plural).await?;
+    items.retain(|item| wanted.is_none_or(|name| item.name == name));
+    items.retain(|item| args.state.as_ref().is_none_or(|state| item.state == *state));
+    items.truncate(args.limit);
+    if let (true, Some(name)) = (items.is_empty(), wanted) {
+        return Err(Failure::new(Exit::NotFound, format!("get {kind}/{name}"))
+            .because("there is no such thing, or you may not see it"));
+    }
+    let text = |_| {
+        let row = |item: &Named| {
+            vec![
+                item.name.clone(),
+                or_dash(item.display_name.as_deref()),
+                item.revision.to_string(),
+                or_dash(Some(&item.state)),
+                item.updated_at
+                    .as_deref()
+                    .map_or_else(|| "-".to_owned(), time_text),
+            ]
+        };
+        let rows: Vec<_> = items.iter().map(row).collect();
+        table(
+            &["NAME", "CALLED", "REVISION", "STATE", "UPDATED"],
+            &rows,
+            client.no_headers,
+        )
+    };
+    rows(client, &items, |item| format!("{kind}/{}", item.name), text)
+}
+
+/// Change requests as a table.
+pub async fn requests(
+    client: &Client,
+    state: Option<&str>,
+    subject: Option<String>,
+    limit: usize,
+) -> Result<(), Failure> {
+    let mut filters = Vec::new();
+    filters.extend(state.map(|state| ("state", state.to_owned())));
+    filters.extend(subject.map(|subject| ("subject", subject)));
+    let items = client.api.change_requests(&filters, limit).await?;
+    let text = |wide| {
+        let row = |item: &RequestSummary| {
+            let mut row = vec![
+                item.request_id.to_string(),
+                item.state.clone(),
+                or_dash(item.risk.as_deref()),
+                or_dash(Some(&item.subjects().join(","))),
+                or_dash(item.submitted_by.as_ref().map(|who| who.display.as_str())),
+                time_text(&item.created_at),
+            ];
+            if wide {
+                row.push(or_dash(Some(&item.reason)));
+            }
+            row
+        };
+        let rows: Vec<_> = items.iter().map(row).collect();
+        let headers = [
+            "REQUEST", "STATE", "RISK", "ABOUT", "ASKED BY", "CREATED", "REASON",
+        ];
+        let shown = if wide {
+            headers.len()
+        } else {
+            headers.len() - 1
+        };
+        table(&headers[..shown], &rows, client.no_headers)
+    };
+    rows(
+        client,
+        &items,
+        |item| format!("request/{}", item.request_id),
+        text,
+    )
+}
+
+async fn events(client: &Client, args: &GetArgs) -> Result<(), Failure> {
+    let mut filters = Vec::new();
+    filters.extend(args.request.clone().map(|request| ("request", request)));
+    filters.extend(subject_filter(args).map(|subject| ("subject", subject)));
+    let items = client.api.events(&filters, args.limit).await?;
+    rows(
+        client,
+        &items,
+        |item| format!("event/{}", item.sequence),
+        |wide| event::events(&items, wide, client.no_headers),
+    )
+}
+
+/// A binding and the team it belongs to.
+#[derive(Debug, Serialize)]
+struct TeamBinding {
+    team: String,
+    #[serde(flatten)]
+    binding: BindingView,
+}
+
+async fn bindings(client: &Client, args: &GetArgs) -> Result<(), Failure> {
+    let teams = match &args.team {
+        Some(team) => vec![team.clone()],
+        None => client
+            .api
+            .named("teams")
+            .await?
+            .into_iter()
+            .map(|team| team.name)
+            .collect(),
+    };
+    let mut items = Vec::new();
+    for team in teams {
+        for binding in client.api.bindings(&team).await? {
+            items.push(TeamBinding {
+                team: team.clone(),
+                binding,
+            });
+        }
+    }
+    items.retain(|item| {
+        args.name
+            .as_ref()
+            .is_none_or(|name| item.binding.binding == *name)
+    });
+    items.retain(|item| {
+        args.state
+            .as_ref()
+            .is_none_or(|state| item.binding.state == *state)
+    });
+    items.truncate(args.limit);
+    let text = |wide| binding_table(&items, wide, client.no_headers);
+    rows(
+        client,
+        &items,
+        |item| format!("binding/{}/{}", item.team, item.binding.binding),
+        text,
+    )
+}
+
+fn binding_table(items: &[TeamBinding], wide: bool, no_headers: bool) -> String {
+    let row = |item: &TeamBinding| {
+        let binding = &item.binding;
+        let place = [&binding.cluster, &binding.namespace, &binding.account];
+        let account: Vec<&str> = place
+            .into_iter()
+            .filter_map(|part| part.as_deref())
+            .collect();
+        let mut row = vec![
+            item.team.clone(),
+            binding.binding.clone(),
+            or_dash(Some(&account.join("/"))),
+            binding.state.clone(),
+        ];
+        if wide {
+            row.push(or_dash(binding.namespace_uid.as_deref()));
+            row.push(or_dash(binding.account_uid.as_deref()));
+            row.push(
+                binding
+                    .updated_at
+                    .as_deref()
+                    .map_or_else(|| "-".to_owned(), time_text),
+            );
+        }
+        row.push(or_dash(binding.reason.as_deref()));
+        row
+    };
+    let mut headers = vec!["TEAM", "BINDING", "ACCOUNT", "STATE"];
+    if wide {
+        headers.extend(["NAMESPACE UID", "ACCOUNT UID", "UPDATED"]);
+    }
+    headers.push("WHY");
+    table(
+        &headers,
+        &items.iter().map(row).collect::<Vec<_>>(),
+        no_headers,
+    )
+}
+
+/// The document is decoded and written anew, so that what comes out applies as no change.
+async fn document(
+    client: &Client,
+    subject: &Subject,
+    revision: Option<u64>,
+) -> Result<(), Failure> {
+    let answer = client
+        .api
+        .document(subject.kind(), subject.name(), revision)
+        .await?;
+    let document = Document::from_value(&answer.document).map_err(|faults| {
+        let mut failure = Failure::new(Exit::Failed, format!("read the document of {subject}"));
+        failure.why = faults.iter().map(ToString::to_string).collect();
+        failure
+    })?;
+    let text = match client.output {
+        Some(Output::Json) => output::value(&document.to_value(), Output::Json)?,
+        Some(Output::Name) => document.subject().to_string(),
+        _ => document.to_yaml(),
+    };
+    client.screen.data(&text);
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_binding_shows_its_account_and_why_it_is_suspended() {
+        let binding = |state: &str, account: Option<&str>, reason: Option<&str>| TeamBinding {
+            team: "payments".into(),
+            binding: BindingView {
+                binding: "api".into(),
+                cluster: account.map(|_| "prod-eu".into()),
+                namespace: account.map(|_| "payments-prod".into()),
+                account: account.map(Into::into),
+                namespace_uid: Some("0199".into()),
+                account_uid: None,
+                state: state.into(),
+                reason: reason.map(Into::into),
+                updated_at: None,
+            },
+        };
+        let items = [
+            binding("attached", Some("api"), None),
+            binding(
+                "suspended",
+                Some("job"),
+                Some("the namespace has another UID"),
+            ),
+            binding("people", None, None),
+        ];
+        insta::assert_snapshot!(binding_table(&items, false, false), @r"
+        TEAM      BINDING  ACCOUNT                    STATE      WHY
+        payments  api      prod-eu/payments-prod/api  attached   -
+        payments  api      prod-eu/payments-prod/job  suspended  the namespace has another UID
+        payments  api      -                          people     -
+        ");
+        assert!(binding_table(&items, true, true).contains("0199"));
+    }
+
+    #[test]
+    fn names_are_subjects() {
+        assert_eq!(
+            subject("team/payments").unwrap().to_string(),
+            "team/payments"
+        );
+        assert_eq!(subject("payments").unwrap_err().exit, Exit::Usage);
+    }
+}

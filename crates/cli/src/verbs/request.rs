@@ -1,0 +1,111 @@
+//! `request show` and `request list`.
+
+use serde_json::json;
+use strongroom_domain::id::RequestId;
+
+use crate::api::types::ActItemView;
+use crate::args::{Output, RequestCommand};
+use crate::client::Client;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::output;
+use crate::render::request::{JudgedAct, request};
+use crate::verify::{self, VerifiedPlan, Wanted};
+
+/// The most events of a timeline.
+const TIMELINE: usize = 500;
+
+/// Shows one request or a list.
+pub async fn run(client: &Client, command: &RequestCommand) -> Result<Exit, Failure> {
+    match command {
+        RequestCommand::Show { id } => show(client, id).await,
+        RequestCommand::List {
+            state,
+            subject,
+            limit,
+        } => {
+            super::get::requests(client, state.as_deref(), subject.clone(), *limit).await?;
+            Ok(Exit::Ok)
+        }
+    }
+}
+
+/// The id in a request's name; `request/<id>` is taken as it is printed.
+pub fn id(text: &str) -> Result<RequestId, Failure> {
+    let bare = text.strip_prefix("request/").unwrap_or(text);
+    bare.parse().map_err(|_| {
+        Failure::usage(format!("read the request id {text:?}"))
+            .because("a request id is a UUID")
+            .next("list them with `strongroom get requests`")
+    })
+}
+
+/// Everything about one request. The plan is shown only when the executor's signature holds.
+pub async fn show(client: &Client, text: &str) -> Result<Exit, Failure> {
+    let id = id(text)?;
+    let view = client.api.change_request(id).await?;
+    if client.output == Some(Output::Name) {
+        client.screen.data(&format!("request/{id}"));
+        return Ok(Exit::Ok);
+    }
+    let acts = client.api.acts(id).await?;
+    let events = client
+        .api
+        .events(&[("request", id.to_string())], TIMELINE)
+        .await?;
+    if let Some(shape @ (Output::Json | Output::Yaml)) = client.output {
+        let plan = plan(client, id).await?.map(|verified| verified.plan);
+        let whole = json!({ "request": view, "plan": plan, "acts": acts, "events": events });
+        client.screen.data(&output::value(&whole, shape)?);
+        return Ok(Exit::Ok);
+    }
+    let plan = plan(client, id).await?;
+    let acts: Vec<JudgedAct> = acts.into_iter().map(|act| judged(client, act)).collect();
+    let style = client.screen.style_out();
+    client
+        .screen
+        .data(&request(&view, plan.as_ref(), &acts, &events, style));
+    Ok(Exit::Ok)
+}
+
+fn judged(client: &Client, act: ActItemView) -> JudgedAct {
+    let verified = act.receipt.as_ref().and_then(|view| {
+        let receipt = verify::receipt(view, &client.trust.keys)?;
+        Some(receipt.is_ok_and(|receipt| receipt.act.to_string() == act.act_id))
+    });
+    JudgedAct { act, verified }
+}
+
+/// The frozen plan, verified; `None` while there is none.
+pub async fn plan(client: &Client, id: RequestId) -> Result<Option<VerifiedPlan>, Failure> {
+    let answer = match client.api.plan(id).await {
+        Ok(answer) => answer,
+        Err(failure) if failure.exit == Exit::Waiting => return Ok(None),
+        Err(failure) => return Err(failure),
+    };
+    let wanted = Wanted {
+        keys: &client.trust.keys,
+        deployment: client.trust.deployment,
+        request: id,
+    };
+    verify::plan(&answer, &wanted).map(Some).map_err(|refusal| {
+        Failure::new(Exit::Conflict, format!("check the plan of {id}"))
+            .caused_by(&refusal)
+            .next(
+                "do not sign it; ask the platform team, and if the executor has a new key run \
+             `strongroom login`",
+            )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_taken_as_it_is_printed() {
+        let text = "0199b5d0-0000-7000-8000-000000000002";
+        assert_eq!(id(text).unwrap(), id(&format!("request/{text}")).unwrap());
+        assert_eq!(id("payments").unwrap_err().exit, Exit::Usage);
+    }
+}

@@ -1,0 +1,26 @@
+//! `version`.
+
+use serde_json::json;
+
+use crate::args::Output;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::output;
+use crate::screen::Screen;
+
+/// The version of this program, of the documents it knows and of the plans it can read.
+pub fn run(screen: Screen, shape: Option<Output>) -> Result<Exit, Failure> {
+    let version = env!("CARGO_PKG_VERSION");
+    match shape {
+        Some(shape @ (Output::Json | Output::Yaml)) => {
+            let whole = json!({
+                "version": version,
+                "documents": strongroom_domain::document::API_VERSION,
+                "renderer": strongroom_plan::model::RENDERER,
+            });
+            screen.data(&output::value(&whole, shape)?);
+        }
+        _ => screen.data(&format!("strongroom {version}")),
+    }
+    Ok(Exit::Ok)
+}

@@ -1,0 +1,239 @@
+//! `approve`, `reject` and `withdraw`: read the exact plan, then sign for exactly it.
+//!
+//! Everything that the person is shown before signing comes from bytes that carry the executor's
+//! signature, never from a field of the API.
+
+use jiff::Timestamp;
+use serde_json::json;
+use strongroom_domain::act::{ActItem, ActKind};
+use strongroom_domain::clock::Clock as _;
+use strongroom_domain::id::RequestId;
+use strongroom_domain::request::Stage;
+use strongroom_domain::risk::Risk;
+
+use super::request;
+use crate::act::{self, Act, Answer};
+use crate::args::{ApproveArgs, Output, VoteArgs};
+use crate::client::Client;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::output;
+use crate::render;
+use crate::render::text::clean;
+use crate::verify::{self, VerifiedPlan};
+
+/// Agrees to one exact plan.
+pub async fn approve(client: &Client, args: &ApproveArgs) -> Result<Exit, Failure> {
+    let (id, verified) = read(client, &args.vote).await?;
+    let stages = &verified.plan.stages;
+    let stage = if let Some(name) = &args.stage {
+        named_stage(stages, name)?
+    } else {
+        own_stage(stages, &client.api.session().await?.person.groups)?
+    };
+    let question = format!("Sign that you agree to exactly this plan, for stage {stage:?}?");
+    vote(
+        client,
+        ActKind::Approve,
+        id,
+        &verified,
+        stage,
+        &args.vote.comment,
+        &question,
+    )
+    .await
+}
+
+/// Ends a request.
+pub async fn reject(client: &Client, args: &VoteArgs) -> Result<Exit, Failure> {
+    let (id, verified) = read(client, args).await?;
+    let question = "Sign that this request ends here?";
+    vote(
+        client,
+        ActKind::Reject,
+        id,
+        &verified,
+        String::new(),
+        &args.comment,
+        question,
+    )
+    .await
+}
+
+/// Takes back one's own request.
+pub async fn withdraw(client: &Client, args: &VoteArgs) -> Result<Exit, Failure> {
+    let (id, verified) = read(client, args).await?;
+    let question = "Sign that you take this request back?";
+    vote(
+        client,
+        ActKind::Withdraw,
+        id,
+        &verified,
+        String::new(),
+        &args.comment,
+        question,
+    )
+    .await
+}
+
+async fn read(client: &Client, args: &VoteArgs) -> Result<(RequestId, VerifiedPlan), Failure> {
+    output::only(
+        client.output,
+        &[Output::Table, Output::Json, Output::Yaml, Output::Name],
+    )?;
+    let id = request::id(&args.id)?;
+    let verified = request::plan(client, id).await?.ok_or_else(|| {
+        Failure::new(Exit::Waiting, format!("read the plan of {id}"))
+            .because("the executor has not frozen a plan yet, so there is nothing to sign for")
+            .next("try again in a moment; if it stays so, `strongroom execute` is not running")
+    })?;
+    verify::still_good(&verified.plan, client.clock.now()).map_err(|refusal| {
+        Failure::new(Exit::Conflict, format!("sign for {id}")).caused_by(&refusal)
+    })?;
+    let style = client.screen.style_err();
+    let text = render::plan::plan(&verified.plan, &verified.documents, &verified.hash, style);
+    // What is signed is shown even with `--quiet`.
+    client.screen.must_say(&text);
+    Ok((id, verified))
+}
+
+async fn vote(
+    client: &Client,
+    kind: ActKind,
+    id: RequestId,
+    verified: &VerifiedPlan,
+    stage: String,
+    comment: &str,
+    question: &str,
+) -> Result<Exit, Failure> {
+    client.screen.confirm(question).await?;
+    let item = ActItem {
+        request: id,
+        round: verified.plan.round,
+        stage,
+        content: verified.hash,
+    };
+    let after = must_be_after(verified);
+    let signed = act::sign(
+        client,
+        Act {
+            kind,
+            item,
+            comment,
+            after,
+        },
+    )
+    .await?;
+    let act_id = client.api.post_act(id, &signed).await?.act_id;
+    let answer = act::answer(client, id, &signed, Some(&act_id)).await?;
+    tell(client, kind, id, &act_id, &answer)
+}
+
+/// Votes on `high` and above need a sign-in after the freeze.
+fn must_be_after(verified: &VerifiedPlan) -> Option<Timestamp> {
+    (verified.plan.risk >= Risk::High).then_some(verified.plan.frozen_at)
+}
+
+fn named_stage(stages: &[Stage], name: &str) -> Result<String, Failure> {
+    if stages.iter().any(|stage| stage.name == name) {
+        return Ok(name.to_owned());
+    }
+    Err(Failure::usage(format!("vote in the stage {name:?}")).because(known_stages(stages)))
+}
+
+/// The stage that one of these groups votes in. With several the first still stands for a person
+/// who may fill either; `--stage` chooses.
+fn own_stage(stages: &[Stage], groups: &[String]) -> Result<String, Failure> {
+    if stages.is_empty() {
+        return Err(Failure::new(Exit::Conflict, "vote on this request")
+            .because("it needs no votes: the submission is enough"));
+    }
+    let own = stages
+        .iter()
+        .find(|stage| groups.iter().any(|group| stage.groups.contains(group)));
+    own.map(|stage| stage.name.clone()).ok_or_else(|| {
+        let groups = if groups.is_empty() {
+            "none".to_owned()
+        } else {
+            groups.join(", ")
+        };
+        Failure::new(Exit::Denied, "find the stage you vote in")
+            .because(format!("your groups at sign-in: {groups}"))
+            .because(known_stages(stages))
+            .next("if your groups have changed, run `strongroom login`; or name it with --stage")
+    })
+}
+
+fn known_stages(stages: &[Stage]) -> String {
+    let names: Vec<String> = stages
+        .iter()
+        .map(|stage| {
+            let groups: Vec<&str> = stage.groups.iter().map(String::as_str).collect();
+            format!("{:?} ({})", stage.name, groups.join(" or "))
+        })
+        .collect();
+    format!("the plan's stages: {}", names.join(", "))
+}
+
+fn tell(
+    client: &Client,
+    kind: ActKind,
+    id: RequestId,
+    act_id: &str,
+    answer: &Answer,
+) -> Result<Exit, Failure> {
+    let what = format!("{} {id}", kind.as_str());
+    let (word, exit) = match answer {
+        Answer::Counted => ("counted", Exit::Ok),
+        Answer::None => ("waiting", Exit::Waiting),
+        Answer::Refused(reason) => {
+            return Err(Failure::new(Exit::Denied, what)
+                .because(format!("refused: {reason}"))
+                .next(format!(
+                    "look at the request with `strongroom request show {id}`"
+                )));
+        }
+    };
+    match client.output {
+        Some(shape @ (Output::Json | Output::Yaml)) => {
+            let result = json!({ "request": id, "act": act_id, "verdict": word });
+            client.screen.data(&output::value(&result, shape)?);
+        }
+        Some(Output::Name) => client.screen.data(&format!("act/{}", clean(act_id))),
+        _ if exit == Exit::Waiting => client
+            .screen
+            .data("the executor has not answered yet; the act is stored and counts once it has"),
+        _ => client.screen.data("counted"),
+    }
+    Ok(exit)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::verify::tests::sample_plan;
+
+    #[test]
+    fn the_stage_is_the_one_that_the_groups_vote_in() {
+        let stages = sample_plan(0).stages;
+        let own = |groups: &[&str]| {
+            own_stage(
+                &stages,
+                &groups.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            )
+        };
+        assert_eq!(own(&["payments-leads"]).unwrap(), "owners of payments");
+        assert_eq!(own(&["x", "platform-sre"]).unwrap(), "platform");
+        assert_eq!(
+            own(&["platform-sre", "payments-leads"]).unwrap(),
+            "owners of payments"
+        );
+        assert_eq!(own(&["payments-dev"]).unwrap_err().exit, Exit::Denied);
+        assert_eq!(own_stage(&[], &[]).unwrap_err().exit, Exit::Conflict);
+        assert_eq!(named_stage(&stages, "platform").unwrap(), "platform");
+        assert_eq!(
+            named_stage(&stages, "Platform").unwrap_err().exit,
+            Exit::Usage
+        );
+    }
+}

@@ -1,0 +1,268 @@
+//! The floor file: what the executor believes whatever the database says.
+//!
+//! It stands on the executor's host, is written by the people who run it, and no row, request or
+//! Platform document can lower it.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use secrecy::SecretString;
+use serde::Deserialize;
+use strongroom_domain::document::duration::Seconds;
+use strongroom_domain::id::DeploymentId;
+use strongroom_domain::name::{ClusterName, GroupName};
+
+use crate::IssuerConfig;
+use crate::file::{ConfigError, beside, read_secret, read_text, read_yaml};
+use crate::issuer::{default_groups_claim, default_person_claim};
+
+/// The floor, checked.
+#[derive(Debug, Clone)]
+pub struct Floor {
+    /// The random id of this deployment; part of every signed act and of every mark in the engine.
+    pub deployment: DeploymentId,
+    /// The one issuer whose tokens can be acts.
+    pub issuer: IssuerConfig,
+    /// The issuer's CA, if one is given.
+    pub issuer_ca_pem: Option<String>,
+    /// Clients that are used for acts and nothing else.
+    pub act_clients: BTreeSet<String>,
+    /// The claim that tells people apart.
+    pub person_claim: String,
+    /// The claim with the groups.
+    pub groups_claim: String,
+    /// Groups whose members vote for the platform.
+    pub platform_groups: BTreeSet<GroupName>,
+    /// Platform votes that `high` needs at least.
+    pub high_platform_votes: u32,
+    /// People besides the submitter that `critical` needs at least.
+    pub critical_votes: u32,
+    /// The longest time from sign-in to act, seconds.
+    pub sign_in_max_age: u32,
+    /// How long a vote lives, seconds.
+    pub vote_max_age: u32,
+    /// How long a vote on `critical` lives, seconds.
+    pub critical_vote_max_age: u32,
+    /// How long a submission lives, seconds.
+    pub submission_max_age: u32,
+    /// The longest life of a workload's token, seconds.
+    pub token_ttl_ceiling: u32,
+    /// Public keys of executors, the present one and old ones, PEM.
+    pub executor_keys: Vec<String>,
+    /// Provider keys that are not believed any more.
+    pub denied_kids: BTreeSet<String>,
+    /// People who may not act.
+    pub denied_people: BTreeSet<String>,
+    /// Acts signed in before this time do not count.
+    pub not_before: Option<Timestamp>,
+    /// Values of `acr` of which one is demanded; empty demands nothing.
+    pub acr: BTreeSet<String>,
+    /// Clusters whose credentials are here.
+    pub clusters: Vec<ClusterCredential>,
+    /// Write to engines that are older than the minimum (tests only).
+    pub allow_engine_below_minimum: bool,
+}
+
+/// Credentials of one cluster, and the server and CA they are for.
+#[derive(Debug, Clone)]
+pub struct ClusterCredential {
+    /// The name that Cluster documents use.
+    pub name: ClusterName,
+    /// The API server they are for, exactly.
+    pub server: String,
+    /// The CA they are for, exactly.
+    pub ca_pem: String,
+    /// Reads namespaces and service accounts.
+    pub reader: SecretString,
+    /// Reviews tokens; given to the engine.
+    pub reviewer: SecretString,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Raw {
+    deployment: DeploymentId,
+    issuer: IssuerConfig,
+    act_clients: BTreeSet<String>,
+    #[serde(default = "default_person_claim")]
+    person_claim: String,
+    #[serde(default = "default_groups_claim")]
+    groups_claim: String,
+    platform_groups: BTreeSet<GroupName>,
+    #[serde(default)]
+    minimum_votes: MinimumVotes,
+    #[serde(default)]
+    ages: Ages,
+    #[serde(default = "default_ceiling")]
+    token_ttl_ceiling: String,
+    executor_keys: Vec<String>,
+    #[serde(default)]
+    denied_kids: BTreeSet<String>,
+    #[serde(default)]
+    denied_people: BTreeSet<String>,
+    #[serde(default)]
+    not_before: Option<Timestamp>,
+    #[serde(default)]
+    acr: BTreeSet<String>,
+    #[serde(default)]
+    clusters: Vec<RawCluster>,
+    #[serde(default)]
+    allow_engine_below_minimum: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct MinimumVotes {
+    high_platform: u32,
+    critical: u32,
+}
+
+impl Default for MinimumVotes {
+    fn default() -> Self {
+        Self { high_platform: 1, critical: 2 }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Ages {
+    sign_in: String,
+    vote: String,
+    critical_vote: String,
+    submission: String,
+}
+
+impl Default for Ages {
+    fn default() -> Self {
+        Self {
+            sign_in: "5m".into(),
+            vote: "72h".into(),
+            critical_vote: "24h".into(),
+            submission: "14d".into(),
+        }
+    }
+}
+
+fn default_ceiling() -> String {
+    "24h".to_owned()
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawCluster {
+    name: ClusterName,
+    server: String,
+    ca_file: PathBuf,
+    reader_token_file: PathBuf,
+    reviewer_token_file: PathBuf,
+}
+
+impl Floor {
+    /// Reads and checks the file; everything that is wrong is told at once.
+    pub fn read(path: &Path) -> Result<Self, ConfigError> {
+        let raw: Raw = read_yaml(path)?;
+        let mut faults = Vec::new();
+        let mut age = |name: &str, text: &str| match text.parse::<Seconds>() {
+            Ok(seconds) => seconds.get(),
+            Err(error) => {
+                faults.push(format!("{name}: {error}"));
+                0
+            }
+        };
+        let sign_in_max_age = age("ages.sign_in", &raw.ages.sign_in);
+        let vote_max_age = age("ages.vote", &raw.ages.vote);
+        let critical_vote_max_age = age("ages.critical_vote", &raw.ages.critical_vote);
+        let submission_max_age = age("ages.submission", &raw.ages.submission);
+        let token_ttl_ceiling = age("token_ttl_ceiling", &raw.token_ttl_ceiling);
+        let mut need = |ok: bool, sentence: &str| {
+            if !ok {
+                faults.push(sentence.to_owned());
+            }
+        };
+        need(!raw.act_clients.is_empty(), "act_clients: name at least one client");
+        need(!raw.platform_groups.is_empty(), "platform_groups: name at least one group");
+        need(!raw.executor_keys.is_empty(), "executor_keys: the executor's public key is missing");
+        need(raw.minimum_votes.critical > 0, "minimum_votes.critical: at least one person");
+        let mut clusters = Vec::new();
+        for cluster in &raw.clusters {
+            clusters.push(ClusterCredential {
+                name: cluster.name.clone(),
+                server: cluster.server.clone(),
+                ca_pem: read_text(&beside(path, &cluster.ca_file))?,
+                reader: read_secret(&beside(path, &cluster.reader_token_file))?,
+                reviewer: read_secret(&beside(path, &cluster.reviewer_token_file))?,
+            });
+        }
+        if !faults.is_empty() {
+            return Err(ConfigError::Values { path: path.to_owned(), faults });
+        }
+        Ok(Self {
+            deployment: raw.deployment,
+            issuer_ca_pem: raw.issuer.ca_pem(path)?,
+            issuer: raw.issuer,
+            act_clients: raw.act_clients,
+            person_claim: raw.person_claim,
+            groups_claim: raw.groups_claim,
+            platform_groups: raw.platform_groups,
+            high_platform_votes: raw.minimum_votes.high_platform,
+            critical_votes: raw.minimum_votes.critical,
+            sign_in_max_age,
+            vote_max_age,
+            critical_vote_max_age,
+            submission_max_age,
+            token_ttl_ceiling,
+            executor_keys: raw.executor_keys,
+            denied_kids: raw.denied_kids,
+            denied_people: raw.denied_people,
+            not_before: raw.not_before,
+            acr: raw.acr,
+            clusters,
+            allow_engine_below_minimum: raw.allow_engine_below_minimum,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn write(text: &str) -> (tempfile::TempDir, PathBuf) {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("floor.yaml");
+        std::fs::write(&path, text).unwrap();
+        (dir, path)
+    }
+
+    const GOOD: &str = "deployment: 0199b5d0-0000-7000-8000-000000000001\n\
+                        issuer: { url: https://idp.example.com }\n\
+                        act_clients: [strongroom-cli-act]\n\
+                        platform_groups: [platform-sre]\n\
+                        executor_keys: [PEM]\n";
+
+    #[test]
+    fn defaults_are_the_ones_of_the_design() {
+        let (_dir, path) = write(GOOD);
+        let floor = Floor::read(&path).unwrap();
+        assert_eq!(floor.person_claim, "sub");
+        assert_eq!(floor.vote_max_age, 72 * 3600);
+        assert_eq!(floor.critical_vote_max_age, 24 * 3600);
+        assert_eq!(floor.submission_max_age, 14 * 86_400);
+        assert_eq!((floor.high_platform_votes, floor.critical_votes), (1, 2));
+        assert!(!floor.allow_engine_below_minimum);
+    }
+
+    #[test]
+    fn everything_wrong_is_told_at_once_and_unknown_keys_are_named() {
+        let text = GOOD
+            .replace("[strongroom-cli-act]", "[]")
+            .replace("executor_keys: [PEM]", "executor_keys: []\nages: { vote: soon }");
+        let (_dir, path) = write(&text);
+        let told = Floor::read(&path).unwrap_err().to_string();
+        for part in ["ages.vote: a duration is", "act_clients: name", "executor_keys: the"] {
+            assert!(told.contains(part), "{told}");
+        }
+        let (_dir, path) = write(&format!("{GOOD}colour: red\n"));
+        assert!(Floor::read(&path).unwrap_err().to_string().contains("colour"));
+    }
+}

@@ -1,0 +1,10 @@
+//! Golden plans, the table of risks and stages, refusals, and properties against a model engine.
+
+mod documents;
+mod engine;
+mod golden;
+mod observe;
+mod properties;
+mod risk;
+mod stages;
+mod support;

@@ -1,0 +1,122 @@
+//! The ledger: appended to inside the transaction of what happened, read by pages and auditors.
+
+use jiff::Timestamp;
+use serde_json::Value;
+use sqlx::PgConnection;
+use strongroom_domain::event::{Event, SCHEMA_VERSION};
+use strongroom_domain::id::RequestId;
+use uuid::Uuid;
+
+use crate::error::StorageError;
+use crate::request::Visibility;
+use crate::time::to_db;
+use crate::Store;
+
+/// One ledger row.
+#[derive(Debug, Clone)]
+pub struct LedgerRow {
+    /// Its place in the ledger.
+    pub sequence: i64,
+    /// Its id.
+    pub event_id: Uuid,
+    /// When it happened.
+    pub at: Timestamp,
+    /// What happened.
+    pub kind: String,
+    /// The canonical event, parsed.
+    pub event: Value,
+    /// SHA-256 of the domain line and the canonical bytes.
+    pub hash: Vec<u8>,
+}
+
+/// Appends events inside a transaction.
+pub(crate) async fn append(
+    connection: &mut PgConnection,
+    events: &[Event],
+) -> Result<(), StorageError> {
+    for event in events {
+        let canonical = event.canonical();
+        sqlx::query(
+            "INSERT INTO ledger_events \
+             (event_id, schema_version, at, kind, request_id, subject, canonical, hash) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+        )
+        .bind(event.id.as_uuid())
+        .bind(SCHEMA_VERSION)
+        .bind(to_db(event.at))
+        .bind(event.kind.as_str())
+        .bind(event.request.map(RequestId::as_uuid))
+        .bind(event.subject.as_ref().map(ToString::to_string))
+        .bind(&canonical)
+        .bind(&Event::digest(&canonical).as_bytes()[..])
+        .execute(&mut *connection)
+        .await?;
+    }
+    Ok(())
+}
+
+/// Which events are asked for.
+#[derive(Debug, Clone, Default)]
+pub struct EventFilter {
+    /// Of one request.
+    pub request: Option<RequestId>,
+    /// Of one subject, as text.
+    pub subject: Option<String>,
+}
+
+type Row = (i64, Uuid, jiff_sqlx::Timestamp, String, Vec<u8>, Vec<u8>);
+
+impl Store {
+    /// Appends events that belong to no other change.
+    pub async fn event_append(&self, events: &[Event]) -> Result<(), StorageError> {
+        let mut tx = self.pool.begin().await?;
+        append(&mut tx, events).await?;
+        Ok(tx.commit().await?)
+    }
+
+    /// Events that the viewer may see, in order.
+    pub async fn events_list(
+        &self,
+        visibility: &Visibility,
+        filter: &EventFilter,
+        after: i64,
+        limit: i64,
+    ) -> Result<Vec<LedgerRow>, StorageError> {
+        let rows: Vec<Row> = sqlx::query_as(
+            "SELECT e.sequence, e.event_id, e.at, e.kind, e.canonical, e.hash \
+             FROM ledger_events e \
+             WHERE e.sequence > $1 \
+               AND ($2::uuid IS NULL OR e.request_id = $2) \
+               AND ($3::text IS NULL OR e.subject = $3) \
+               AND ($4 \
+                    OR e.subject = ANY ($5) \
+                    OR (e.subject IS NULL AND e.request_id IN (SELECT r.request_id FROM change_requests r \
+                        WHERE r.submitted_issuer = $6 AND r.submitted_person = $7)) \
+                    OR (e.subject IS NULL AND e.request_id IN (SELECT d.request_id FROM change_request_documents d \
+                        WHERE d.kind || '/' || d.name = ANY ($5)))) \
+             ORDER BY e.sequence LIMIT $8",
+        )
+        .bind(after)
+        .bind(filter.request.map(RequestId::as_uuid))
+        .bind(&filter.subject)
+        .bind(visibility.all)
+        .bind(visibility.subjects())
+        .bind(&visibility.person.issuer)
+        .bind(&visibility.person.person)
+        .bind(limit)
+        .fetch_all(&self.pool)
+        .await?;
+        rows.into_iter()
+            .map(|(sequence, event_id, at, kind, canonical, hash)| {
+                let event = serde_json::from_slice(&canonical).map_err(|_| {
+                    StorageError::Corrupt {
+                        table: "ledger_events",
+                        column: "canonical",
+                        row: sequence.to_string(),
+                    }
+                })?;
+                Ok(LedgerRow { sequence, event_id, at: at.to_jiff(), kind, event, hash })
+            })
+            .collect()
+    }
+}
