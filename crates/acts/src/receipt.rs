@@ -79,7 +79,8 @@ impl Receipt {
 
     /// The bytes that are stored and signed.
     pub fn canonical(&self) -> Vec<u8> {
-        canonical::to_bytes(self).expect("a receipt holds only text, integers, lists and a JSON key")
+        canonical::to_bytes(self)
+            .expect("a receipt holds only text, integers, lists and a JSON key")
     }
 
     /// Canonical bytes and the executor's signature over them.

@@ -1,1 +1,16 @@
 //! REST handlers, DTOs and the mapping of outcomes to HTTP.
+//!
+//! A handler takes a session, parses, makes one call into `app`, and answers. It holds no SQL, no
+//! policy and no engine call. Which routes need no session stands in one table, [`routes`].
+
+mod body;
+mod edge;
+mod extract;
+mod problem;
+mod routes;
+mod state;
+mod v1;
+
+pub use problem::Problem;
+pub use routes::{Route, router, routes};
+pub use state::{AppState, SignIn};

@@ -1,1 +1,23 @@
 //! Use cases, one module per resource, one function per operation.
+//!
+//! Each function takes a [`Ctx`], looks at what it loaded, and answers with what is there or with
+//! one [`AppError`]. Nothing here talks HTTP, and nothing outside the database changes: an engine
+//! is written by the executor only, which believes none of this and checks again.
+
+pub mod act;
+pub mod claim;
+pub mod context;
+pub mod document;
+pub mod error;
+pub mod event;
+pub mod health;
+pub mod inventory;
+pub mod preview;
+pub mod request;
+pub mod session;
+pub mod submit;
+pub mod team;
+pub mod trust;
+
+pub use context::{App, Ctx, Rules};
+pub use error::{AppError, FieldFault};

@@ -1,12 +1,13 @@
-//! The client side of a sign-in: code flow with PKCE of a public client, built with the
-//! `openidconnect` crate. Used by the command line, for sign-ins and for acts alike.
+//! The client side of a sign-in: code flow with PKCE, built with the `openidconnect` crate. Used
+//! for sign-ins and for acts alike. Nothing about the token is verified here.
 
 use openidconnect::core::{CoreAuthenticationFlow, CoreClient, CoreJsonWebKeySet};
 use openidconnect::{
-    AuthUrl, AuthorizationCode, ClientId, CsrfToken, HttpRequest, HttpResponse, IssuerUrl, Nonce,
-    OAuth2TokenResponse as _, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, Scope,
-    TokenResponse as _, TokenUrl,
+    AuthType, AuthUrl, AuthorizationCode, ClientId, ClientSecret, CsrfToken, HttpRequest,
+    HttpResponse, IssuerUrl, Nonce, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl,
+    RequestTokenError, Scope, TokenResponse as _, TokenUrl,
 };
+use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
 
 use crate::issuer::{Issuer, IssuerError};
@@ -21,14 +22,15 @@ pub struct CodeFlow {
     verifier: PkceCodeVerifier,
     client_id: String,
     redirect_uri: String,
+    secret: Option<SecretString>,
 }
 
 /// What the client asks of the provider.
 #[derive(Debug, Clone)]
 pub struct FlowRequest<'a> {
-    /// The public client.
+    /// The client.
     pub client_id: &'a str,
-    /// The loopback address the code comes to.
+    /// The address the code comes to.
     pub redirect_uri: &'a str,
     /// Scopes besides `openid`.
     pub scopes: &'a [&'a str],
@@ -69,8 +71,7 @@ impl CodeFlow {
                 .map_err(|_| address(&metadata.authorization_endpoint))?,
         )
         .set_redirect_uri(
-            RedirectUrl::new(ask.redirect_uri.to_owned())
-                .map_err(|_| address(ask.redirect_uri))?,
+            RedirectUrl::new(ask.redirect_uri.to_owned()).map_err(|_| address(ask.redirect_uri))?,
         );
         let (challenge, verifier) = PkceCodeChallenge::new_random_sha256();
         let nonce = ask.nonce.to_owned();
@@ -97,7 +98,15 @@ impl CodeFlow {
             verifier,
             client_id: ask.client_id.to_owned(),
             redirect_uri: ask.redirect_uri.to_owned(),
+            secret: None,
         })
+    }
+
+    /// The same flow of a confidential client.
+    #[must_use]
+    pub fn with_secret(mut self, secret: SecretString) -> Self {
+        self.secret = Some(secret);
+        self
     }
 
     /// Redeems the code; gives the ID token as text. Nothing about it is verified here.
@@ -114,22 +123,28 @@ impl CodeFlow {
                 .map_err(|_| address(&metadata.token_endpoint))?,
         )
         .set_redirect_uri(
-            RedirectUrl::new(self.redirect_uri.clone())
-                .map_err(|_| address(&self.redirect_uri))?,
-        )
-        // A public client: no secret, PKCE instead, id in the body.
-        .set_auth_type(openidconnect::AuthType::RequestBody);
+            RedirectUrl::new(self.redirect_uri.clone()).map_err(|_| address(&self.redirect_uri))?,
+        );
+        let client = match &self.secret {
+            Some(secret) => client
+                .set_client_secret(ClientSecret::new(secret.expose_secret().to_owned()))
+                .set_auth_type(AuthType::BasicAuth),
+            // A public client: no secret, PKCE instead, id in the body.
+            None => client.set_auth_type(AuthType::RequestBody),
+        };
         let http = issuer.http().clone();
-        // The crate's own transport is on another reqwest; a closure over ours does (no redirects).
+        // The crate's own transport is on another reqwest; a closure over ours does.
         let send = move |request: HttpRequest| {
             let http = http.clone();
             async move {
-                let answer = http.execute(request.try_into()?).await?;
-                let mut response = HttpResponse::new(Vec::new());
-                *response.status_mut() = answer.status();
-                *response.headers_mut() = answer.headers().clone();
-                *response.body_mut() = answer.bytes().await?.to_vec();
-                Ok::<_, reqwest::Error>(response)
+                let request = request
+                    .try_into()
+                    .map_err(|_| IssuerError::Address("the token endpoint".to_owned()))?;
+                let answer = http.send(request).await?;
+                let mut response = HttpResponse::new(answer.body);
+                *response.status_mut() = answer.status;
+                *response.headers_mut() = answer.headers;
+                Ok::<_, IssuerError>(response)
             }
         };
         let tokens = client
@@ -137,9 +152,25 @@ impl CodeFlow {
             .set_pkce_verifier(self.verifier)
             .request_async(&send)
             .await
-            .map_err(|error| FlowError::NoToken(error.to_string()))?;
-        let _ = tokens.access_token();
+            .map_err(|error| match error {
+                RequestTokenError::Request(error) => FlowError::Issuer(error),
+                RequestTokenError::ServerResponse(refusal) => {
+                    FlowError::NoToken(readable(&refusal.to_string()))
+                }
+                RequestTokenError::Parse(..) => {
+                    FlowError::NoToken("its answer is not one of a token endpoint".to_owned())
+                }
+                RequestTokenError::Other(why) => FlowError::NoToken(readable(&why)),
+            })?;
         let token = tokens.id_token().map(ToString::to_string);
         token.ok_or_else(|| FlowError::NoToken("there is none in the answer".into()))
     }
+}
+
+/// The provider's own words for a sentence.
+fn readable(text: &str) -> String {
+    text.chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .take(300)
+        .collect()
 }

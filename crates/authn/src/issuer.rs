@@ -1,24 +1,34 @@
 //! The provider's discovery document and keys, fetched with care.
 //!
-//! Only the hosts that the configuration lists are asked, no redirect is followed, answers are
-//! bounded, and the issuer must call itself exactly what we call it.
+//! The issuer must call itself exactly what we call it. A key counts as unknown only when the
+//! provider was asked for it after the question came up: a caller refuses acts for good on that
+//! word, so an old answer, a failure or our own restraint in asking must never sound like it.
 
-use std::collections::BTreeSet;
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
 
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
+use strongroom_domain::clock::{Clock, SystemClock};
 use tokio::sync::Mutex;
-use url::Url;
 
-/// The largest document that is read from the provider.
-const MAX_DOCUMENT: usize = 512 * 1024;
+use crate::http::Http;
 
-/// How long fetched keys are used before an unknown key makes us ask again.
-const REFRESH_AFTER: Duration = Duration::from_secs(5);
+/// How long one request to the provider may take.
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long a document of the provider is used before it is fetched again.
+const FRESH: SignedDuration = SignedDuration::from_mins(15);
+
+/// How long we wait before we ask the provider for the same thing once more.
+const PAUSE: SignedDuration = SignedDuration::from_secs(5);
+
+/// The public members of a JWK. Nothing else is handed on, least of all a private one.
+const PUBLIC_MEMBERS: &[&str] = &["kty", "kid", "use", "alg", "crv", "n", "e", "x", "y"];
 
 /// The provider cannot be used.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum IssuerError {
     /// The issuer's own address is not taken.
     #[error("the issuer's address must be https (plain http on loopback only): {0}")]
@@ -40,6 +50,9 @@ pub enum IssuerError {
     /// The key is not among the provider's.
     #[error("the provider does not publish the key {0}")]
     UnknownKey(String),
+    /// The keys were fetched a moment ago, and this one was not among them then.
+    #[error("the provider was asked for its keys a moment ago; try the key {0} again in 5 seconds")]
+    AskedLately(String),
 }
 
 /// What the discovery document says, as far as it is used.
@@ -59,42 +72,79 @@ pub struct Metadata {
 }
 
 /// One issuer.
-#[derive(Debug)]
 pub struct Issuer {
     url: String,
-    hosts: BTreeSet<String>,
-    http: reqwest::Client,
-    cache: Mutex<Cache>,
+    http: Http,
+    clock: Arc<dyn Clock>,
+    metadata: Mutex<Remembered<Metadata>>,
+    keys: Mutex<Remembered<Vec<Value>>>,
 }
 
-#[derive(Debug, Default)]
-struct Cache {
-    metadata: Option<Metadata>,
-    keys: Vec<Value>,
-    fetched: Option<Instant>,
+impl std::fmt::Debug for Issuer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Issuer({:?})", self.url)
+    }
+}
+
+/// A document as it was fetched last, and how the last try went.
+#[derive(Debug)]
+struct Remembered<T> {
+    value: Option<(Timestamp, T)>,
+    tried: Option<(Timestamp, Result<(), IssuerError>)>,
+}
+
+impl<T> Default for Remembered<T> {
+    fn default() -> Self {
+        Self {
+            value: None,
+            tried: None,
+        }
+    }
+}
+
+impl<T> Remembered<T> {
+    fn fresh(&self, now: Timestamp) -> Option<&T> {
+        let (at, value) = self.value.as_ref()?;
+        within(*at, now, FRESH).then_some(value)
+    }
+
+    /// How the last try went, if it is too early for another.
+    fn lately(&self, now: Timestamp) -> Option<Result<(), IssuerError>> {
+        let (at, outcome) = self.tried.as_ref()?;
+        within(*at, now, PAUSE).then(|| outcome.clone())
+    }
+
+    /// Remembers how a try went that ended at `now`.
+    fn put(&mut self, now: Timestamp, outcome: Result<T, IssuerError>) -> Result<(), IssuerError> {
+        let told = outcome.map(|value| self.value = Some((now, value)));
+        self.tried = Some((now, told.clone()));
+        told
+    }
+}
+
+/// Whether less than `limit` went by. A clock that was put back proves nothing and so is not less.
+fn within(at: Timestamp, now: Timestamp, limit: SignedDuration) -> bool {
+    let gone = now.duration_since(at);
+    !gone.is_negative() && gone < limit
 }
 
 impl Issuer {
     /// An issuer with the hosts its documents may name; its own host when none are given.
     pub fn new(url: &str, ca_pem: Option<&str>, hosts: &[String]) -> Result<Self, IssuerError> {
-        let parsed = check_url(url)?;
-        let mut hosts: BTreeSet<String> = hosts.iter().cloned().collect();
-        if hosts.is_empty() {
-            hosts.extend(parsed.host_str().map(str::to_owned));
-        }
-        let mut builder = reqwest::Client::builder()
-            .redirect(reqwest::redirect::Policy::none())
-            .timeout(Duration::from_secs(10));
-        let wrong_ca = |error: reqwest::Error| IssuerError::Document {
-            what: "CA certificate",
-            why: error.to_string(),
-        };
-        if let Some(pem) = ca_pem {
-            let bundle = reqwest::Certificate::from_pem_bundle(pem.as_bytes()).map_err(wrong_ca)?;
-            builder = builder.tls_certs_only(bundle);
-        }
-        let http = builder.build().map_err(wrong_ca)?;
-        Ok(Self { url: url.to_owned(), hosts, http, cache: Mutex::default() })
+        Ok(Self {
+            url: url.to_owned(),
+            http: Http::new(url, ca_pem, hosts, TIMEOUT)?,
+            clock: Arc::new(SystemClock),
+            metadata: Mutex::default(),
+            keys: Mutex::default(),
+        })
+    }
+
+    /// The same issuer by another clock.
+    #[must_use]
+    pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
     }
 
     /// The issuer as tokens name it.
@@ -102,122 +152,119 @@ impl Issuer {
         &self.url
     }
 
-    /// The HTTP client that talks to this provider.
-    pub(crate) fn http(&self) -> &reqwest::Client {
+    /// What talks to this provider.
+    pub(crate) fn http(&self) -> &Http {
         &self.http
     }
 
     /// The discovery document.
     pub async fn metadata(&self) -> Result<Metadata, IssuerError> {
-        let mut cache = self.cache.lock().await;
-        if let Some(metadata) = &cache.metadata {
+        let mut remembered = self.metadata.lock().await;
+        let now = self.clock.now();
+        if let Some(metadata) = remembered.fresh(now) {
             return Ok(metadata.clone());
         }
-        let metadata = self.discover().await?;
-        cache.metadata = Some(metadata.clone());
-        Ok(metadata)
+        if let Some(Err(error)) = remembered.lately(now) {
+            return Err(error);
+        }
+        let metadata = self.discover().await;
+        remembered.put(self.clock.now(), metadata.clone())?;
+        metadata
     }
 
-    /// The provider's key of this id, as a JWK. An unknown id makes us fetch the keys again, but
-    /// not more often than every few seconds.
+    /// The provider's key of this id, as a JWK with its public members. An unknown id makes us
+    /// fetch the keys again, but not more often than every few seconds.
     pub async fn key(&self, kid: &str) -> Result<Value, IssuerError> {
-        let metadata = self.metadata().await?;
-        let mut cache = self.cache.lock().await;
-        let find = |keys: &[Value]| {
-            keys.iter().find(|key| key.get("kid").and_then(Value::as_str) == Some(kid)).cloned()
-        };
-        if let Some(key) = find(&cache.keys) {
+        let mut remembered = self.keys.lock().await;
+        let now = self.clock.now();
+        if let Some(key) = remembered
+            .fresh(now)
+            .map(|keys| find(keys, kid))
+            .transpose()?
+            .flatten()
+        {
             return Ok(key);
         }
-        if cache.fetched.is_none_or(|at| at.elapsed() > REFRESH_AFTER) {
-            let document = self.fetch(&metadata.jwks_uri, "key set").await?;
-            let keys = document.get("keys").and_then(Value::as_array).cloned();
-            cache.keys = keys.ok_or_else(|| IssuerError::Document {
-                what: "key set",
-                why: "there is no list of keys".to_owned(),
-            })?;
-            cache.fetched = Some(Instant::now());
+        match remembered.lately(now) {
+            Some(Err(error)) => return Err(error),
+            Some(Ok(())) => return Err(IssuerError::AskedLately(short(kid))),
+            None => {}
         }
-        find(&cache.keys)
-            .ok_or_else(|| IssuerError::UnknownKey(kid.chars().take(80).collect()))
+        let fetched = self.fetch_keys().await;
+        remembered.put(self.clock.now(), fetched.clone())?;
+        find(&fetched?, kid)?.ok_or_else(|| IssuerError::UnknownKey(short(kid)))
     }
 
     async fn discover(&self) -> Result<Metadata, IssuerError> {
-        let address = format!("{}/.well-known/openid-configuration", self.url.trim_end_matches('/'));
-        let document = self.fetch(&address, "discovery document").await?;
-        let wrong = |why: String| IssuerError::Document { what: "discovery document", why };
+        let address = format!(
+            "{}/.well-known/openid-configuration",
+            self.url.trim_end_matches('/')
+        );
+        let document = self.http.document(&address, "discovery document").await?;
+        let wrong = |why: String| IssuerError::Document {
+            what: "discovery document",
+            why,
+        };
         let metadata: Metadata =
             serde_json::from_value(document).map_err(|error| wrong(error.to_string()))?;
         if metadata.issuer != self.url {
-            return Err(wrong(format!("it names the issuer {}", metadata.issuer)));
+            return Err(wrong(format!(
+                "it names the issuer {}",
+                short(&metadata.issuer)
+            )));
         }
-        for endpoint in
-            [&metadata.authorization_endpoint, &metadata.token_endpoint, &metadata.jwks_uri]
-        {
-            self.check_host(endpoint)?;
+        for endpoint in [
+            &metadata.authorization_endpoint,
+            &metadata.token_endpoint,
+            &metadata.jwks_uri,
+        ] {
+            self.http.check(endpoint)?;
         }
         Ok(metadata)
     }
 
-    fn check_host(&self, address: &str) -> Result<Url, IssuerError> {
-        let url = check_url(address)?;
-        let host = url.host_str().unwrap_or_default();
-        if self.hosts.contains(host) { Ok(url) } else { Err(IssuerError::Host(host.to_owned())) }
-    }
-
-    async fn fetch(&self, address: &str, what: &'static str) -> Result<Value, IssuerError> {
-        let url = self.check_host(address)?;
-        let unreachable = |error: reqwest::Error| {
-            IssuerError::Unreachable(if error.is_timeout() { "time-out" } else { "no connection" }.into())
-        };
-        let wrong = |why: String| IssuerError::Document { what, why };
-        let mut answer = self.http.get(url).send().await.map_err(unreachable)?;
-        if !answer.status().is_success() {
-            return Err(wrong(format!("status {}", answer.status().as_u16())));
+    async fn fetch_keys(&self) -> Result<Vec<Value>, IssuerError> {
+        let metadata = self.metadata().await?;
+        let mut document = self.http.document(&metadata.jwks_uri, "key set").await?;
+        match document.get_mut("keys").map(Value::take) {
+            Some(Value::Array(keys)) => Ok(keys),
+            _ => Err(IssuerError::Document {
+                what: "key set",
+                why: "there is no list of keys".to_owned(),
+            }),
         }
-        let mut body = Vec::new();
-        while let Some(chunk) = answer.chunk().await.map_err(unreachable)? {
-            if body.len() + chunk.len() > MAX_DOCUMENT {
-                return Err(wrong("it is larger than 512 KiB".into()));
-            }
-            body.extend_from_slice(&chunk);
-        }
-        serde_json::from_slice(&body).map_err(|error| wrong(error.to_string()))
     }
 }
 
-fn check_url(address: &str) -> Result<Url, IssuerError> {
-    let refuse = || IssuerError::Address(address.chars().take(200).collect());
-    let url = Url::parse(address).map_err(|_| refuse())?;
-    let loopback = match url.host() {
-        Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
-        Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
-        _ => false,
+/// The one public key for signatures with this id.
+fn find(keys: &[Value], kid: &str) -> Result<Option<Value>, IssuerError> {
+    let text = |key: &Value, name: &str| key.get(name).and_then(Value::as_str).map(str::to_owned);
+    let mut found = keys.iter().filter(|key| {
+        text(key, "kid").as_deref() == Some(kid)
+            && matches!(text(key, "kty").as_deref(), Some("RSA" | "EC" | "OKP"))
+            && text(key, "use").is_none_or(|used| used == "sig")
+    });
+    let Some(key) = found.next() else {
+        return Ok(None);
     };
-    let scheme_ok = url.scheme() == "https" || (url.scheme() == "http" && loopback);
-    let plain = url.username().is_empty() && url.password().is_none() && url.fragment().is_none();
-    if scheme_ok && plain { Ok(url) } else { Err(refuse()) }
+    if found.next().is_some() {
+        let why = format!("it holds two keys with the id {}", short(kid));
+        return Err(IssuerError::Document {
+            what: "key set",
+            why,
+        });
+    }
+    let public: Map<String, Value> = PUBLIC_MEMBERS
+        .iter()
+        .filter_map(|member| Some(((*member).to_owned(), key.get(*member)?.clone())))
+        .collect();
+    Ok(Some(Value::Object(public)))
+}
+
+/// A stranger's text for a sentence.
+fn short(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).take(80).collect()
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_https_or_loopback_without_credentials() {
-        for good in ["https://idp.example.com/x", "http://127.0.0.1:8200/v1", "http://[::1]:1"] {
-            assert!(check_url(good).is_ok(), "{good}");
-        }
-        for bad in ["http://idp.example.com", "http://localhost", "https://u@idp", "ftp://x", "x"] {
-            assert!(check_url(bad).is_err(), "{bad}");
-        }
-    }
-
-    #[test]
-    fn documents_may_only_name_listed_hosts() {
-        let issuer = Issuer::new("https://idp.example.com", None, &[]).unwrap();
-        assert!(issuer.check_host("https://idp.example.com/keys").is_ok());
-        let other = issuer.check_host("https://evil.example.com/keys").unwrap_err();
-        assert!(other.to_string().contains("evil.example.com"));
-    }
-}
+mod tests;

@@ -4,11 +4,14 @@
 //! stores anything.
 
 pub mod code_flow;
+mod http;
 pub mod issuer;
+#[cfg(test)]
+mod scripted;
 pub mod session;
 pub mod sign_in;
 
 pub use code_flow::{CodeFlow, FlowError};
 pub use issuer::{Issuer, IssuerError, Metadata};
-pub use session::SessionToken;
-pub use sign_in::{SignInError, SignInRules, verify_sign_in};
+pub use session::{Lifetimes, SessionToken};
+pub use sign_in::{SignIn, SignInError, SignInRefusal, SignInRules, judge_sign_in, verify_sign_in};

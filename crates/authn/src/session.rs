@@ -4,6 +4,7 @@ use std::fmt;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest as _, Sha256};
 
 /// What every session token starts with, so that scanners recognise one that leaked.
@@ -23,8 +24,11 @@ impl SessionToken {
     /// The token that a caller sent, if it has the shape of one.
     pub fn parse(text: &str) -> Option<Self> {
         let rest = text.strip_prefix(PREFIX)?;
-        (rest.len() == 43 && rest.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b)))
-            .then(|| Self(text.to_owned()))
+        (rest.len() == 43
+            && rest
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b)))
+        .then(|| Self(text.to_owned()))
     }
 
     /// The token in clear, for its owner.
@@ -44,6 +48,28 @@ impl fmt::Debug for SessionToken {
     }
 }
 
+/// How long sessions live.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lifetimes {
+    /// Without use.
+    pub idle: SignedDuration,
+    /// At most, used or not.
+    pub absolute: SignedDuration,
+}
+
+impl Lifetimes {
+    /// When a session ends that was begun and last used at these times.
+    pub fn end(&self, begun_at: Timestamp, used_at: Timestamp) -> Timestamp {
+        let after = |at: Timestamp, by: SignedDuration| at.checked_add(by).unwrap_or(at);
+        after(used_at, self.idle).min(after(begun_at, self.absolute))
+    }
+
+    /// Whether it lives. Its last moment is the one before its end.
+    pub fn is_live(&self, begun_at: Timestamp, used_at: Timestamp, now: Timestamp) -> bool {
+        now < self.end(begun_at, used_at)
+    }
+}
+
 /// A random text for state parameters and nonces of sign-ins.
 pub fn random_text() -> Result<String, getrandom::Error> {
     let mut bytes = [0; 32];
@@ -57,12 +83,56 @@ mod tests {
 
     #[test]
     fn tokens_differ_parse_back_and_do_not_show() {
-        let (one, two) = (SessionToken::generate().unwrap(), SessionToken::generate().unwrap());
+        let (one, two) = (
+            SessionToken::generate().unwrap(),
+            SessionToken::generate().unwrap(),
+        );
         assert_ne!(one.hash(), two.hash());
-        assert_eq!(SessionToken::parse(one.expose()).unwrap().hash(), one.hash());
+        assert_eq!(
+            SessionToken::parse(one.expose()).unwrap().hash(),
+            one.hash()
+        );
         assert!(!format!("{one:?}").contains(&one.expose()[4..]));
-        for bad in ["", "srs_", "srs_abc", "xyz_0123456789012345678901234567890123456789012"] {
+        for bad in [
+            "",
+            "srs_",
+            "srs_abc",
+            "xyz_0123456789012345678901234567890123456789012",
+        ] {
             assert!(SessionToken::parse(bad).is_none());
         }
+    }
+
+    #[test]
+    fn a_session_ends_unused_or_old_and_on_the_second() {
+        let lives = Lifetimes {
+            idle: SignedDuration::from_mins(30),
+            absolute: SignedDuration::from_hours(12),
+        };
+        let at = |seconds: i64| Timestamp::from_second(1_795_000_000 + seconds).unwrap();
+        let (minute, hour) = (60, 3600);
+        for (used, now, live) in [
+            (0, 0, true),
+            (0, 30 * minute - 1, true),
+            (0, 30 * minute, false),
+            (10 * minute, 39 * minute, true),
+            (12 * hour - minute, 12 * hour - 1, true),
+            (12 * hour - minute, 12 * hour, false),
+            (12 * hour + minute, 12 * hour + minute, false),
+        ] {
+            assert_eq!(
+                lives.is_live(at(0), at(used), at(now)),
+                live,
+                "{used} {now}"
+            );
+        }
+        assert_eq!(lives.end(at(0), at(0)), at(30 * minute));
+        assert_eq!(lives.end(at(0), at(12 * hour - 1)), at(12 * hour));
+        // An absurd setting must not make a session immortal.
+        let absurd = Lifetimes {
+            idle: SignedDuration::MAX,
+            absolute: SignedDuration::MAX,
+        };
+        assert!(!absurd.is_live(at(0), at(0), at(1)));
     }
 }

@@ -87,6 +87,13 @@ impl Screen {
         }
     }
 
+    /// What the person is about to agree to: left out only where nobody is asked and nobody looks.
+    pub fn show(self, text: &str) {
+        if !(self.quiet && self.yes) {
+            self.must_say(text);
+        }
+    }
+
     /// Progress, on a terminal only.
     pub fn progress(self, text: &str) {
         if std::io::stderr().is_terminal() {

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use strongroom_domain::id::EngineId;
+use url::Url;
 
 use crate::Database;
 use crate::file::{ConfigError, beside, read_yaml};
@@ -13,6 +14,7 @@ use crate::file::{ConfigError, beside, read_yaml};
 #[serde(deny_unknown_fields)]
 pub struct ExecuteConfig {
     /// The database, as the role `strongroom_executor`.
+    #[serde(default)]
     pub database: Database,
     /// What no database row can change.
     pub floor_file: PathBuf,
@@ -45,11 +47,10 @@ pub struct EngineConfig {
 }
 
 impl ExecuteConfig {
-    /// Reads the file and makes its paths absolute.
+    /// Reads and checks the file, and makes its paths absolute.
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
         let mut config: Self = read_yaml(path)?;
         for file in [
-            &mut config.database.url_file,
             &mut config.floor_file,
             &mut config.signing_key_file,
             &mut config.state_dir,
@@ -58,9 +59,55 @@ impl ExecuteConfig {
         ] {
             *file = beside(path, file);
         }
-        if let Some(file) = &mut config.engine.ca_file {
+        for file in [&mut config.database.url_file, &mut config.engine.ca_file].into_iter().flatten()
+        {
             *file = beside(path, file);
         }
-        Ok(config)
+        let mut faults = Vec::new();
+        let address = Url::parse(&config.engine.address).ok();
+        if !address.is_some_and(|url| url.scheme() == "https" && url.path() == "/") {
+            faults.push("engine.address: `https://host:port` and nothing more".to_owned());
+        }
+        if !(1..=100).contains(&config.engine.name.chars().count()) {
+            faults.push("engine.name: 1 to 100 characters".to_owned());
+        }
+        if faults.is_empty() {
+            return Ok(config);
+        }
+        Err(ConfigError::Values { path: path.to_owned(), faults })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<ExecuteConfig, ConfigError> {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("execute.yaml");
+        std::fs::write(&path, text).unwrap();
+        ExecuteConfig::read(&path)
+    }
+
+    #[test]
+    fn the_sample_is_good_and_its_paths_are_beside_it() {
+        let config = read(crate::EXECUTE_SAMPLE).unwrap();
+        let files = [
+            config.floor_file, config.signing_key_file, config.engine.role_id_file,
+            config.engine.secret_id_file, config.database.url_file.unwrap(),
+            config.engine.ca_file.unwrap(),
+        ];
+        assert!(files.iter().all(|file| file.is_absolute()), "{files:?}");
+    }
+
+    #[test]
+    fn everything_wrong_is_told_at_once() {
+        let text = crate::EXECUTE_SAMPLE
+            .replace("https://openbao.example.com:8200", "http://openbao.example.com:8200/v1")
+            .replace("name: main", "name: \"\"");
+        let told = read(&text).unwrap_err().to_string();
+        assert!(told.contains("engine.address") && told.contains("engine.name"), "{told}");
+        let told = read(&format!("{}root_token: x\n", crate::EXECUTE_SAMPLE)).unwrap_err();
+        assert!(told.to_string().contains("`root_token`"), "{told}");
     }
 }

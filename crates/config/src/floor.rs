@@ -9,9 +9,12 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use secrecy::SecretString;
 use serde::Deserialize;
+use serde_json::{Value, json};
 use strongroom_domain::document::duration::Seconds;
 use strongroom_domain::id::DeploymentId;
 use strongroom_domain::name::{ClusterName, GroupName};
+use strongroom_domain::{Digest, canonical};
+use url::Url;
 
 use crate::IssuerConfig;
 use crate::file::{ConfigError, beside, read_secret, read_text, read_yaml};
@@ -153,7 +156,10 @@ fn default_ceiling() -> String {
 struct RawCluster {
     name: ClusterName,
     server: String,
-    ca_file: PathBuf,
+    #[serde(default)]
+    ca: Option<String>,
+    #[serde(default)]
+    ca_file: Option<PathBuf>,
     reader_token_file: PathBuf,
     reviewer_token_file: PathBuf,
 }
@@ -161,8 +167,12 @@ struct RawCluster {
 impl Floor {
     /// Reads and checks the file; everything that is wrong is told at once.
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
-        let raw: Raw = read_yaml(path)?;
-        let mut faults = Vec::new();
+        let mut raw: Raw = read_yaml(path)?;
+        if let Some(file) = &mut raw.issuer.ca_file {
+            *file = beside(path, file);
+        }
+        let mut faults = raw.issuer.faults();
+        let issuer_ca_pem = keep(&mut faults, "issuer.ca_file", raw.issuer.ca_pem(path)).flatten();
         let mut age = |name: &str, text: &str| match text.parse::<Seconds>() {
             Ok(seconds) => seconds.get(),
             Err(error) => {
@@ -175,31 +185,14 @@ impl Floor {
         let critical_vote_max_age = age("ages.critical_vote", &raw.ages.critical_vote);
         let submission_max_age = age("ages.submission", &raw.ages.submission);
         let token_ttl_ceiling = age("token_ttl_ceiling", &raw.token_ttl_ceiling);
-        let mut need = |ok: bool, sentence: &str| {
-            if !ok {
-                faults.push(sentence.to_owned());
-            }
-        };
-        need(!raw.act_clients.is_empty(), "act_clients: name at least one client");
-        need(!raw.platform_groups.is_empty(), "platform_groups: name at least one group");
-        need(!raw.executor_keys.is_empty(), "executor_keys: the executor's public key is missing");
-        need(raw.minimum_votes.critical > 0, "minimum_votes.critical: at least one person");
-        let mut clusters = Vec::new();
-        for cluster in &raw.clusters {
-            clusters.push(ClusterCredential {
-                name: cluster.name.clone(),
-                server: cluster.server.clone(),
-                ca_pem: read_text(&beside(path, &cluster.ca_file))?,
-                reader: read_secret(&beside(path, &cluster.reader_token_file))?,
-                reviewer: read_secret(&beside(path, &cluster.reviewer_token_file))?,
-            });
-        }
+        let clusters = read_clusters(path, &raw.clusters, &mut faults);
+        check(&raw, &mut faults);
         if !faults.is_empty() {
             return Err(ConfigError::Values { path: path.to_owned(), faults });
         }
         Ok(Self {
             deployment: raw.deployment,
-            issuer_ca_pem: raw.issuer.ca_pem(path)?,
+            issuer_ca_pem,
             issuer: raw.issuer,
             act_clients: raw.act_clients,
             person_claim: raw.person_claim,
@@ -221,6 +214,107 @@ impl Floor {
             allow_engine_below_minimum: raw.allow_engine_below_minimum,
         })
     }
+
+    /// A hash over everything in the floor but the clusters' tokens, so that two executors can see
+    /// whether they stand on the same floor.
+    pub fn digest(&self) -> Digest {
+        let clusters: Vec<Value> = self
+            .clusters
+            .iter()
+            .map(|each| json!({ "name": each.name, "server": each.server, "ca": each.ca_pem }))
+            .collect();
+        let content = json!({
+            "deployment": self.deployment,
+            "issuer": self.issuer.url,
+            "issuerCa": self.issuer_ca_pem,
+            "issuerHosts": self.issuer.allowed_hosts(),
+            "actClients": self.act_clients,
+            "personClaim": self.person_claim,
+            "groupsClaim": self.groups_claim,
+            "platformGroups": self.platform_groups,
+            "highPlatformVotes": self.high_platform_votes,
+            "criticalVotes": self.critical_votes,
+            "signInMaxAge": self.sign_in_max_age,
+            "voteMaxAge": self.vote_max_age,
+            "criticalVoteMaxAge": self.critical_vote_max_age,
+            "submissionMaxAge": self.submission_max_age,
+            "tokenTtlCeiling": self.token_ttl_ceiling,
+            "executorKeys": self.executor_keys,
+            "deniedKids": self.denied_kids,
+            "deniedPeople": self.denied_people,
+            "notBefore": self.not_before,
+            "acr": self.acr,
+            "clusters": clusters,
+            "allowEngineBelowMinimum": self.allow_engine_below_minimum,
+        });
+        let bytes = canonical::to_bytes(&content)
+            .expect("a floor holds only text, integers, booleans, lists and maps with text keys");
+        Digest::labelled("strongroom/floor/1", &bytes)
+    }
+}
+
+/// What could be read, or a fault.
+fn keep<T>(faults: &mut Vec<String>, field: &str, read: Result<T, ConfigError>) -> Option<T> {
+    read.map_err(|error| {
+        let why = std::error::Error::source(&error).map(|why| format!(": {why}"));
+        faults.push(format!("{field}: {error}{}", why.unwrap_or_default()));
+    })
+    .ok()
+}
+
+fn read_clusters(
+    path: &Path,
+    raw: &[RawCluster],
+    faults: &mut Vec<String>,
+) -> Vec<ClusterCredential> {
+    let mut clusters = Vec::new();
+    let mut names = BTreeSet::new();
+    for cluster in raw {
+        let field = |name: &str| format!("clusters.{}.{name}", cluster.name);
+        if !names.insert(&cluster.name) {
+            faults.push(format!("clusters: {} stands there twice", cluster.name));
+        }
+        let origin = Url::parse(&cluster.server).ok();
+        if !origin.is_some_and(|url| url.scheme() == "https" && url.path() == "/") {
+            faults.push(format!("{}: `https://host:port`, nothing more", field("server")));
+        }
+        let ca = match (&cluster.ca, &cluster.ca_file) {
+            (Some(text), None) => Some(text.clone()),
+            (None, Some(file)) => keep(faults, &field("ca_file"), read_text(&beside(path, file))),
+            _ => {
+                faults.push(format!("{}: give exactly one of ca and ca_file", field("ca")));
+                None
+            }
+        };
+        let mut secret = |name: &str, file: &Path| {
+            keep(faults, &field(name), read_secret(&beside(path, file)))
+        };
+        let reader = secret("reader_token_file", &cluster.reader_token_file);
+        let reviewer = secret("reviewer_token_file", &cluster.reviewer_token_file);
+        if let (Some(ca_pem), Some(reader), Some(reviewer)) = (ca, reader, reviewer) {
+            let (name, server) = (cluster.name.clone(), cluster.server.clone());
+            clusters.push(ClusterCredential { name, server, ca_pem, reader, reviewer });
+        }
+    }
+    clusters
+}
+
+fn check(raw: &Raw, faults: &mut Vec<String>) {
+    let mut need = |ok: bool, sentence: &str| {
+        if !ok {
+            faults.push(sentence.to_owned());
+        }
+    };
+    need(!raw.act_clients.is_empty(), "act_clients: name at least one client");
+    need(!raw.person_claim.is_empty(), "person_claim: name a claim, such as `sub`");
+    need(!raw.groups_claim.is_empty(), "groups_claim: name a claim, such as `groups`");
+    need(!raw.platform_groups.is_empty(), "platform_groups: name at least one group");
+    need(!raw.executor_keys.is_empty(), "executor_keys: the executor's public key is missing");
+    need(
+        raw.executor_keys.iter().all(|key| key.starts_with("-----BEGIN PUBLIC KEY-----")),
+        "executor_keys: each is a public key in PEM (`-----BEGIN PUBLIC KEY-----`)",
+    );
+    need(raw.minimum_votes.critical > 0, "minimum_votes.critical: at least one person");
 }
 
 #[cfg(test)]
@@ -238,7 +332,7 @@ mod tests {
                         issuer: { url: https://idp.example.com }\n\
                         act_clients: [strongroom-cli-act]\n\
                         platform_groups: [platform-sre]\n\
-                        executor_keys: [PEM]\n";
+                        executor_keys: [-----BEGIN PUBLIC KEY-----]\n";
 
     #[test]
     fn defaults_are_the_ones_of_the_design() {
@@ -256,7 +350,7 @@ mod tests {
     fn everything_wrong_is_told_at_once_and_unknown_keys_are_named() {
         let text = GOOD
             .replace("[strongroom-cli-act]", "[]")
-            .replace("executor_keys: [PEM]", "executor_keys: []\nages: { vote: soon }");
+            .replace("executor_keys: [-----BEGIN PUBLIC KEY-----]", "executor_keys: []\nages: { vote: soon }");
         let (_dir, path) = write(&text);
         let told = Floor::read(&path).unwrap_err().to_string();
         for part in ["ages.vote: a duration is", "act_clients: name", "executor_keys: the"] {
@@ -264,5 +358,50 @@ mod tests {
         }
         let (_dir, path) = write(&format!("{GOOD}colour: red\n"));
         assert!(Floor::read(&path).unwrap_err().to_string().contains("colour"));
+    }
+
+    const CLUSTER: &str = "clusters: [{ name: prod-eu, server: \"https://k8s:6443\", ca: CA, \
+                           reader_token_file: reader, reviewer_token_file: reviewer }]\n";
+
+    #[test]
+    fn clusters_are_read_with_their_files_and_every_missing_one_is_told() {
+        let (_dir, path) = write(&format!("{GOOD}{CLUSTER}"));
+        let told = Floor::read(&path).unwrap_err().to_string();
+        for part in ["clusters.prod-eu.reader_token_file: read", "prod-eu.reviewer_token_file"] {
+            assert!(told.contains(part), "{told}");
+        }
+        for name in ["reader", "reviewer"] {
+            std::fs::write(path.with_file_name(name), format!("{name}-token\n")).unwrap();
+        }
+        let floor = Floor::read(&path).unwrap();
+        assert_eq!(floor.clusters[0].ca_pem, "CA");
+        assert!(!format!("{floor:?}").contains("reader-token"));
+    }
+
+    #[test]
+    fn the_digest_follows_every_value_and_no_secret() {
+        let (_dir, path) = write(&format!("{GOOD}{CLUSTER}"));
+        let digest = |token: &str, extra: &str| {
+            for name in ["reader", "reviewer"] {
+                std::fs::write(path.with_file_name(name), token).unwrap();
+            }
+            std::fs::write(&path, format!("{GOOD}{CLUSTER}{extra}")).unwrap();
+            Floor::read(&path).unwrap().digest()
+        };
+        let base = digest("one", "");
+        assert_eq!(base, digest("two", ""));
+        for extra in ["acr: [high]", "denied_kids: [k]", "ages: { vote: 1h }", "person_claim: x"] {
+            assert_ne!(base, digest("one", extra), "{extra}");
+        }
+    }
+
+    #[test]
+    fn the_sample_is_good_and_says_the_defaults() {
+        let (_dir, path) = write(crate::FLOOR_SAMPLE);
+        let sample = Floor::read(&path).unwrap();
+        let (_dir, path) = write(GOOD);
+        let mut bare = Floor::read(&path).unwrap();
+        bare.executor_keys = sample.executor_keys.clone();
+        assert_eq!(sample.digest(), bare.digest());
     }
 }

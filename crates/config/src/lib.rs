@@ -2,7 +2,7 @@
 //!
 //! YAML files with unknown keys refused; secrets stand in files that are named, never in the
 //! configuration itself. Relative paths are relative to the file they stand in. Nothing here
-//! decides anything: defaults are the ones written in `docs/configuration.md`.
+//! decides anything: every default is written, with its reason, in the samples under `samples/`.
 
 mod database;
 pub mod execute;
@@ -17,3 +17,10 @@ pub use file::ConfigError;
 pub use floor::Floor;
 pub use issuer::IssuerConfig;
 pub use serve::ServeConfig;
+
+/// A documented `serve.yaml`.
+pub const SERVE_SAMPLE: &str = include_str!("../samples/serve.example.yaml");
+/// A documented `execute.yaml`.
+pub const EXECUTE_SAMPLE: &str = include_str!("../samples/execute.example.yaml");
+/// A documented `floor.yaml`.
+pub const FLOOR_SAMPLE: &str = include_str!("../samples/floor.example.yaml");

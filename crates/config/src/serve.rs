@@ -6,7 +6,7 @@ use std::path::Path;
 use serde::Deserialize;
 use strongroom_domain::name::GroupName;
 
-use crate::file::{ConfigError, read_yaml};
+use crate::file::{ConfigError, beside, read_yaml};
 use crate::issuer::{default_groups_claim, default_person_claim};
 use crate::{Database, IssuerConfig};
 
@@ -17,11 +17,15 @@ pub struct ServeConfig {
     /// Where to listen. Only loopback until the process speaks TLS itself.
     pub listen: SocketAddr,
     /// The database, as the role `strongroom_api`.
+    #[serde(default)]
     pub database: Database,
     /// Who signs people in.
     pub issuer: IssuerConfig,
-    /// The public client that the command line signs in with.
+    /// The public client that the command line signs in with. It is never an act client.
     pub sign_in_client: String,
+    /// What a sign-in asks for.
+    #[serde(default = "default_scopes")]
+    pub sign_in_scopes: Vec<String>,
     /// The claim that tells people apart.
     #[serde(default = "default_person_claim")]
     pub person_claim: String,
@@ -36,6 +40,10 @@ pub struct ServeConfig {
     /// How long sessions live.
     #[serde(default)]
     pub session: SessionConfig,
+}
+
+fn default_scopes() -> Vec<String> {
+    vec!["openid".to_owned(), "groups".to_owned()]
 }
 
 /// How long sessions live.
@@ -55,23 +63,126 @@ impl Default for SessionConfig {
 }
 
 impl ServeConfig {
-    /// Reads and checks the file.
+    /// Reads and checks the file, and makes its paths absolute; everything that is wrong is told
+    /// at once.
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
-        let config: Self = read_yaml(path)?;
-        let mut faults = Vec::new();
-        if !config.listen.ip().is_loopback() {
-            faults.push(
-                "listen: only a loopback address is taken, because the process speaks plain HTTP; \
-                 put a TLS proxy before it"
-                    .to_owned(),
-            );
+        let mut config: Self = read_yaml(path)?;
+        for file in [&mut config.database.url_file, &mut config.issuer.ca_file].into_iter().flatten()
+        {
+            *file = beside(path, file);
         }
-        if config.platform_groups.is_empty() {
-            faults.push("platform_groups: name at least one group".to_owned());
-        }
+        let faults = config.faults();
         if faults.is_empty() {
             return Ok(config);
         }
         Err(ConfigError::Values { path: path.to_owned(), faults })
+    }
+
+    fn faults(&self) -> Vec<String> {
+        let mut faults = self.issuer.faults();
+        let mut need = |ok: bool, sentence: &str| {
+            if !ok {
+                faults.push(sentence.to_owned());
+            }
+        };
+        need(
+            self.listen.ip().is_loopback(),
+            "listen: only a loopback address is taken, because the process speaks plain HTTP; put \
+             a TLS proxy before it",
+        );
+        need(!self.platform_groups.is_empty(), "platform_groups: name at least one group");
+        need(!self.sign_in_client.is_empty(), "sign_in_client: name the sign-in client");
+        need(
+            self.sign_in_scopes.iter().any(|scope| scope == "openid"),
+            "sign_in_scopes: `openid` must be among them, or there is no ID token",
+        );
+        need(!self.person_claim.is_empty(), "person_claim: name a claim, such as `sub`");
+        need(!self.groups_claim.is_empty(), "groups_claim: name a claim, such as `groups`");
+        need(
+            (1..=1440).contains(&self.session.idle_minutes),
+            "session.idle_minutes: 1 to 1440",
+        );
+        need(
+            (1..=168).contains(&self.session.absolute_hours),
+            "session.absolute_hours: 1 to 168",
+        );
+        let both = self.auditor_groups.iter().find(|group| self.platform_groups.contains(group));
+        if let Some(group) = both {
+            faults.push(format!(
+                "auditor_groups: {group} is a platform group; auditors change nothing"
+            ));
+        }
+        faults
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<ServeConfig, ConfigError> {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("serve.yaml");
+        std::fs::write(&path, text).unwrap();
+        ServeConfig::read(&path)
+    }
+
+    const GOOD: &str = "listen: 127.0.0.1:8080\n\
+                        database: { url_file: db.url }\n\
+                        issuer: { url: https://idp.example.com }\n\
+                        sign_in_client: strongroom-cli\n\
+                        platform_groups: [platform-sre]\n";
+
+    #[test]
+    fn the_sample_is_good_and_says_the_defaults() {
+        let sample = read(crate::SERVE_SAMPLE).unwrap();
+        let bare = read(GOOD).unwrap();
+        assert_eq!(sample.session.idle_minutes, bare.session.idle_minutes);
+        assert_eq!(sample.session.absolute_hours, bare.session.absolute_hours);
+        assert_eq!(sample.sign_in_scopes, bare.sign_in_scopes);
+        assert_eq!(sample.person_claim, bare.person_claim);
+        assert_eq!(sample.groups_claim, bare.groups_claim);
+    }
+
+    #[test]
+    fn paths_are_beside_the_file_and_the_issuers_own_host_is_allowed() {
+        let config = read(GOOD).unwrap();
+        assert!(config.database.url_file.unwrap().is_absolute());
+        assert_eq!(config.issuer.allowed_hosts(), ["idp.example.com"]);
+    }
+
+    #[test]
+    fn everything_wrong_is_told_at_once() {
+        let text = "listen: 0.0.0.0:8080\n\
+                    issuer: { url: \"http://idp.example.com\", hosts: [\"https://x\"] }\n\
+                    sign_in_client: \"\"\nsign_in_scopes: [profile]\n\
+                    platform_groups: []\n\
+                    session: { idle_minutes: 0, absolute_hours: 1000 }\n";
+        let told = read(text).unwrap_err().to_string();
+        for part in [
+            "listen: only a loopback", "issuer.url: an https", "issuer.hosts: \"https://x\"",
+            "sign_in_client", "sign_in_scopes", "platform_groups: name", "session.idle_minutes",
+            "session.absolute_hours",
+        ] {
+            assert!(told.contains(part), "{part}: {told}");
+        }
+    }
+
+    #[test]
+    fn unknown_keys_are_named_with_their_file() {
+        let told = read(&format!("{GOOD}colour: red\n")).unwrap_err().to_string();
+        assert!(told.contains("serve.yaml") && told.contains("`colour`"), "{told}");
+    }
+
+    #[test]
+    fn the_database_url_is_in_a_file_or_in_the_environment_only() {
+        let told = read(&GOOD.replace("url_file: db.url", "url: postgres://u:p@h/d"));
+        assert!(told.unwrap_err().to_string().contains("`url`"));
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("db.url"), "postgres://u:p@h/d\n").unwrap();
+        let database = Database { url_file: Some("db.url".into()) };
+        let url = database.url(&dir.path().join("serve.yaml")).unwrap();
+        assert_eq!(secrecy::ExposeSecret::expose_secret(&url), "postgres://u:p@h/d");
+        assert!(!format!("{url:?}").contains("u:p"));
     }
 }

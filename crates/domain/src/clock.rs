@@ -8,7 +8,7 @@ use std::sync::Mutex;
 use jiff::{SignedDuration, Timestamp};
 
 /// Where the time comes from.
-pub trait Clock: Send + Sync {
+pub trait Clock: std::fmt::Debug + Send + Sync {
     /// The time now.
     fn now(&self) -> Timestamp;
 }

@@ -208,6 +208,37 @@ mod tests {
         assert!(!State::Applying.can_become(State::Withdrawn));
     }
 
+    /// The whole table: rows are where a request stands, columns where it may go next, both in the
+    /// order of `STATES`.
+    #[test]
+    fn the_state_machine_is_this_table() {
+        let table = [
+            // submitted in_review approved applying applied failed rejected withdrawn expired superseded
+            ("submitted", ".x....xxxx"),
+            ("in_review", ".xx.x.xxxx"),
+            ("approved", ".x.x..xxxx"),
+            ("applying", "....xx...."),
+            ("applied", ".........."),
+            ("failed", ".........."),
+            ("rejected", ".........."),
+            ("withdrawn", ".........."),
+            ("expired", ".........."),
+            ("superseded", ".........."),
+        ];
+        assert_eq!(table.len(), STATES.len());
+        for ((state, word), (row, arrows)) in STATES.iter().zip(table) {
+            assert_eq!(*word, row);
+            let found: String = STATES
+                .iter()
+                .map(|(next, _)| if state.can_become(*next) { 'x' } else { '.' })
+                .collect();
+            assert_eq!(found, arrows, "{word}");
+            assert_eq!(state.is_final(), !arrows.contains('x'), "{word}");
+            assert_eq!(serde_json::to_value(state).unwrap(), *word);
+        }
+        assert_eq!(State::from_word("done"), None);
+    }
+
     #[test]
     fn the_submitter_and_a_second_vote_do_not_count() {
         let stages = [stage("owners of payments", "leads", 1), stage("platform", "sre", 1)];

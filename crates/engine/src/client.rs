@@ -93,9 +93,15 @@ pub struct Envelope {
     pub auth: Value,
     /// Warnings of the engine.
     pub warnings: Vec<String>,
-    /// The engine's id of the request, where it told one.
+    /// The engine's id of the request, where it told one: an answer without a body tells none.
     pub request_id: Option<String>,
+    /// Our own id of a write. It travels in [`WRITE_ID_HEADER`], which the engine's audit log
+    /// records beside its own id of the request.
+    pub write_id: Option<String>,
 }
+
+/// The header that joins our journal with the engine's audit log.
+pub const WRITE_ID_HEADER: &str = "x-strongroom-write";
 
 /// A client of one engine node.
 #[derive(Clone)]
@@ -185,11 +191,15 @@ impl EngineClient {
         token: Option<&SecretString>,
     ) -> Result<Envelope, EngineError> {
         let fail = |failure| EngineError::new(failure, call.template);
+        let write_id = (!call.method.is_read()).then(|| uuid::Uuid::new_v4().to_string());
         let mut request = self
             .http
             .request(call.method.as_http(), format!("{}{}", self.base, call.path))
             .headers(headers(token).ok_or_else(|| fail(Failure::Denied))?)
             .query(call.query);
+        if let Some(id) = &write_id {
+            request = request.header(WRITE_ID_HEADER, id);
+        }
         if let Some(body) = call.body {
             request = request.json(body);
         }
@@ -211,7 +221,8 @@ impl EngineClient {
             }
             body.extend_from_slice(&chunk);
         }
-        classify(call, status, retry_after, &body)
+        let answer = classify(call, status, retry_after, &body)?;
+        Ok(Envelope { write_id, ..answer })
     }
 }
 
@@ -273,7 +284,8 @@ fn classify(
         let enveloped = json.get("request_id").is_some();
         let auth = json.get("auth").cloned().unwrap_or_default();
         let data = if enveloped { json.get("data").cloned().unwrap_or_default() } else { json };
-        return Ok(Envelope { status: status.as_u16(), data, auth, warnings, request_id });
+        let status = status.as_u16();
+        return Ok(Envelope { status, data, auth, warnings, request_id, write_id: None });
     }
     let errors: Vec<String> = json
         .get("errors")

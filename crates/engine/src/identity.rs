@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::client::Envelope;
 use crate::error::{EngineError, Failure};
 use crate::session::Session;
 
@@ -93,14 +94,14 @@ pub async fn entity_create(
     session: &Session,
     name: &str,
     metadata: &Value,
-) -> Result<(String, Option<String>), EngineError> {
+) -> Result<(String, Envelope), EngineError> {
     let template = "identity/entity";
     let body = json!({ "name": name, "metadata": metadata });
     let envelope = session.write(template, template, &body).await?;
     let id = envelope.data.get("id").and_then(Value::as_str).ok_or_else(|| {
         EngineError::new(Failure::Malformed("an entity without an id".into()), template)
     })?;
-    Ok((id.to_owned(), envelope.request_id))
+    Ok((id.to_owned(), envelope))
 }
 
 /// Gives an entity another name and metadata.
@@ -109,16 +110,16 @@ pub async fn entity_rename(
     id: &str,
     name: &str,
     metadata: &Value,
-) -> Result<Option<String>, EngineError> {
+) -> Result<Envelope, EngineError> {
     let template = "identity/entity/id/{id}";
     let body = json!({ "name": name, "metadata": metadata });
-    Ok(session.write(&format!("identity/entity/id/{id}"), template, &body).await?.request_id)
+    session.write(&format!("identity/entity/id/{id}"), template, &body).await
 }
 
 /// Deletes an entity and with it everything its tokens may do, for good.
-pub async fn entity_delete(session: &Session, id: &str) -> Result<Option<String>, EngineError> {
+pub async fn entity_delete(session: &Session, id: &str) -> Result<Envelope, EngineError> {
     let template = "identity/entity/id/{id}";
-    Ok(session.delete(&format!("identity/entity/id/{id}"), template).await?.request_id)
+    session.delete(&format!("identity/entity/id/{id}"), template).await
 }
 
 /// Ties a name at an auth mount to an entity.
@@ -127,9 +128,9 @@ pub async fn alias_create(
     entity: &str,
     alias: &str,
     mount_accessor: &str,
-) -> Result<Option<String>, EngineError> {
+) -> Result<Envelope, EngineError> {
     let template = "identity/entity-alias";
     let body =
         json!({ "name": alias, "canonical_id": entity, "mount_accessor": mount_accessor });
-    Ok(session.write(template, template, &body).await?.request_id)
+    session.write(template, template, &body).await
 }

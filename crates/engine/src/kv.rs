@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::client::Envelope;
 use crate::error::{EngineError, Failure};
 use crate::session::Session;
 
@@ -42,12 +43,12 @@ pub async fn write_cas(
     path: &str,
     data: &Value,
     expected: u64,
-) -> Result<(u64, Option<String>), EngineError> {
+) -> Result<(u64, Envelope), EngineError> {
     let template = "{mount}/data/{path}";
     let body = json!({ "data": data, "options": { "cas": expected } });
     let envelope = session.write(&format!("{mount}/data/{path}"), template, &body).await?;
     let version = envelope.data.get("version").and_then(Value::as_u64).unwrap_or(expected + 1);
-    Ok((version, envelope.request_id))
+    Ok((version, envelope))
 }
 
 /// Writes a value whatever is there.

@@ -14,6 +14,6 @@ pub mod path;
 pub mod session;
 pub mod sys;
 
-pub use client::{Call, EngineAddress, EngineClient, Envelope, Method};
+pub use client::{Call, EngineAddress, EngineClient, Envelope, Method, WRITE_ID_HEADER};
 pub use error::EngineError;
 pub use session::Session;

@@ -90,16 +90,44 @@ impl Session {
     }
 
     /// Reads a path; `None` when nothing is there.
+    ///
+    /// A mount that is not there answers 400 with a sentence, not 404; so does what is beneath it.
+    pub async fn get(
+        &self,
+        path: &str,
+        template: &'static str,
+    ) -> Result<Option<Envelope>, EngineError> {
+        let no_mount = ["No auth engine at", "No secret engine mount at"];
+        match self.call(Call::new(Method::Get, path, template)).await {
+            Ok(envelope) => Ok(Some(envelope)),
+            Err(EngineError { failure: Failure::NotFound, .. }) => Ok(None),
+            Err(EngineError { failure: Failure::Invalid(errors), .. })
+                if errors.iter().any(|error| no_mount.iter().any(|m| error.starts_with(m))) =>
+            {
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Reads a path's data; `None` when nothing is there.
     pub async fn read(
         &self,
         path: &str,
         template: &'static str,
     ) -> Result<Option<Value>, EngineError> {
-        match self.call(Call::new(Method::Get, path, template)).await {
-            Ok(envelope) => Ok(Some(envelope.data)),
-            Err(error) if error.is_not_found() => Ok(None),
-            Err(error) => Err(error),
-        }
+        Ok(self.get(path, template).await?.map(|envelope| envelope.data))
+    }
+
+    /// Names beneath a path; none when nothing is there.
+    pub async fn list(&self, path: &str, template: &'static str) -> Result<Vec<String>, EngineError> {
+        let data = match self.call(Call::new(Method::List, path, template)).await {
+            Ok(envelope) => envelope.data,
+            Err(error) if error.is_not_found() => return Ok(Vec::new()),
+            Err(error) => return Err(error),
+        };
+        let keys = data.get("keys").and_then(Value::as_array);
+        Ok(keys.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect())
     }
 
     /// Writes a path.

@@ -99,25 +99,16 @@ pub async fn about(client: &EngineClient) -> Result<About, EngineError> {
         EngineError::new(Failure::Malformed("no version in sys/health".into()), template)
     })?;
     Ok(About {
-        product: product(client, &health.data).await?,
+        product: product(&health.data),
         version,
         cluster_id: text("cluster_id").to_owned(),
     })
 }
 
-/// Tells the product by what only one of them answers, never by a version number.
-async fn product(client: &EngineClient, health: &Value) -> Result<Product, EngineError> {
-    // Vault tells of its enterprise features in sys/health in every edition, OpenBao removed them.
-    if health.get("enterprise").is_some() || health.get("replication_dr_mode").is_some() {
-        let template = "sys/seal-status";
-        let status = client.call(Call::new(Method::Get, template, template), None).await?;
-        // Old OpenBao releases kept the health fields; their build is told by the seal status.
-        let built = status.data.get("build_date").and_then(Value::as_str).unwrap_or_default();
-        let vault_only = status.data.get("removed_plugins_enabled").is_some()
-            || health.get("enterprise").is_some();
-        return Ok(if vault_only || built.is_empty() { Product::Vault } else { Product::OpenBao });
-    }
-    Ok(Product::OpenBao)
+/// Tells the product by what only one of them answers, never by a version number: Vault says in
+/// every edition whether it is the enterprise one, OpenBao has no such field.
+fn product(health: &Value) -> Product {
+    if health.get("enterprise").is_some() { Product::Vault } else { Product::OpenBao }
 }
 
 /// Whether the engine ends policies by itself: asked of the policy's own answer, which names the
@@ -146,26 +137,6 @@ pub async fn auth_accessor(
     mount: &str,
 ) -> Result<Option<String>, EngineError> {
     let template = "sys/auth/{mount}";
-    let answer = session.read_mount(&format!("sys/auth/{mount}"), template).await?;
+    let answer = session.read(&format!("sys/auth/{mount}"), template).await?;
     Ok(answer.and_then(|data| Some(data.get("accessor")?.as_str()?.to_owned())))
-}
-
-impl Session {
-    /// Reads a mount. A mount that is not there answers 400 with a sentence, not 404.
-    pub async fn read_mount(
-        &self,
-        path: &str,
-        template: &'static str,
-    ) -> Result<Option<Value>, EngineError> {
-        match self.read(path, template).await {
-            Err(EngineError { failure: Failure::Invalid(errors), .. })
-                if errors.iter().any(|error| {
-                    error.contains("No auth engine at") || error.contains("No secret engine mount at")
-                }) =>
-            {
-                Ok(None)
-            }
-            result => result,
-        }
-    }
 }

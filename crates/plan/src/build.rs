@@ -45,7 +45,10 @@ pub struct Context {
 impl Context {
     /// The longest life of a workload's token, seconds.
     pub fn token_ttl_ceiling(&self) -> u32 {
-        self.platform.token_ttl_ceiling.get().min(self.floor_token_ttl)
+        self.platform
+            .token_ttl_ceiling
+            .get()
+            .min(self.floor_token_ttl)
     }
 
     /// The hash of the rules that give risk and stages.
@@ -179,7 +182,12 @@ pub fn claimed_namespaces(changes: &[Change]) -> BTreeSet<String> {
         .collect()
 }
 
-/// Makes the plan, or says everything that stands against it.
+/// The documents that people other than the submitter last voted on, where the applied ones are
+/// later: what an owner narrowed alone came after them.
+pub type VotedDocuments = BTreeMap<Subject, Document>;
+
+/// Makes the plan, or says everything that stands against it. The applied documents are taken for
+/// those that people voted on.
 pub fn build(
     context: &Context,
     changes: &[Change],
@@ -188,10 +196,36 @@ pub fn build(
     attest: &[String],
     submitter_groups: &BTreeSet<String>,
 ) -> Result<Draft, Vec<Refusal>> {
+    let voted = VotedDocuments::new();
+    build_since_vote(
+        context,
+        changes,
+        &voted,
+        observed,
+        live,
+        attest,
+        submitter_groups,
+    )
+}
+
+/// Like [`build`], with the risk as the difference to what people voted on too, so that small
+/// steps nobody voted on add up.
+pub fn build_since_vote(
+    context: &Context,
+    changes: &[Change],
+    voted: &VotedDocuments,
+    observed: &Observed,
+    live: &LiveNamespaces,
+    attest: &[String],
+    submitter_groups: &BTreeSet<String>,
+) -> Result<Draft, Vec<Refusal>> {
     let pins = pin(context, changes, live, attest)?;
     let suspended: BTreeSet<String> = pins
         .iter()
-        .filter(|(name, pinned)| live.get(*name).is_some_and(|uid| uid.as_ref() != Some(pinned)))
+        .filter(|(name, pinned)| {
+            live.get(*name)
+                .is_some_and(|uid| uid.as_ref() != Some(pinned))
+        })
         .map(|(name, _)| name.clone())
         .collect();
 
@@ -208,16 +242,30 @@ pub fn build(
     let regained = regained(&base, &steps);
     let judge = |change: &Change| {
         let mut assessment = assess(change.base.as_ref(), &change.proposed, attest);
-        for key in regained.iter().filter(|key| belongs_to(key, &change.proposed)) {
+        if let Some(voted) = voted.get(&change.proposed.subject()) {
+            assessment.add_up(assess(Some(voted), &change.proposed, attest));
+        }
+        for key in regained
+            .iter()
+            .filter(|key| belongs_to(key, &change.proposed))
+        {
             assessment.gives_back(key);
         }
         assessment
     };
-    let assessed: Vec<(&Change, Assessment)> =
-        changes.iter().map(|change| (change, judge(change))).collect();
-    let risk = assessed.iter().map(|(_, a)| a.risk).max().unwrap_or(Risk::Normal);
-    let mut reasons: Vec<RiskReason> =
-        assessed.iter().flat_map(|(_, assessment)| assessment.reasons.clone()).collect();
+    let assessed: Vec<(&Change, Assessment)> = changes
+        .iter()
+        .map(|change| (change, judge(change)))
+        .collect();
+    let risk = assessed
+        .iter()
+        .map(|(_, a)| a.risk)
+        .max()
+        .unwrap_or(Risk::Normal);
+    let mut reasons: Vec<RiskReason> = assessed
+        .iter()
+        .flat_map(|(_, assessment)| assessment.reasons.clone())
+        .collect();
     reasons.sort_by(|a, b| (b.risk, &a.text).cmp(&(a.risk, &b.text)));
     reasons.dedup();
     Ok(Draft {
@@ -232,7 +280,9 @@ pub fn build(
 
 /// Whether the document is the one that stands for an object that carries rights.
 fn belongs_to(key: &ObjectKey, document: &Document) -> bool {
-    let Document::Team(team) = document else { return false };
+    let Document::Team(team) = document else {
+        return false;
+    };
     match key {
         ObjectKey::Policy(name) | ObjectKey::Group(name) => name.team() == &team.name,
         ObjectKey::Role(cluster, namespace) => team.claim(cluster, namespace).is_some(),
@@ -243,7 +293,10 @@ fn belongs_to(key: &ObjectKey, document: &Document) -> bool {
 /// The objects of the applied document. Those of suspended and of ended bindings are among them:
 /// what is still there of them goes.
 fn render_base(context: &Context, document: &Document) -> Result<Objects, Refusal> {
-    let always = Context { today: Date::MIN, ..context.clone() };
+    let always = Context {
+        today: Date::MIN,
+        ..context.clone()
+    };
     Ok(desired(&always, document, &BTreeSet::new())?)
 }
 
@@ -266,7 +319,9 @@ fn pin(
         if !subjects.insert(change.proposed.subject()) {
             refusals.push(Refusal::SubjectTwice(change.proposed.subject()));
         }
-        let Document::Team(team) = &change.proposed else { continue };
+        let Document::Team(team) = &change.proposed else {
+            continue;
+        };
         if change.base.is_none() && context.platform.reserved_names.contains(&team.name) {
             refusals.push(Refusal::ReservedName(team.name.clone()));
         }
@@ -277,7 +332,10 @@ fn pin(
                 refusals.push(Refusal::UnknownNamespace(name));
                 continue;
             };
-            let kept = change.base_pins.get(&name).filter(|_| !attest.contains(&name));
+            let kept = change
+                .base_pins
+                .get(&name)
+                .filter(|_| !attest.contains(&name));
             let Some(uid) = kept.or(live.as_ref()) else {
                 refusals.push(Refusal::NoNamespace(name));
                 continue;
@@ -293,7 +351,11 @@ fn pin(
             refusals.push(Refusal::NotClaimed(name.clone()));
         }
     }
-    if refusals.is_empty() { Ok(pins) } else { Err(refusals) }
+    if refusals.is_empty() {
+        Ok(pins)
+    } else {
+        Err(refusals)
+    }
 }
 
 fn check_team(context: &Context, team: &Team, refusals: &mut Vec<Refusal>) {
@@ -312,10 +374,19 @@ fn check_team(context: &Context, team: &Team, refusals: &mut Vec<Refusal>) {
 fn standing_orders(context: &Context, changes: &[Change]) -> Vec<String> {
     let mut orders = BTreeSet::new();
     for change in changes {
-        let Document::Team(team) = &change.proposed else { continue };
-        for binding in team.bindings.iter().filter(|binding| !has_ended(context, binding)) {
+        let Document::Team(team) = &change.proposed else {
+            continue;
+        };
+        for binding in team
+            .bindings
+            .iter()
+            .filter(|binding| !has_ended(context, binding))
+        {
             let name = format!("{}/{}", team.name, binding.name);
-            if let Holder::Accounts { cluster, namespace, .. } = &binding.holder {
+            if let Holder::Accounts {
+                cluster, namespace, ..
+            } = &binding.holder
+            {
                 orders.insert(format!(
                     "attach the named accounts of {name} inside the pinned namespace \
                      {cluster}/{namespace}"

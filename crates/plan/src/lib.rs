@@ -14,7 +14,7 @@ pub mod stages;
 pub mod steps;
 pub mod summary;
 
-pub use build::{Change, Context, Draft, Refusal, build, keys};
+pub use build::{Change, Context, Draft, Refusal, VotedDocuments, build, build_since_vote, keys};
 pub use model::{Plan, PlanError};
 pub use steps::Observed;
 

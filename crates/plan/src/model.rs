@@ -152,7 +152,8 @@ pub enum PlanError {
 impl Plan {
     /// The bytes that are hashed and signed (RFC 8785).
     pub fn canonical(&self) -> Vec<u8> {
-        canonical::to_bytes(self).expect("a plan holds only text, integers, booleans, lists and maps")
+        canonical::to_bytes(self)
+            .expect("a plan holds only text, integers, booleans, lists and maps")
     }
 
     /// The plan hash that people sign.
@@ -166,6 +167,10 @@ impl Plan {
             return Err(PlanError::TooLarge);
         }
         let plan: Self = serde_json::from_slice(bytes).map_err(PlanError::Shape)?;
-        if plan.canonical() == bytes { Ok(plan) } else { Err(PlanError::NotCanonical) }
+        if plan.canonical() == bytes {
+            Ok(plan)
+        } else {
+            Err(PlanError::NotCanonical)
+        }
     }
 }

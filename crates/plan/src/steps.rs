@@ -76,7 +76,13 @@ pub fn steps(
         match (want, found) {
             (None, None) => {}
             (Some(want), None) => {
-                phased.push((Phase::Change, Action::Create, key.clone(), None, Some(want.clone())));
+                phased.push((
+                    Phase::Change,
+                    Action::Create,
+                    key.clone(),
+                    None,
+                    Some(want.clone()),
+                ));
             }
             (want, Some(found)) if !is_ours(mark, key, &found, base, observed) => {
                 if want.is_some() {
@@ -117,6 +123,13 @@ pub fn steps(
     Ok(phased.into_iter().enumerate().map(step).collect())
 }
 
+/// Whether what was found is what a step's fields say, as far as a read can tell: who is a member
+/// right now is no part of it, nor which credential a reviewer token came from.
+pub fn same(key: &ObjectKey, wanted: &Fields, found: &Fields) -> bool {
+    let known: Objects = [(key.clone(), wanted.clone())].into();
+    comparable(key, found, &known) == *wanted
+}
+
 /// What reads cannot or need not tell is taken from the applied document: which credential a
 /// reviewer token came from, and who may be a member. A group's accounts are attached one by one as
 /// they appear, so which of them are members right now is no difference.
@@ -142,7 +155,15 @@ fn comparable(key: &ObjectKey, found: &Fields, base: &Objects) -> Fields {
 }
 
 fn removal(mark: &Mark, key: &ObjectKey, found: &Fields) -> Option<Phased> {
-    let delete = |phase| (phase, Action::Delete, key.clone(), Some(found.clone()), None);
+    let delete = |phase| {
+        (
+            phase,
+            Action::Delete,
+            key.clone(),
+            Some(found.clone()),
+            None,
+        )
+    };
     match key {
         ObjectKey::Group(_) => Some(delete(Phase::Leave)),
         ObjectKey::Policy(_) | ObjectKey::Role(..) | ObjectKey::RateLimit(_) => {
@@ -152,7 +173,13 @@ fn removal(mark: &Mark, key: &ObjectKey, found: &Fields) -> Option<Phased> {
         ObjectKey::Mount(at) => {
             let after = strongroom_vault_model::object::mount(mark, at, true);
             (*found != after).then(|| {
-                (Phase::Change, Action::Update, key.clone(), Some(found.clone()), Some(after))
+                (
+                    Phase::Change,
+                    Action::Update,
+                    key.clone(),
+                    Some(found.clone()),
+                    Some(after),
+                )
             })
         }
         // Anchors are shared and carry no rights; settings go with their mount; a cluster's auth
@@ -168,7 +195,13 @@ fn removal(mark: &Mark, key: &ObjectKey, found: &Fields) -> Option<Phased> {
 /// One step, or two where a group loses some members and gets others.
 fn update(key: &ObjectKey, found: Fields, want: &Fields) -> Vec<Phased> {
     let one = |phase, before: Fields, after: Fields| {
-        (phase, Action::Update, key.clone(), Some(before), Some(after))
+        (
+            phase,
+            Action::Update,
+            key.clone(),
+            Some(before),
+            Some(after),
+        )
     };
     if !matches!(key, ObjectKey::Group(_)) {
         return vec![one(Phase::Change, found, want.clone())];
@@ -179,7 +212,11 @@ fn update(key: &ObjectKey, found: Fields, want: &Fields) -> Vec<Phased> {
         let (had, will) = (members(&found, field), members(want, field));
         leaves |= !had.is_subset(&will);
         comes |= !will.is_subset(&had);
-        let stay = had.intersection(&will).cloned().map(Value::String).collect();
+        let stay = had
+            .intersection(&will)
+            .cloned()
+            .map(Value::String)
+            .collect();
         between.insert(field.to_owned(), stay);
     }
     match (leaves, comes) {
@@ -195,5 +232,10 @@ fn update(key: &ObjectKey, found: Fields, want: &Fields) -> Vec<Phased> {
 /// A list field as a set; what is not there is empty.
 pub(crate) fn members(fields: &Fields, name: &str) -> BTreeSet<String> {
     let items = fields.get(name).and_then(Value::as_array);
-    items.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
+    items
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .map(str::to_owned)
+        .collect()
 }

@@ -11,7 +11,9 @@ pub fn sentences(changes: &[Change]) -> Vec<String> {
     let mut lines = Vec::new();
     for change in changes {
         match (&change.base, &change.proposed) {
-            (Some(Document::Team(base)), Document::Team(team)) => team_change(&mut lines, base, team),
+            (Some(Document::Team(base)), Document::Team(team)) => {
+                team_change(&mut lines, base, team);
+            }
             (_, Document::Team(team)) => new_team(&mut lines, team),
             (base, Document::Cluster(cluster)) => {
                 let verb = if base.is_some() { "changes" } else { "is new" };
@@ -32,7 +34,10 @@ pub fn sentences(changes: &[Change]) -> Vec<String> {
 fn new_team(lines: &mut Vec<String>, team: &Team) {
     lines.push(format!("team {} ({}) is new", team.name, team.display_name));
     for mount in &team.mounts {
-        lines.push(format!("a secret engine is mounted at team/{}/{}", team.name, mount.name));
+        lines.push(format!(
+            "a secret engine is mounted at team/{}/{}",
+            team.name, mount.name
+        ));
     }
     people(lines, None, team);
     for binding in &team.bindings {
@@ -44,27 +49,40 @@ fn team_change(lines: &mut Vec<String>, base: &Team, team: &Team) {
     people(lines, Some(base), team);
     for mount in &team.mounts {
         if !base.mounts.iter().any(|old| old.name == mount.name) {
-            lines.push(format!("a secret engine is mounted at team/{}/{}", team.name, mount.name));
+            lines.push(format!(
+                "a secret engine is mounted at team/{}/{}",
+                team.name, mount.name
+            ));
         }
     }
     for old in &base.mounts {
         if !team.mounts.iter().any(|mount| mount.name == old.name) {
             let at = format!("team/{}/{}", team.name, old.name);
-            lines.push(format!("all access to {at} ends; its data is kept (quarantined)"));
+            lines.push(format!(
+                "all access to {at} ends; its data is kept (quarantined)"
+            ));
         }
     }
     for binding in &team.bindings {
         match base.bindings.iter().find(|old| old.name == binding.name) {
             None => lines.push(gives(team, binding)),
             Some(old) if old != binding => {
-                lines.push(format!("binding {} changes: {}", binding.name, gives(team, binding)));
+                lines.push(format!(
+                    "binding {} changes: {}",
+                    binding.name,
+                    gives(team, binding)
+                ));
             }
             Some(_) => {}
         }
     }
     for old in &base.bindings {
         if !team.bindings.iter().any(|binding| binding.name == old.name) {
-            lines.push(format!("binding {} ends: {} loses its access", old.name, holder(old)));
+            lines.push(format!(
+                "binding {} ends: {} loses its access",
+                old.name,
+                holder(old)
+            ));
         }
     }
 }
@@ -73,9 +91,21 @@ fn people(lines: &mut Vec<String>, base: Option<&Team>, team: &Team) {
     let none = Vec::new();
     let old = |pick: fn(&Team) -> &Vec<_>| base.map_or(&none, pick).clone();
     let lists = [
-        ("decide for the team", old(|t| &t.people.owners), &team.people.owners),
-        ("set values without reading them", old(|t| &t.people.editors), &team.people.editors),
-        ("see the names of secrets", old(|t| &t.people.viewers), &team.people.viewers),
+        (
+            "decide for the team",
+            old(|t| &t.people.owners),
+            &team.people.owners,
+        ),
+        (
+            "set values without reading them",
+            old(|t| &t.people.editors),
+            &team.people.editors,
+        ),
+        (
+            "see the names of secrets",
+            old(|t| &t.people.viewers),
+            &team.people.viewers,
+        ),
     ];
     for (what, before, after) in lists {
         for group in after.iter().filter(|group| !before.contains(group)) {
@@ -90,9 +120,17 @@ fn people(lines: &mut Vec<String>, base: Option<&Team>, team: &Team) {
 fn holder(binding: &Binding) -> String {
     match &binding.holder {
         Holder::People { group } => format!("the group {group}"),
-        Holder::Accounts { cluster, namespace, accounts } => {
+        Holder::Accounts {
+            cluster,
+            namespace,
+            accounts,
+        } => {
             let names: Vec<&str> = accounts.iter().map(ServiceAccountName::as_str).collect();
-            let word = if names.len() == 1 { "service account" } else { "service accounts" };
+            let word = if names.len() == 1 {
+                "service account"
+            } else {
+                "service accounts"
+            };
             format!("{word} {} in {namespace} ({cluster})", names.join(", "))
         }
     }
@@ -113,8 +151,14 @@ fn gives(team: &Team, binding: &Binding) -> String {
             Some(folder) => format!("everything beneath {folder}"),
             None => path,
         };
-        parts.push(format!("{verb} {what} in team/{}/{}", team.name, access.mount));
+        parts.push(format!(
+            "{verb} {what} in team/{}/{}",
+            team.name, access.mount
+        ));
     }
-    let end = binding.until.map(|until| format!(", until {until}")).unwrap_or_default();
+    let end = binding
+        .until
+        .map(|until| format!(", until {until}"))
+        .unwrap_or_default();
     format!("{} will {}{end}", holder(binding), parts.join(" and "))
 }

@@ -10,6 +10,7 @@ pub mod event;
 pub mod inventory;
 pub mod journal;
 pub mod lease;
+pub mod membership;
 pub mod migrate;
 pub mod person;
 pub mod plan;

@@ -122,3 +122,17 @@ impl RoleNames {
         Ok(())
     }
 }
+
+/// Makes a database if it is not there.
+pub async fn ensure_database(admin: &PgPool, name: &str) -> Result<(), StorageError> {
+    let there: bool =
+        sqlx::query_scalar("SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)")
+            .bind(name)
+            .fetch_one(admin)
+            .await?;
+    if !there {
+        let sql = format!("CREATE DATABASE {}", quoted(name));
+        sqlx::query(AssertSqlSafe(sql)).execute(admin).await?;
+    }
+    Ok(())
+}

@@ -123,6 +123,13 @@ impl Bootstrap {
                 format!("sys/policies/acl/{SELF_POLICY}"),
                 json!({ "policy": SELF_POLICY_TEXT }),
             ),
+            // Joins the executor's journal with the engine's audit log: most writes are answered
+            // without the engine's own request id.
+            request(
+                "write-id",
+                "sys/config/auditing/request-headers/x-strongroom-write".into(),
+                json!({ "hmac": false }),
+            ),
             request("approle", "sys/auth/approle".into(), json!({ "type": "approle" })),
             request(
                 "executor-role",

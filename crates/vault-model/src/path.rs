@@ -73,6 +73,11 @@ impl SecretPath {
         }
     }
 
+    /// Whether it means everything beneath the folder that has this secret's name.
+    pub fn is_folder_of(&self, secret: &Self) -> bool {
+        self.beneath && !secret.beneath && self.segments == secret.segments
+    }
+
     /// Whether any secret is reached by both.
     pub fn overlaps(&self, other: &Self) -> bool {
         self.covers(other) || other.covers(self)
@@ -171,6 +176,10 @@ mod tests {
         assert!(!path("a/b").covers(&path("a/*")));
         assert!(path("*").covers(&path("a")));
         assert!(path("a/b").overlaps(&path("a/*")));
+        assert!(path("a/*").is_folder_of(&path("a")));
+        assert!(!path("*").is_folder_of(&path("a")));
+        assert!(!path("a/*").is_folder_of(&path("a/*")));
+        assert!(!path("a").is_folder_of(&path("a")));
     }
 
     proptest! {

@@ -92,6 +92,10 @@ impl RulePath {
     fn covers(&self, other: &Self) -> bool {
         self.mount == other.mount && self.area == other.area && self.path.covers(&other.path)
     }
+
+    fn is_folder_of(&self, other: &Self) -> bool {
+        self.mount == other.mount && self.area == other.area && self.path.is_folder_of(&other.path)
+    }
 }
 
 /// The rules of one policy.
@@ -105,11 +109,16 @@ impl Rules {
     }
 
     /// The rules as the engine must see them: in the engine the most specific rule wins and nothing
-    /// adds up over different paths, so a narrow rule takes over what wider rules allow there.
+    /// adds up over different paths, so a narrow rule takes over what wider rules allow there. A
+    /// list of the folder `a/` is decided by the exact rule `a` where there is one, before `a/*`: so
+    /// the rule of a secret takes over the list of the folder of its name.
     fn effective(&self) -> BTreeMap<&RulePath, BTreeSet<Capability>> {
         let widened = |path: &RulePath| {
             let wider = self.0.iter().filter(|(other, _)| other.covers(path));
-            wider.flat_map(|(_, capabilities)| capabilities.iter().copied()).collect()
+            let taken = wider.flat_map(|(_, capabilities)| capabilities.iter().copied());
+            let folder = self.0.iter().filter(|(other, _)| other.is_folder_of(path));
+            let lists = folder.filter_map(|(_, capabilities)| capabilities.get(&Capability::List));
+            taken.chain(lists.copied()).collect()
         };
         self.0.keys().map(|path| (path, widened(path))).collect()
     }

@@ -2,10 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use strongroom_domain::Digest;
 use strongroom_domain::id::RequestId;
-use strongroom_domain::risk::{Risk, RiskReason};
-use strongroom_domain::subject::Subject;
 
 macro_rules! views {
     ($($(#[$doc:meta])* $name:ident { $($(#[$field_doc:meta])* $field:ident: $type:ty,)* })*) => {$(
@@ -15,6 +12,12 @@ macro_rules! views {
         pub struct $name { $($(#[$field_doc])* pub $field: $type,)* }
     )*};
 }
+
+mod list;
+mod preview;
+
+pub use list::{AppliedDocument, BindingView, Cursor, EventView, Named, Page, RequestSummary};
+pub use preview::{AccountView, FieldChange, Preview, PreviewDocument, StageView, StepView};
 
 views! {
     /// `GET /trust`.
@@ -100,102 +103,6 @@ views! {
         /// The groups of the sign-in.
         #[serde(default)]
         groups: Vec<String>,
-    }
-    /// `POST /requests/preview`.
-    Preview {
-        /// Per document.
-        documents: Vec<PreviewDocument>,
-        /// Whether nothing would change.
-        unchanged: bool,
-        /// Engine writes.
-        #[serde(default)]
-        steps: Vec<StepView>,
-        /// The risk.
-        risk: Risk,
-        /// Why.
-        #[serde(default)]
-        reasons: Vec<RiskReason>,
-        /// Who must sign.
-        #[serde(default)]
-        stages: Vec<StageView>,
-        /// In plain words.
-        #[serde(default)]
-        summary: Vec<String>,
-        /// Service accounts as the cluster last reported them.
-        #[serde(default)]
-        accounts: Vec<AccountView>,
-        /// When the engine was looked at.
-        #[serde(default)]
-        observed_at: Option<String>,
-    }
-    /// One document of a preview.
-    PreviewDocument {
-        /// What it is about.
-        subject: Subject,
-        /// The applied revision; 0 for none.
-        base_revision: u64,
-        /// The hash of the applied document.
-        base_hash: Option<Digest>,
-        /// The document as the API understood it.
-        document: Value,
-        /// Whether it differs from what is applied.
-        changed: bool,
-        /// Who manages it.
-        #[serde(default)]
-        managed_by: Option<String>,
-    }
-    /// One engine write of a preview.
-    StepView {
-        /// `create`, `update` or `delete`.
-        action: String,
-        /// The kind of object.
-        kind: String,
-        /// Its name.
-        name: String,
-        /// Field by field.
-        #[serde(default)]
-        changes: Vec<FieldChange>,
-    }
-    /// One field of a step.
-    FieldChange {
-        /// Its name.
-        field: String,
-        /// Before.
-        #[serde(default)]
-        before: Option<Value>,
-        /// After.
-        #[serde(default)]
-        after: Option<Value>,
-    }
-    /// One stage of a preview.
-    StageView {
-        /// Its name.
-        name: String,
-        /// Being in one of these is enough.
-        groups: Vec<String>,
-        /// How many must sign.
-        votes: u32,
-        /// People who have signed in with such a group.
-        #[serde(default)]
-        known: Vec<String>,
-    }
-    /// A service account of a preview.
-    AccountView {
-        /// The cluster.
-        cluster: String,
-        /// The namespace.
-        namespace: String,
-        /// The account.
-        account: String,
-        /// The namespace's UID.
-        #[serde(default)]
-        namespace_uid: Option<String>,
-        /// The account's UID.
-        #[serde(default)]
-        uid: Option<String>,
-        /// When it was made.
-        #[serde(default)]
-        created_at: Option<String>,
     }
     /// `POST /requests`.
     Submitted {
@@ -321,147 +228,6 @@ views! {
     ActPosted {
         /// The act as it was stored.
         act_id: String,
-    }
-    /// A team or a cluster in a list.
-    Named {
-        /// The slug.
-        name: String,
-        /// For people to read.
-        #[serde(default)]
-        display_name: Option<String>,
-        /// The applied revision.
-        #[serde(default)]
-        revision: u64,
-        /// The state.
-        #[serde(default)]
-        state: String,
-        /// When it last changed.
-        #[serde(default)]
-        updated_at: Option<String>,
-    }
-    /// `GET /documents/{kind}/{name}`.
-    AppliedDocument {
-        /// What it is about.
-        subject: Subject,
-        /// The revision.
-        revision: u64,
-        /// The document.
-        document: Value,
-        /// Its hash.
-        hash: Digest,
-    }
-    /// One binding, per account.
-    BindingView {
-        /// The binding.
-        binding: String,
-        /// The cluster.
-        #[serde(default)]
-        cluster: Option<String>,
-        /// The namespace.
-        #[serde(default)]
-        namespace: Option<String>,
-        /// The account.
-        #[serde(default)]
-        account: Option<String>,
-        /// The pinned namespace's UID.
-        #[serde(default)]
-        namespace_uid: Option<String>,
-        /// The attached account's UID.
-        #[serde(default)]
-        account_uid: Option<String>,
-        /// The state.
-        state: String,
-        /// Why.
-        #[serde(default)]
-        reason: Option<String>,
-        /// When it last changed.
-        #[serde(default)]
-        updated_at: Option<String>,
-    }
-    /// One request of a list.
-    RequestSummary {
-        /// The request.
-        request_id: RequestId,
-        /// Its state.
-        state: String,
-        /// The risk.
-        #[serde(default)]
-        risk: Option<String>,
-        /// Why it was proposed.
-        #[serde(default)]
-        reason: String,
-        /// Who proposed it.
-        #[serde(default)]
-        submitted_by: Option<DisplayView>,
-        /// When it came in.
-        created_at: String,
-        /// What it proposes; a list of subjects or of documents.
-        #[serde(default)]
-        documents: Vec<Value>,
-    }
-    /// One event of a list.
-    EventView {
-        /// Its place in the ledger.
-        sequence: i64,
-        /// When it happened.
-        at: String,
-        /// What happened.
-        kind: String,
-        /// The request it belongs to.
-        #[serde(default)]
-        request: Option<String>,
-        /// What it is about.
-        #[serde(default)]
-        subject: Option<String>,
-        /// The hash of the event's bytes.
-        hash: String,
-        /// The event itself.
-        event: Value,
-    }
-}
-
-impl RequestSummary {
-    /// The subjects it is about.
-    pub fn subjects(&self) -> Vec<&str> {
-        self.documents
-            .iter()
-            .filter_map(|item| item.as_str().or_else(|| item.get("subject")?.as_str()))
-            .collect()
-    }
-}
-
-/// One page of a list.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Page<T> {
-    /// The rows.
-    pub items: Vec<T>,
-    /// Where the next page begins.
-    #[serde(default = "none")]
-    pub next_cursor: Option<Cursor>,
-}
-
-fn none() -> Option<Cursor> {
-    None
-}
-
-/// A position in a list: opaque text, or a sequence number.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(untagged)]
-pub enum Cursor {
-    /// Opaque.
-    Text(String),
-    /// A sequence number.
-    Number(i64),
-}
-
-impl Cursor {
-    /// The text to send back.
-    pub fn into_text(self) -> Option<String> {
-        match self {
-            Self::Text(text) => Some(text).filter(|text| !text.is_empty()),
-            Self::Number(number) => Some(number.to_string()),
-        }
     }
 }
 

@@ -199,3 +199,57 @@ fn act_line(out: &mut String, judged: &JudgedAct, style: Style) {
         let _ = writeln!(out, "      {}", clean(&act.comment));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::verify::tests::sample_plan;
+
+    fn act(kind: &str, stage: &str, who: &str, receipt: &serde_json::Value) -> ActItemView {
+        serde_json::from_value(
+            json!({ "actId": "7", "kind": kind, "round": 1, "stage": stage,
+            "comment": "", "claimedBy": { "display": who },
+            "receivedAt": "2026-11-23T18:01:00Z", "receipt": receipt }),
+        )
+        .unwrap()
+    }
+
+    #[test]
+    fn votes_are_those_with_the_executors_signature() {
+        let request_view: RequestView = serde_json::from_value(json!({
+            "requestId": sample_plan(0).request, "state": "in_review", "round": 1, "risk": "high",
+            "reason": "PAY-12", "createdAt": "2026-11-23T18:00:00Z", "documents": [],
+            "submittedBy": { "issuer": "i", "person": "e-1", "display": "alice" } }))
+        .unwrap();
+        let plan = sample_plan(0);
+        let verified = VerifiedPlan {
+            hash: strongroom_plan::Plan::hash_of(&plan.canonical()),
+            documents: Vec::new(),
+            plan,
+        };
+        let receipt = |verdict: &str, who: &str, reason: Option<&str>| {
+            json!({ "verdict": verdict, "reason": reason,
+                "person": { "issuer": "i", "person": who, "display": who } })
+        };
+        let (owners, platform) = ("owners of payments", "platform");
+        let counted = receipt("counted", "bob", None);
+        let refused = receipt(
+            "refused",
+            "alice",
+            Some("the submitter's own approval does not count"),
+        );
+        let forged = receipt("counted", "mallory", None);
+        let judged = |act, verified| JudgedAct { act, verified };
+        let acts = [
+            judged(act("approve", owners, "bob", &counted), Some(true)),
+            judged(act("approve", owners, "alice", &refused), None),
+            judged(act("approve", platform, "mallory", &forged), Some(false)),
+            judged(act("approve", platform, "sue", &json!(null)), None),
+        ];
+        let text = request(&request_view, Some(&verified), &acts, &[], Style::PLAIN);
+        let votes = text.split_once("\nVotes\n").unwrap().1;
+        insta::assert_snapshot!(votes);
+    }
+}

@@ -37,12 +37,13 @@ fn the_same_trust_is_taken_again() {
     refuse_change(&pinned, &Trust::new(view(&[key])).unwrap()).unwrap();
 }
 
+type Vary<'a> = (&'a str, &'a dyn Fn(&mut TrustView));
+
 #[test]
 fn every_change_is_refused_and_told() {
     let key = SigningKey::generate().unwrap().public();
     let other = SigningKey::generate().unwrap().public();
     let pinned = Trust::new(view(std::slice::from_ref(&key))).unwrap();
-    type Vary<'a> = (&'a str, &'a dyn Fn(&mut TrustView));
     let vary: [Vary<'_>; 11] = [
         ("the deployment was", &|v| {
             v.deployment = "0199b5d0-0000-7000-8000-00000000ffff".into();

@@ -147,7 +147,7 @@ fn show(
             let style = client.screen.style_err();
             client
                 .screen
-                .say(&render::preview::preview(preview, documents, style));
+                .show(&render::preview::preview(preview, documents, style));
         }
     }
     Ok(())

@@ -3,7 +3,7 @@
 use serde_json::json;
 use strongroom_domain::id::RequestId;
 
-use crate::api::types::ActItemView;
+use crate::api::types::{ActItemView, PersonView};
 use crate::args::{Output, RequestCommand};
 use crate::client::Client;
 use crate::exit::Exit;
@@ -68,10 +68,28 @@ pub async fn show(client: &Client, text: &str) -> Result<Exit, Failure> {
     Ok(Exit::Ok)
 }
 
-fn judged(client: &Client, act: ActItemView) -> JudgedAct {
-    let verified = act.receipt.as_ref().and_then(|view| {
-        let receipt = verify::receipt(view, &client.trust.keys)?;
-        Some(receipt.is_ok_and(|receipt| receipt.act.to_string() == act.act_id))
+/// Who signed and for what is taken from the signed receipt where there is one.
+fn judged(client: &Client, mut act: ActItemView) -> JudgedAct {
+    let Some(view) = &mut act.receipt else {
+        return JudgedAct {
+            act,
+            verified: None,
+        };
+    };
+    let verified = verify::receipt(view, &client.trust.keys).map(|receipt| {
+        let Ok(receipt) = receipt else { return false };
+        view.person = Some(PersonView {
+            issuer: receipt.person.issuer,
+            person: receipt.person.person,
+            display: receipt.display,
+            groups: receipt.groups.into_iter().collect(),
+        });
+        receipt.act.to_string() == act.act_id
+            && receipt.kind.as_str() == act.kind
+            && receipt
+                .items
+                .iter()
+                .any(|item| item.round == act.round && item.stage == act.stage)
     });
     JudgedAct { act, verified }
 }

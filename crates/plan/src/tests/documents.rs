@@ -18,8 +18,17 @@ const PLACES: [(&str, &str, Environment); 3] = [
     ("prod-eu", "rehearsal", Environment::Staging),
     ("lab", "dev", Environment::Development),
 ];
-const PATHS: [&str; 9] =
-    ["*", "prod/*", "prod/api", "prod/api/*", "prod/api/db", "dev/*", "dev", "shared/*", "shared/x"];
+const PATHS: [&str; 9] = [
+    "*",
+    "prod/*",
+    "prod/api",
+    "prod/api/*",
+    "prod/api/db",
+    "dev/*",
+    "dev",
+    "shared/*",
+    "shared/x",
+];
 const LEVELS: [Level; 4] = [Level::List, Level::Read, Level::Write, Level::Admin];
 /// One has come, the others are in the future.
 const ENDS: [&str; 4] = ["2026-01-31", "2026-12-01", "2027-01-31", "2027-06-30"];
@@ -42,25 +51,42 @@ fn binding() -> impl Strategy<Value = Binding> {
         |((cluster, namespace, _), accounts)| Holder::Accounts {
             cluster: cluster.parse().unwrap(),
             namespace: namespace.parse().unwrap(),
-            accounts: accounts.into_iter().map(|name| name.parse().unwrap()).collect(),
+            accounts: accounts
+                .into_iter()
+                .map(|name| name.parse().unwrap())
+                .collect(),
         },
     );
-    let people = select(&GROUPS).prop_map(|group| Holder::People { group: group.parse().unwrap() });
+    let people = select(&GROUPS).prop_map(|group| Holder::People {
+        group: group.parse().unwrap(),
+    });
     let holder = prop_oneof![3 => accounts, 1 => people];
     let until = prop_oneof![2 => Just(None), 1 => select(&ENDS).prop_map(Some)];
     (holder, prop::collection::vec(access(), 1..=3), until).prop_map(|(holder, access, until)| {
-        Binding { name: "unnamed".parse().unwrap(), holder, access, until: until.map(date) }
+        Binding {
+            name: "unnamed".parse().unwrap(),
+            holder,
+            access,
+            until: until.map(date),
+        }
     })
 }
 
 fn groups(least: usize) -> impl Strategy<Value = Vec<GroupName>> {
-    subsequence(&GROUPS, least..=2)
-        .prop_map(|names| names.into_iter().map(|name| name.parse().unwrap()).collect())
+    subsequence(&GROUPS, least..=2).prop_map(|names| {
+        names
+            .into_iter()
+            .map(|name| name.parse().unwrap())
+            .collect()
+    })
 }
 
 fn people() -> impl Strategy<Value = People> {
-    (groups(1), groups(0), groups(0))
-        .prop_map(|(owners, editors, viewers)| People { owners, editors, viewers })
+    (groups(1), groups(0), groups(0)).prop_map(|(owners, editors, viewers)| People {
+        owners,
+        editors,
+        viewers,
+    })
 }
 
 /// A valid team of this name.
@@ -78,9 +104,15 @@ pub fn team(name: &'static str) -> impl Strategy<Value = Team> {
             people,
             mounts: mounts
                 .into_iter()
-                .map(|name| Mount { name: name.parse().unwrap(), max_versions })
+                .map(|name| Mount {
+                    name: name.parse().unwrap(),
+                    max_versions,
+                })
                 .collect(),
-            namespaces: claims.into_iter().map(|place| claim(name, place, ttl)).collect(),
+            namespaces: claims
+                .into_iter()
+                .map(|place| claim(name, place, ttl))
+                .collect(),
             bindings: Vec::new(),
             requests_per_second,
         };
@@ -114,15 +146,23 @@ fn add(team: &mut Team, name: &str, mut binding: Binding) {
 fn valid(mut team: Team) -> Team {
     for binding in &mut team.bindings {
         let mounts = &team.mounts;
-        binding.access.retain(|access| mounts.iter().any(|mount| mount.name == access.mount));
+        binding
+            .access
+            .retain(|access| mounts.iter().any(|mount| mount.name == access.mount));
     }
     let namespaces = team.namespaces.clone();
     team.bindings.retain(|binding| {
         let claimed = match &binding.holder {
             Holder::People { .. } => true,
-            Holder::Accounts { cluster, namespace, accounts } => {
+            Holder::Accounts {
+                cluster,
+                namespace,
+                accounts,
+            } => {
                 !accounts.is_empty()
-                    && namespaces.iter().any(|c| c.cluster == *cluster && c.name == *namespace)
+                    && namespaces
+                        .iter()
+                        .any(|c| c.cluster == *cluster && c.name == *namespace)
             }
         };
         claimed && !binding.access.is_empty()
@@ -135,8 +175,13 @@ fn valid(mut team: Team) -> Team {
         }
     }
     let document = Document::Team(Box::new(team));
-    assert_eq!(Document::from_value(&document.to_value()).as_ref(), Ok(&document));
-    let Document::Team(team) = document else { unreachable!("it is a team") };
+    assert_eq!(
+        Document::from_value(&document.to_value()).as_ref(),
+        Ok(&document)
+    );
+    let Document::Team(team) = document else {
+        unreachable!("it is a team")
+    };
     *team
 }
 
@@ -153,6 +198,8 @@ pub enum Edit {
     PutBinding(&'static str, Binding),
     RenameBinding(usize, &'static str),
     AddAccount(usize, &'static str),
+    MoveBinding(usize, (&'static str, &'static str, Environment)),
+    GiveTo(usize, &'static str),
     RaiseLevel(usize, usize),
     WidenPath(usize, usize),
     EndLater(usize),
@@ -185,12 +232,18 @@ pub fn narrowing() -> impl Strategy<Value = Edit> {
 /// Any edit.
 pub fn edit() -> impl Strategy<Value = Edit> {
     let (i, j) = (0..8_usize, 0..8_usize);
-    let environments = [Environment::Production, Environment::Staging, Environment::Development];
+    let environments = [
+        Environment::Production,
+        Environment::Staging,
+        Environment::Development,
+    ];
     prop_oneof![
         6 => narrowing(),
         2 => (select(&BINDINGS), binding()).prop_map(|(name, put)| Edit::PutBinding(name, put)),
         1 => (i.clone(), select(&BINDINGS)).prop_map(|(i, name)| Edit::RenameBinding(i, name)),
         1 => (i.clone(), select(&ACCOUNTS)).prop_map(|(i, name)| Edit::AddAccount(i, name)),
+        2 => (i.clone(), select(&PLACES)).prop_map(|(i, place)| Edit::MoveBinding(i, place)),
+        1 => (i.clone(), select(&GROUPS)).prop_map(|(i, group)| Edit::GiveTo(i, group)),
         1 => (i.clone(), j.clone()).prop_map(|(i, j)| Edit::RaiseLevel(i, j)),
         1 => (i.clone(), j).prop_map(|(i, j)| Edit::WidenPath(i, j)),
         1 => i.clone().prop_map(Edit::EndLater),
@@ -261,31 +314,58 @@ fn apply(team: &mut Team, edit: &Edit) -> Option<()> {
         Edit::WidenPath(i, j) => {
             let access = pick_access(team, *i, *j)?;
             let text = access.path.to_string();
-            let folder = text.trim_end_matches("/*").rsplit_once('/').map(|(folder, _)| folder);
-            access.path = folder.map_or("*".to_owned(), |f| format!("{f}/*")).parse().unwrap();
+            let folder = text
+                .trim_end_matches("/*")
+                .rsplit_once('/')
+                .map(|(folder, _)| folder);
+            access.path = folder
+                .map_or("*".to_owned(), |f| format!("{f}/*"))
+                .parse()
+                .unwrap();
         }
         Edit::EndEarlier(i) => {
             let binding = pick(&mut team.bindings, *i)?;
-            let earlier = |end: &&&str| binding.until.is_none_or(|until| date(end) < until);
-            let end = ENDS.iter().rev().find(|end| earlier(&end));
+            let earlier = |end: &&str| binding.until.is_none_or(|until| date(end) < until);
+            let end = ENDS.iter().rev().find(|end| earlier(end));
             binding.until = end.map(|end| date(end)).or(binding.until);
         }
         Edit::EndLater(i) => {
             let binding = pick(&mut team.bindings, *i)?;
             let until = binding.until?;
-            binding.until = ENDS.iter().map(|end| date(end)).find(|end| *end > until).or(Some(until));
+            binding.until = ENDS
+                .iter()
+                .map(|end| date(end))
+                .find(|end| *end > until)
+                .or(Some(until));
         }
         Edit::NoEnd(i) => pick(&mut team.bindings, *i)?.until = None,
         Edit::PutBinding(name, binding) => add(team, name, binding.clone()),
         Edit::RenameBinding(i, name) => {
             let mut binding = pick(&mut team.bindings, *i)?.clone();
-            team.bindings.retain(|other| other.name != binding.name && other.name.as_str() != *name);
+            team.bindings
+                .retain(|other| other.name != binding.name && other.name.as_str() != *name);
             binding.name = name.parse().unwrap();
             team.bindings.push(binding);
         }
         Edit::AddAccount(i, name) => {
             if let Holder::Accounts { accounts, .. } = &mut pick(&mut team.bindings, *i)?.holder {
                 accounts.insert(name.parse().unwrap());
+            }
+        }
+        Edit::MoveBinding(i, (to_cluster, to_namespace, _)) => {
+            let to_namespace = format!("{}-{to_namespace}", team.name);
+            let holder = &mut pick(&mut team.bindings, *i)?.holder;
+            if let Holder::Accounts {
+                cluster, namespace, ..
+            } = holder
+            {
+                *cluster = to_cluster.parse().unwrap();
+                *namespace = to_namespace.parse().unwrap();
+            }
+        }
+        Edit::GiveTo(i, to_group) => {
+            if let Holder::People { group } = &mut pick(&mut team.bindings, *i)?.holder {
+                *group = to_group.parse().unwrap();
             }
         }
         Edit::Environment(i, environment) => {

@@ -24,7 +24,9 @@ pub type Grant = (String, String, String);
 impl Engine {
     pub fn observe(&self, context: &Context, changes: &[Change]) -> Observed {
         let keys = keys(context, changes).expect("documents render");
-        keys.into_iter().map(|key| (key.clone(), self.0.get(&key).cloned())).collect()
+        keys.into_iter()
+            .map(|key| (key.clone(), self.0.get(&key).cloned()))
+            .collect()
     }
 
     /// Does one step, and insists that it finds what it expects.
@@ -80,7 +82,9 @@ impl Engine {
                 _ => false,
             });
             // Neither an anchor without its alias nor an alias without its anchor has members.
-            if anchored && let Some(provider_group) = alias.and_then(|fields| fields["name"].as_str()) {
+            if anchored
+                && let Some(provider_group) = alias.and_then(|fields| fields["name"].as_str())
+            {
                 holders.insert(format!("group {provider_group}"));
             }
         }
@@ -93,8 +97,12 @@ impl Engine {
         for (key, fields) in &self.0 {
             let ObjectKey::Group(_) = key else { continue };
             for name in texts(fields, "policies") {
-                let Ok(name) = name.parse::<PolicyName>() else { continue };
-                let Some(policy) = self.0.get(&ObjectKey::Policy(name.clone())) else { continue };
+                let Ok(name) = name.parse::<PolicyName>() else {
+                    continue;
+                };
+                let Some(policy) = self.0.get(&ObjectKey::Policy(name.clone())) else {
+                    continue;
+                };
                 let end = policy.get("expiration").and_then(Value::as_str);
                 if end.is_some_and(|end| *end <= *format!("{day}T00:00:00Z")) {
                     continue;
@@ -102,7 +110,10 @@ impl Engine {
                 let rules = policy::parse(policy["policy"].as_str().unwrap_or_default())
                     .expect("a policy of the safe subset");
                 for holder in self.group_members(fields) {
-                    holdings.entry(holder).or_default().insert(name.clone(), rules.clone());
+                    holdings
+                        .entry(holder)
+                        .or_default()
+                        .insert(name.clone(), rules.clone());
                 }
             }
         }
@@ -140,7 +151,10 @@ impl Engine {
         let mut paths = BTreeSet::new();
         for (key, fields) in &self.0 {
             let ObjectKey::Policy(_) = key else { continue };
-            for path in policy::parse(fields["policy"].as_str().unwrap()).unwrap().into_keys() {
+            for path in policy::parse(fields["policy"].as_str().unwrap())
+                .unwrap()
+                .into_keys()
+            {
                 let stem = path.strip_suffix("/*").unwrap_or(&path);
                 paths.insert(stem.to_owned());
                 for more in ["/", "/x", "/x/"] {
@@ -155,7 +169,11 @@ impl Engine {
 /// A list of texts in a field.
 pub fn texts<'f>(fields: &'f Fields, name: &str) -> Vec<&'f str> {
     let items = fields.get(name).and_then(Value::as_array);
-    items.into_iter().flatten().filter_map(Value::as_str).collect()
+    items
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .collect()
 }
 
 fn add_grants(
@@ -185,7 +203,10 @@ pub fn winner<'r>(rules: &'r ParsedRules, path: &str) -> Option<&'r BTreeSet<Str
             .max_by_key(|(prefix, _)| prefix.len())
             .map(|(_, words)| words)
     };
-    rules.get(path).or_else(|| rules.get(trimmed)).or_else(longest)
+    rules
+        .get(path)
+        .or_else(|| rules.get(trimmed))
+        .or_else(longest)
 }
 
 #[test]
@@ -196,7 +217,9 @@ fn one_rule_wins_as_in_the_engine() {
          path \"a/c/*\" { capabilities = [\"delete\"] }\n",
     )
     .unwrap();
-    let words = |path| winner(&rules, path).map(|words| words.iter().cloned().collect::<Vec<_>>().join(","));
+    let words = |path| {
+        winner(&rules, path).map(|words| words.iter().cloned().collect::<Vec<_>>().join(","))
+    };
     assert_eq!(words("a/x").as_deref(), Some("list,read"));
     assert_eq!(words("a/b").as_deref(), Some("update"));
     assert_eq!(words("a/b/").as_deref(), Some("update"));

@@ -1,0 +1,79 @@
+//! What handlers take out of a request besides its body.
+
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{FromRequestParts, Query as RawQuery, Request, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, header};
+use axum::middleware::Next;
+use axum::response::Response;
+use serde::de::DeserializeOwned;
+use strongroom_app::{Ctx, session};
+use strongroom_authn::SessionToken;
+
+use crate::problem::Problem;
+use crate::state::AppState;
+
+/// A signed-in request. The guard of the route has put it there; without it there is no answer.
+pub(crate) struct SignedIn(pub(crate) Ctx);
+
+impl<S: Send + Sync> FromRequestParts<S> for SignedIn {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        parts.extensions.remove::<Ctx>().map(Self).ok_or_else(Problem::unauthenticated)
+    }
+}
+
+/// The guard of every route that is not open: no live session, no handler.
+pub(crate) async fn require_session(
+    State(state): State<AppState>,
+    mut request: Request,
+    next: Next,
+) -> Result<Response, Problem> {
+    let token = bearer(request.headers()).ok_or_else(Problem::unauthenticated)?;
+    let ctx = session::session_use(&state.app, &token.hash()).await?;
+    request.extensions_mut().insert(ctx.ok_or_else(Problem::unauthenticated)?);
+    Ok(next.run(request).await)
+}
+
+fn bearer(headers: &HeaderMap) -> Option<SessionToken> {
+    let mut values = headers.get_all(header::AUTHORIZATION).iter();
+    let (Some(value), None) = (values.next(), values.next()) else { return None };
+    let (scheme, token) = value.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| SessionToken::parse(token.trim()))?
+}
+
+/// Query fields; unknown ones are refused by the type.
+pub(crate) struct Query<T>(pub(crate) T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Query<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let found: Result<RawQuery<T>, QueryRejection> =
+            RawQuery::from_request_parts(parts, state).await;
+        match found {
+            Ok(RawQuery(query)) => Ok(Self(query)),
+            Err(rejection) => Err(Problem::malformed(rejection.body_text())),
+        }
+    }
+}
+
+/// How many rows a page has at most.
+const MAX_LIMIT: u32 = 200;
+
+/// How many rows a page has when nothing is asked for.
+const DEFAULT_LIMIT: u32 = 50;
+
+/// The number of rows of a page.
+pub(crate) fn limit(asked: Option<u32>) -> Result<u32, Problem> {
+    match asked.unwrap_or(DEFAULT_LIMIT) {
+        limit @ 1..=MAX_LIMIT => Ok(limit),
+        _ => Err(Problem::malformed("`limit` is 1 to 200")),
+    }
+}
+
+/// The part of a path as an id or a name; what is none names nothing.
+pub(crate) fn named<T: std::str::FromStr>(text: &str) -> Result<T, Problem> {
+    text.parse().map_err(|_| Problem::not_found())
+}

@@ -1,0 +1,183 @@
+//! Outcomes as problem+json (RFC 9457).
+//!
+//! A problem travels in the response's extensions; the outermost layer writes it with the trace id
+//! and logs its private cause once. So no handler can show a cause by mistake.
+
+use std::sync::Arc;
+
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::{Value, json};
+use strongroom_app::error::Cause;
+use strongroom_app::{AppError, FieldFault};
+
+/// An outcome that is not the one asked for.
+#[derive(Debug)]
+pub struct Problem {
+    status: StatusCode,
+    code: &'static str,
+    title: &'static str,
+    detail: String,
+    hint: String,
+    errors: Vec<FieldFault>,
+    cause: Option<Cause>,
+}
+
+impl Problem {
+    /// A problem without field errors.
+    pub fn new(
+        status: StatusCode,
+        code: &'static str,
+        title: &'static str,
+        detail: impl Into<String>,
+        hint: impl Into<String>,
+    ) -> Self {
+        Self {
+            status,
+            code,
+            title,
+            detail: detail.into(),
+            hint: hint.into(),
+            errors: Vec::new(),
+            cause: None,
+        }
+    }
+
+    /// Nobody is signed in.
+    pub fn unauthenticated() -> Self {
+        Self::new(
+            StatusCode::UNAUTHORIZED,
+            "unauthenticated",
+            "Not signed in",
+            "there is no live session for this request",
+            "run `strongroom login`",
+        )
+    }
+
+    /// The sign-in did not lead to a session.
+    pub fn sign_in_refused(detail: impl Into<String>) -> Self {
+        Self::new(
+            StatusCode::UNAUTHORIZED,
+            "sign_in_refused",
+            "Sign-in refused",
+            detail,
+            "begin a new sign-in",
+        )
+    }
+
+    /// What is not there and what may not be seen: the same words.
+    pub fn not_found() -> Self {
+        AppError::NotFound.into()
+    }
+
+    /// The body is not JSON of the right kind.
+    pub fn malformed(detail: impl Into<String>) -> Self {
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "malformed",
+            "Malformed request",
+            detail,
+            "send what the API's description says",
+        )
+    }
+
+    /// One fault in what was sent.
+    pub fn invalid(pointer: &str, message: impl Into<String>) -> Self {
+        AppError::invalid(pointer, message).into()
+    }
+
+    /// The same problem with its private cause.
+    pub(crate) fn caused_by(mut self, cause: impl Into<Cause>) -> Self {
+        self.cause = Some(cause.into());
+        self
+    }
+
+    pub(crate) fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    pub(crate) fn code(&self) -> &'static str {
+        self.code
+    }
+
+    /// The private cause and everything behind it, for the log.
+    pub(crate) fn cause_chain(&self) -> Option<String> {
+        let mut text = String::new();
+        let mut next: Option<&dyn std::error::Error> = Some(&**self.cause.as_ref()?);
+        while let Some(error) = next {
+            if !text.is_empty() {
+                text.push_str(": ");
+            }
+            text.push_str(&error.to_string());
+            next = error.source();
+        }
+        Some(text)
+    }
+
+    /// The body, with the id by which the log is searched.
+    pub(crate) fn body(&self, trace_id: &str) -> Value {
+        let errors: Vec<Value> = self
+            .errors
+            .iter()
+            .map(|fault| json!({ "pointer": fault.pointer, "message": fault.message }))
+            .collect();
+        json!({
+            "type": format!("urn:strongroom:problem:{}", self.code),
+            "title": self.title,
+            "status": self.status.as_u16(),
+            "code": self.code,
+            "detail": self.detail,
+            "hint": self.hint,
+            "errors": errors,
+            "traceId": trace_id,
+        })
+    }
+}
+
+impl From<AppError> for Problem {
+    fn from(error: AppError) -> Self {
+        let detail = error.to_string();
+        let hint = error.hint().unwrap_or_default().to_owned();
+        let (status, code, title) = match &error {
+            AppError::NotFound => (StatusCode::NOT_FOUND, "not_found", "Not found"),
+            AppError::NotYet { code, .. } => (StatusCode::NOT_FOUND, *code, "Not there yet"),
+            AppError::Forbidden { .. } => (StatusCode::FORBIDDEN, "forbidden", "Not allowed"),
+            AppError::Conflict { .. } => (StatusCode::CONFLICT, "conflict", "In conflict"),
+            AppError::Invalid(_) => {
+                (StatusCode::UNPROCESSABLE_ENTITY, "invalid", "Not valid")
+            }
+            AppError::Precondition { .. } => {
+                (StatusCode::SERVICE_UNAVAILABLE, "not_ready", "Not ready")
+            }
+            AppError::Unavailable { .. } => {
+                (StatusCode::SERVICE_UNAVAILABLE, "unavailable", "Not available")
+            }
+            AppError::Internal(_) => {
+                (StatusCode::INTERNAL_SERVER_ERROR, "internal", "Something went wrong")
+            }
+        };
+        let mut problem = Self::new(status, code, title, detail, hint);
+        match error {
+            AppError::Invalid(faults) => problem.errors = faults,
+            AppError::Internal(cause) => problem.cause = Some(cause),
+            AppError::Unavailable { cause, .. } => problem.cause = cause,
+            _ => {}
+        }
+        problem
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let mut response = self.status.into_response();
+        if self.status == StatusCode::UNAUTHORIZED {
+            let scheme = HeaderValue::from_static("Bearer");
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, scheme);
+        }
+        if self.status == StatusCode::SERVICE_UNAVAILABLE {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
+        }
+        response.extensions_mut().insert(Arc::new(self));
+        response
+    }
+}

@@ -1,0 +1,42 @@
+//! The handlers of version 1, one file per resource.
+
+pub(crate) mod acts;
+pub(crate) mod clusters;
+pub(crate) mod documents;
+pub(crate) mod events;
+pub(crate) mod health;
+pub(crate) mod preview;
+pub(crate) mod public;
+pub(crate) mod requests;
+pub(crate) mod session;
+pub(crate) mod sign_ins;
+pub(crate) mod teams;
+
+use serde::Serialize;
+
+/// A list.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Page<T> {
+    items: Vec<T>,
+    next_cursor: Option<String>,
+}
+
+impl<T> Page<T> {
+    /// A list that is whole.
+    fn whole(items: Vec<T>) -> Self {
+        Self { items, next_cursor: None }
+    }
+}
+
+/// Bytes in JSON: standard base64.
+fn base64(bytes: &[u8]) -> String {
+    use base64::Engine as _;
+    base64::engine::general_purpose::STANDARD.encode(bytes)
+}
+
+/// A hash in JSON: hexadecimal. One that has not the length of a hash is not shown as one.
+fn hex(bytes: &[u8]) -> Option<String> {
+    let bytes: [u8; 32] = bytes.try_into().ok()?;
+    Some(strongroom_domain::Digest::from_bytes(bytes).to_string())
+}

@@ -1,0 +1,148 @@
+//! What documents would change.
+
+use axum::Json;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use strongroom_app::preview::{self, Preview as View, Step};
+use strongroom_domain::Digest;
+use strongroom_domain::risk::{Risk, RiskReason};
+use strongroom_domain::subject::Subject;
+
+use crate::body::Body;
+use crate::extract::SignedIn;
+use crate::problem::Problem;
+
+/// The body of `POST /api/v1/requests/preview`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Make {
+    documents: Vec<Value>,
+    #[serde(default)]
+    attest: Vec<String>,
+}
+
+/// What documents would change.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Preview {
+    documents: Vec<Document>,
+    unchanged: bool,
+    steps: Vec<StepView>,
+    risk: Risk,
+    reasons: Vec<RiskReason>,
+    stages: Vec<Stage>,
+    summary: Vec<String>,
+    accounts: Vec<Account>,
+    observed_at: Option<Timestamp>,
+}
+
+/// One document.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Document {
+    subject: Subject,
+    base_revision: i64,
+    base_hash: Option<Digest>,
+    document: Value,
+    changed: bool,
+    managed_by: Option<String>,
+}
+
+/// One engine write.
+#[derive(Debug, Serialize)]
+pub(crate) struct StepView {
+    action: &'static str,
+    kind: &'static str,
+    name: String,
+    changes: Vec<Change>,
+}
+
+/// One field of a step.
+#[derive(Debug, Serialize)]
+pub(crate) struct Change {
+    field: String,
+    before: Option<Value>,
+    after: Option<Value>,
+}
+
+/// Who must sign.
+#[derive(Debug, Serialize)]
+pub(crate) struct Stage {
+    name: String,
+    groups: Vec<String>,
+    votes: u32,
+    known: Vec<String>,
+}
+
+/// A service account as the cluster last reported it.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Account {
+    cluster: String,
+    namespace: String,
+    account: String,
+    namespace_uid: Option<String>,
+    uid: Option<String>,
+    created_at: Option<Timestamp>,
+}
+
+/// `POST /api/v1/requests/preview`.
+pub(crate) async fn make(
+    SignedIn(ctx): SignedIn,
+    Body(body): Body<Make>,
+) -> Result<Json<Preview>, Problem> {
+    Ok(Json(preview::preview_make(&ctx, &body.documents, &body.attest).await?.into()))
+}
+
+impl From<View> for Preview {
+    fn from(view: View) -> Self {
+        let document = |each: preview::PreviewDocument| Document {
+            subject: each.subject,
+            base_revision: each.base_revision,
+            base_hash: each.base_hash,
+            document: each.document,
+            changed: each.changed,
+            managed_by: each.managed_by,
+        };
+        let stage = |(stage, known): (strongroom_domain::request::Stage, Vec<String>)| Stage {
+            name: stage.name,
+            groups: stage.groups.into_iter().collect(),
+            votes: stage.votes,
+            known,
+        };
+        let account = |each: preview::PreviewAccount| Account {
+            cluster: each.cluster,
+            namespace: each.namespace,
+            account: each.account,
+            namespace_uid: each.namespace_uid,
+            uid: each.uid,
+            created_at: None,
+        };
+        Self {
+            documents: view.documents.into_iter().map(document).collect(),
+            unchanged: view.unchanged,
+            steps: view.steps.iter().map(StepView::from).collect(),
+            risk: view.risk,
+            reasons: view.reasons,
+            stages: view.stages.into_iter().map(stage).collect(),
+            summary: view.summary,
+            accounts: view.accounts.into_iter().map(account).collect(),
+            observed_at: view.observed_at,
+        }
+    }
+}
+
+impl From<&Step> for StepView {
+    fn from(step: &Step) -> Self {
+        Self {
+            action: step.action.as_str(),
+            kind: step.object.kind(),
+            name: step.object.name(),
+            changes: preview::step_changes(step)
+                .into_iter()
+                .map(|(field, before, after)| Change { field, before, after })
+                .collect(),
+        }
+    }
+}

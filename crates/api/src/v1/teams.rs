@@ -1,0 +1,79 @@
+//! Teams, and how their bindings stand.
+
+use axum::Json;
+use axum::extract::Path;
+use jiff::Timestamp;
+use serde::Serialize;
+use strongroom_app::team;
+
+use crate::extract::{SignedIn, named};
+use crate::problem::Problem;
+use crate::v1::Page;
+
+/// A team or a cluster of a list.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Named {
+    name: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    display_name: Option<String>,
+    revision: i64,
+    state: String,
+    updated_at: Timestamp,
+}
+
+impl From<team::Named> for Named {
+    fn from(named: team::Named) -> Self {
+        Self {
+            name: named.name,
+            display_name: named.display_name,
+            revision: named.revision,
+            state: named.state,
+            updated_at: named.updated_at,
+        }
+    }
+}
+
+/// `GET /api/v1/teams`.
+pub(crate) async fn list(SignedIn(ctx): SignedIn) -> Result<Json<Page<Named>>, Problem> {
+    let teams = team::team_list(&ctx).await?;
+    Ok(Json(Page::whole(teams.into_iter().map(Into::into).collect())))
+}
+
+/// How one service account of a binding stands.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Binding {
+    binding: String,
+    cluster: String,
+    namespace: String,
+    account: String,
+    namespace_uid: Option<String>,
+    account_uid: Option<String>,
+    state: String,
+    reason: Option<String>,
+    updated_at: Timestamp,
+}
+
+/// `GET /api/v1/teams/{name}/bindings`.
+pub(crate) async fn bindings(
+    SignedIn(ctx): SignedIn,
+    Path(name): Path<String>,
+) -> Result<Json<Page<Binding>>, Problem> {
+    let rows = team::binding_list(&ctx, &named(&name)?).await?;
+    let items = rows
+        .into_iter()
+        .map(|row| Binding {
+            binding: row.binding,
+            cluster: row.cluster,
+            namespace: row.namespace,
+            account: row.account,
+            namespace_uid: row.namespace_uid,
+            account_uid: row.account_uid,
+            state: row.state,
+            reason: row.reason,
+            updated_at: row.updated_at,
+        })
+        .collect();
+    Ok(Json(Page::whole(items)))
+}

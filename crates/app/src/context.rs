@@ -1,0 +1,141 @@
+//! Who asks, and by which rules of visibility they are answered.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+use strongroom_domain::clock::Clock;
+use strongroom_domain::event::{Actor, Event, EventKind};
+use strongroom_domain::id::{EventId, RequestId, SessionId};
+use strongroom_domain::person::SignedPerson;
+use strongroom_domain::subject::Subject;
+use strongroom_storage::Store;
+use strongroom_storage::request::Visibility;
+use uuid::Uuid;
+
+use crate::error::AppError;
+
+/// What the configuration of `serve` says about who sees what. The executor has its own lists.
+#[derive(Debug, Clone)]
+pub struct Rules {
+    /// See everything, and may propose clusters and platform rules.
+    pub platform_groups: BTreeSet<String>,
+    /// See everything and change nothing.
+    pub auditor_groups: BTreeSet<String>,
+    /// How long a session lives without use.
+    pub session_idle: SignedDuration,
+    /// How long a session lives at most.
+    pub session_absolute: SignedDuration,
+}
+
+/// What all requests share.
+pub struct App {
+    /// The database, as the role of the API.
+    pub store: Store,
+    /// The clock.
+    pub clock: Arc<dyn Clock>,
+    /// Who sees what.
+    pub rules: Rules,
+}
+
+impl fmt::Debug for App {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("App").field("rules", &self.rules).finish_non_exhaustive()
+    }
+}
+
+impl App {
+    /// The time now.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// An id that sorts by time.
+    pub(crate) fn new_id(&self) -> Uuid {
+        let now = self.now();
+        let seconds = u64::try_from(now.as_second()).unwrap_or_default();
+        let nanos = u32::try_from(now.subsec_nanosecond()).unwrap_or_default();
+        Uuid::new_v7(uuid::Timestamp::from_unix(uuid::NoContext, seconds, nanos))
+    }
+
+    /// An event of a person whom the API merely has a session of.
+    pub(crate) fn event(
+        &self,
+        kind: EventKind,
+        person: &SignedPerson,
+        request: Option<RequestId>,
+        subject: Option<Subject>,
+        detail: serde_json::Value,
+    ) -> Event {
+        Event {
+            id: EventId::from_uuid(self.new_id()),
+            at: self.now(),
+            kind,
+            request,
+            subject,
+            actor: Actor::Person {
+                issuer: person.id.issuer.clone(),
+                person: person.id.person.clone(),
+                display: person.display.clone(),
+                signed: false,
+            },
+            detail,
+        }
+    }
+}
+
+/// One request of one signed-in person. There is no way to it but through a live session.
+#[derive(Debug, Clone)]
+pub struct Ctx {
+    /// What all requests share.
+    pub app: Arc<App>,
+    /// Who asks, as of the sign-in.
+    pub person: SignedPerson,
+    /// Their session.
+    pub session: SessionId,
+    /// When it ends.
+    pub session_expires_at: Timestamp,
+}
+
+impl Ctx {
+    /// Whether the person is in a platform group.
+    pub fn is_platform(&self) -> bool {
+        !self.app.rules.platform_groups.is_disjoint(&self.person.groups)
+    }
+
+    /// Whether the person sees everything and changes nothing.
+    pub fn is_auditor(&self) -> bool {
+        !self.is_platform() && !self.app.rules.auditor_groups.is_disjoint(&self.person.groups)
+    }
+
+    /// What the person may see, by the documents that are applied now.
+    pub async fn visibility(&self) -> Result<Visibility, AppError> {
+        let all = self.is_platform() || self.is_auditor();
+        let groups = &self.person.groups;
+        let teams = if all {
+            BTreeSet::new()
+        } else {
+            self.app.store.teams_of_groups(groups).await?
+        };
+        Ok(Visibility { all, teams, groups: groups.clone(), person: self.person.id.clone() })
+    }
+
+    /// Refuses those who only look.
+    pub(crate) fn may_act(&self) -> Result<(), AppError> {
+        if self.is_auditor() {
+            return Err(AppError::forbidden(
+                "auditors see everything and change nothing",
+                "ask a member of the team or of the platform",
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// Whether the viewer sees a subject. Clusters and platform rules are the platform's and the
+/// auditors'; a team is its members' too.
+pub(crate) fn sees(visibility: &Visibility, subject: &Subject) -> bool {
+    visibility.all
+        || matches!(subject, Subject::Team(team) if visibility.teams.contains(team.as_str()))
+}

@@ -1,0 +1,156 @@
+//! Change requests as pages and the command line read them.
+
+use jiff::Timestamp;
+use serde_json::Value;
+use strongroom_domain::act::Submission;
+use strongroom_domain::document::Document;
+use strongroom_domain::id::RequestId;
+use strongroom_domain::request::State;
+use strongroom_domain::subject::Subject;
+use strongroom_storage::StorageError;
+use strongroom_storage::plan::PlanRow;
+use strongroom_storage::request::{DocumentRow, RequestFilter, Visibility};
+
+pub use strongroom_storage::request::RequestRow;
+
+use crate::claim::seen_by;
+use crate::context::{Ctx, sees};
+use crate::error::AppError;
+
+/// One request of a list, with the subjects that the viewer may see.
+#[derive(Debug, Clone)]
+pub struct RequestSummary {
+    /// The request.
+    pub row: RequestRow,
+    /// What it proposes to change.
+    pub subjects: Vec<Subject>,
+}
+
+/// One request with its documents.
+#[derive(Debug, Clone)]
+pub struct RequestDetail {
+    /// The request.
+    pub row: RequestRow,
+    /// What it proposes, as far as the viewer may see it.
+    pub documents: Vec<RequestDocument>,
+}
+
+/// One document of a request.
+#[derive(Debug, Clone)]
+pub struct RequestDocument {
+    /// What it is about.
+    pub subject: Subject,
+    /// The proposed revision.
+    pub revision: i64,
+    /// The applied revision it is based on; 0 for none.
+    pub base_revision: i64,
+    /// The proposed document.
+    pub document: Value,
+    /// What it is based on.
+    pub base_document: Option<Value>,
+}
+
+/// Which requests are asked for.
+#[derive(Debug, Clone, Default)]
+pub struct RequestQuery {
+    /// In one state.
+    pub state: Option<State>,
+    /// Over one subject.
+    pub subject: Option<Subject>,
+    /// Older than this one.
+    pub before: Option<(Timestamp, RequestId)>,
+}
+
+/// Requests that the viewer may see, newest first, and whether there are more.
+pub async fn request_list(
+    ctx: &Ctx,
+    query: RequestQuery,
+    limit: u32,
+) -> Result<(Vec<RequestSummary>, bool), AppError> {
+    let visibility = ctx.visibility().await?;
+    let filter =
+        RequestFilter { state: query.state, subject: query.subject, before: query.before };
+    let mut rows =
+        ctx.app.store.request_list(&visibility, &filter, i64::from(limit) + 1).await?;
+    let more = rows.len() > limit as usize;
+    rows.truncate(limit as usize);
+    let summary = |row: RequestRow| {
+        let subjects = visible_subjects(&visibility, &row)?;
+        Ok(RequestSummary { row, subjects })
+    };
+    let items: Result<Vec<_>, AppError> = rows.into_iter().map(summary).collect();
+    Ok((items?, more))
+}
+
+fn visible_subjects(visibility: &Visibility, row: &RequestRow) -> Result<Vec<Subject>, AppError> {
+    let submission: Submission =
+        serde_json::from_slice(&row.submission).map_err(|_| AppError::corrupt("submission"))?;
+    let own = row.submitter == visibility.person;
+    let mut subjects = Vec::new();
+    for sent in submission.documents {
+        let names_viewer = || {
+            sent.base_revision == 0
+                && Document::from_value(&sent.document).is_ok_and(|document| {
+                    seen_by(&document).iter().any(|group| visibility.groups.contains(group))
+                })
+        };
+        if own || sees(visibility, &sent.subject) || names_viewer() {
+            subjects.push(sent.subject);
+        }
+    }
+    Ok(subjects)
+}
+
+/// One request with its documents.
+pub async fn request_get(ctx: &Ctx, request: RequestId) -> Result<RequestDetail, AppError> {
+    let visibility = ctx.visibility().await?;
+    let row = ctx.app.store.request_get(&visibility, request).await?;
+    let mut documents = Vec::new();
+    for each in ctx.app.store.request_documents(&visibility, request).await? {
+        documents.push(with_base(ctx, &visibility, each).await?);
+    }
+    Ok(RequestDetail { row, documents })
+}
+
+async fn with_base(
+    ctx: &Ctx,
+    visibility: &Visibility,
+    row: DocumentRow,
+) -> Result<RequestDocument, AppError> {
+    // The base is the subject's own document; who merely proposed over it need not be a member
+    // any more.
+    let base = if row.base_revision > 0 && sees(visibility, &row.subject) {
+        Some(value(&ctx.app.store.revision_get(&row.subject, row.base_revision).await?)?)
+    } else {
+        None
+    };
+    Ok(RequestDocument {
+        document: value(&row.canonical)?,
+        subject: row.subject,
+        revision: row.revision,
+        base_revision: row.base_revision,
+        base_document: base,
+    })
+}
+
+pub(crate) fn value(canonical: &[u8]) -> Result<Value, AppError> {
+    serde_json::from_slice(canonical).map_err(|_| AppError::corrupt("document"))
+}
+
+/// The newest frozen plan of a request. It is shown as it was signed.
+pub async fn plan_get(ctx: &Ctx, request: RequestId) -> Result<PlanRow, AppError> {
+    let visibility = ctx.visibility().await?;
+    let row = ctx.app.store.request_get(&visibility, request).await?;
+    match ctx.app.store.plan_latest(request).await {
+        Ok(plan) => Ok(plan),
+        Err(StorageError::NotFound) => Err(AppError::NotYet {
+            code: "plan_not_frozen",
+            message: match row.state_reason {
+                Some(reason) => format!("there is no frozen plan: {reason}"),
+                None => "the executor has not frozen a plan yet".to_owned(),
+            },
+            hint: "try again in a moment; if it stays so, `strongroom execute` is not running",
+        }),
+        Err(error) => Err(error.into()),
+    }
+}

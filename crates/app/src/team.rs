@@ -1,0 +1,67 @@
+//! Teams and clusters as lists, and how a team's bindings stand.
+
+use jiff::Timestamp;
+use serde_json::Value;
+use strongroom_domain::name::TeamName;
+use strongroom_domain::subject::Subject;
+use strongroom_storage::state::{BindingState, SubjectState};
+
+use crate::context::{Ctx, sees};
+use crate::error::AppError;
+use crate::request::value;
+
+/// A team or a cluster of a list.
+#[derive(Debug, Clone)]
+pub struct Named {
+    /// Its name.
+    pub name: String,
+    /// A name for people to read.
+    pub display_name: Option<String>,
+    /// The applied revision.
+    pub revision: i64,
+    /// `applied`, `applying` or `frozen`.
+    pub state: String,
+    /// When that was seen.
+    pub updated_at: Timestamp,
+}
+
+/// The teams that the viewer may see.
+pub async fn team_list(ctx: &Ctx) -> Result<Vec<Named>, AppError> {
+    let visibility = ctx.visibility().await?;
+    let states = ctx.app.store.subject_state_list("team").await?;
+    states.into_iter().filter(|state| sees(&visibility, &state.subject)).map(named).collect()
+}
+
+/// The clusters. Their names are for everybody: a document has to name one.
+pub async fn cluster_list(ctx: &Ctx) -> Result<Vec<Named>, AppError> {
+    ctx.app.store.subject_state_list("cluster").await?.into_iter().map(named).collect()
+}
+
+fn named(state: SubjectState) -> Result<Named, AppError> {
+    let document = state.applied_document.as_deref().map(value).transpose()?;
+    let display_name = document
+        .as_ref()
+        .and_then(|document| document.pointer("/spec/displayName"))
+        .and_then(Value::as_str);
+    Ok(Named {
+        name: state.subject.name().to_owned(),
+        display_name: display_name.map(str::to_owned),
+        revision: state.applied_revision,
+        state: state.state,
+        updated_at: state.updated_at,
+    })
+}
+
+/// How the service accounts of a team's bindings stand.
+pub async fn binding_list(ctx: &Ctx, team: &TeamName) -> Result<Vec<BindingState>, AppError> {
+    let visibility = ctx.visibility().await?;
+    let subject = Subject::Team(team.clone());
+    let store = &ctx.app.store;
+    if !sees(&visibility, &subject) || store.subject_state_get(&subject).await?.is_none() {
+        return Err(AppError::NotFound);
+    }
+    match store.engine_get().await? {
+        Some(engine) => Ok(store.binding_states_of(engine, team.as_str()).await?),
+        None => Ok(Vec::new()),
+    }
+}

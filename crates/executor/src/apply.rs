@@ -1,0 +1,348 @@
+//! Applying exactly what was signed: compare, head `applying`, step by step, head `applied`.
+
+use serde_json::json;
+use strongroom_domain::document::Document;
+use strongroom_domain::event::EventKind;
+use strongroom_domain::head::{Applied, Applying};
+use strongroom_domain::request::{State, Tally};
+use strongroom_engine::audit;
+use strongroom_plan::Plan;
+use strongroom_plan::model::Step;
+use strongroom_plan::steps::same;
+use strongroom_storage::plan::PlanRow;
+use strongroom_storage::request::RequestRow;
+use strongroom_storage::state::SubjectState;
+use strongroom_vault_model::object::fingerprint;
+
+use crate::acts::About;
+use crate::error::ExecutorError;
+use crate::freeze::submission;
+use crate::object::Reading;
+use crate::record::{Write, Written};
+use crate::start::Executor;
+
+impl Executor {
+    /// Applies an approved request, or goes on with one that was interrupted.
+    pub(crate) async fn apply(&mut self, row: &RequestRow) -> Result<(), ExecutorError> {
+        let (plan, stored) = self.frozen_plan(row).await?;
+        let resume = self.is_applying(&plan, &stored).await?;
+        if !resume {
+            if row.state == State::Applying {
+                // The row says so and no head does: either the first head was never written, or
+                // the last one was. The heads decide.
+                return self.finish_or_fail(row, &plan, &stored).await;
+            }
+            self.check_signatures(row, &plan, &stored).await?;
+        }
+        // No audit, no change.
+        let devices = audit::device_count(&self.engine).await?;
+        if devices < 2 {
+            return Err(ExecutorError::Wait(format!(
+                "the engine has {devices} audit devices; Strongroom writes with two or more"
+            )));
+        }
+        let mut reading = self.reading();
+        if !resume && !self.is_still_so(row, &plan, &mut reading).await? {
+            return Ok(());
+        }
+        let row = &self.enter_applying(row, &plan, &stored).await?;
+        if !resume {
+            self.heads_applying(&plan, &stored).await?;
+            self.reset_attested(&plan).await?;
+        }
+        for step in &plan.steps {
+            match self.step(&plan, &stored, step, &mut reading, resume).await {
+                Ok(()) => {}
+                Err(ExecutorError::Stopped(why)) => {
+                    self.heads_back(&plan).await?;
+                    let detail = json!({ "because": why, "step": step.ordinal });
+                    let event =
+                        self.event(EventKind::RequestFailed, Some(row.request), None, detail);
+                    return self.transition(row, State::Failed, Some(&why), &[event]).await;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        self.heads_applied(&plan).await?;
+        self.finish(row, &plan, &stored).await
+    }
+
+    /// Every signature, once more, right before the first write.
+    async fn check_signatures(
+        &self,
+        row: &RequestRow,
+        plan: &Plan,
+        stored: &PlanRow,
+    ) -> Result<(), ExecutorError> {
+        if self.is_over(plan.expires_at) {
+            return Err(ExecutorError::Superseded("the plan has run out".into()));
+        }
+        let submission = submission(row)?;
+        let submitter = self.submitter(row, &submission).await?;
+        if submitter.accepted.token != plan.submission {
+            return Err(ExecutorError::Hostile("the plan was made for another submission".into()));
+        }
+        let acts = self.store.acts_of_request(row.request).await?;
+        let votes = self.votes(&acts, About::Plan { plan, hash: stored.hash });
+        let tally = Tally::count(&plan.stages, &submitter.accepted.person.id, &votes);
+        if tally.is_complete() {
+            return Ok(());
+        }
+        Err(ExecutorError::Hostile(format!("request {} is not approved", row.request)))
+    }
+
+    /// Plans again from what is observed now. If one byte of what would be done differs, the request
+    /// goes back to review in a new round.
+    async fn is_still_so(
+        &mut self,
+        row: &RequestRow,
+        plan: &Plan,
+        reading: &mut Reading,
+    ) -> Result<bool, ExecutorError> {
+        let submission = submission(row)?;
+        let submitter = self.submitter(row, &submission).await?;
+        let proposal = self.propose(row, &submission).await?;
+        let now = self.plan(row, &submission, &submitter, &proposal, reading).await?;
+        let same = now.steps == plan.steps
+            && now.documents == plan.documents
+            && now.pins == plan.pins
+            && now.risk == plan.risk
+            && now.stages == plan.stages
+            && now.rules == plan.rules
+            && now.standing_orders == plan.standing_orders
+            && now.renderer == plan.renderer;
+        if !same {
+            let why = "what is there has changed since the plan was frozen; votes are void";
+            self.freeze(row, &submission, &submitter, Some(why)).await?;
+        }
+        Ok(same)
+    }
+
+    async fn enter_applying(
+        &self,
+        row: &RequestRow,
+        plan: &Plan,
+        stored: &PlanRow,
+    ) -> Result<RequestRow, ExecutorError> {
+        if row.state == State::Applying {
+            return Ok(row.clone());
+        }
+        let detail = json!({ "plan": stored.hash, "round": plan.round, "epoch": self.epoch });
+        let event = self.event(EventKind::ApplyStarted, Some(row.request), None, detail);
+        self.transition(row, State::Applying, None, &[event]).await?;
+        let state = State::Applying;
+        Ok(RequestRow { state, version: row.version + 1, state_reason: None, ..row.clone() })
+    }
+
+    /// Whether the heads say that this very plan has begun.
+    async fn is_applying(&mut self, plan: &Plan, stored: &PlanRow) -> Result<bool, ExecutorError> {
+        let mut begun = false;
+        for document in &plan.documents {
+            let head = self.head_read(&document.subject).await?;
+            if let Some(applying) = &head.head.applying {
+                let ours = applying.plan.as_bytes() == stored.canonical
+                    && applying.target.request == plan.request;
+                if !ours {
+                    return Err(ExecutorError::Wait(format!(
+                        "another request is being applied to {}",
+                        document.subject
+                    )));
+                }
+                begun = true;
+            }
+            self.heads.insert(document.subject.clone(), head);
+        }
+        Ok(begun)
+    }
+
+    /// The row says `applying`, no head does. If the heads say that the plan is applied, the row was
+    /// merely not written; else the first head never was, and nothing was done.
+    async fn finish_or_fail(
+        &mut self,
+        row: &RequestRow,
+        plan: &Plan,
+        stored: &PlanRow,
+    ) -> Result<(), ExecutorError> {
+        let done = plan.documents.iter().all(|document| {
+            let head = self.heads.get(&document.subject).map(|head| &head.head);
+            head.and_then(|head| head.applied.as_ref())
+                .is_some_and(|applied| applied.plan_hash == stored.hash)
+        });
+        if done {
+            return self.finish(row, plan, stored).await;
+        }
+        let why = "the plan was not begun before the executor stopped; propose it again";
+        let detail = json!({ "because": why });
+        let event = self.event(EventKind::RequestFailed, Some(row.request), None, detail);
+        self.transition(row, State::Failed, Some(why), &[event]).await
+    }
+
+    /// What the head will say of one document.
+    fn target(plan: &Plan, stored_hash: strongroom_domain::Digest, index: usize) -> Applied {
+        let document = &plan.documents[index];
+        let pins = match Document::from_value(&document.document) {
+            Ok(Document::Team(team)) => team
+                .namespaces
+                .iter()
+                .map(|claim| format!("{}/{}", claim.cluster, claim.name))
+                .filter_map(|name| Some((name.clone(), plan.pins.get(&name)?.clone())))
+                .collect(),
+            _ => std::collections::BTreeMap::new(),
+        };
+        Applied {
+            revision: document.revision,
+            document: document.document.clone(),
+            document_hash: document.document_hash,
+            request: plan.request,
+            plan_hash: stored_hash,
+            pins,
+        }
+    }
+
+    /// All heads to `applying`, in name order, before the first step; back again if one fails.
+    async fn heads_applying(&mut self, plan: &Plan, stored: &PlanRow) -> Result<(), ExecutorError> {
+        let text = String::from_utf8_lossy(&stored.canonical).into_owned();
+        for (index, document) in plan.documents.iter().enumerate() {
+            let Some(mut head) = self.heads.get(&document.subject).cloned() else {
+                return Err(ExecutorError::Stopped("a head was not read".into()));
+            };
+            head.head.applying = Some(Applying {
+                target: Self::target(plan, stored.hash, index),
+                plan: text.clone(),
+            });
+            if let Err(error) = self.head_write(head, plan.request, "applying").await {
+                if !matches!(error, ExecutorError::LeaseLost) {
+                    self.heads_back(plan).await?;
+                }
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    async fn heads_back(&mut self, plan: &Plan) -> Result<(), ExecutorError> {
+        for document in &plan.documents {
+            let mut head = self.head_read(&document.subject).await?;
+            let ours = head.head.applying.as_ref().is_some_and(|a| a.target.request == plan.request);
+            if ours {
+                head.head.applying = None;
+                self.head_write(head, plan.request, "back").await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn heads_applied(&mut self, plan: &Plan) -> Result<(), ExecutorError> {
+        for document in &plan.documents {
+            let Some(mut head) = self.heads.get(&document.subject).cloned() else { continue };
+            if let Some(applying) = head.head.applying.take() {
+                head.head.applied = Some(applying.target);
+                self.head_write(head, plan.request, "applied").await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// One step. After an interruption each is looked at alone: as before: do it; as after: it was
+    /// done; anything else: stop.
+    async fn step(
+        &self,
+        plan: &Plan,
+        stored: &PlanRow,
+        step: &Step,
+        reading: &mut Reading,
+        resume: bool,
+    ) -> Result<(), ExecutorError> {
+        let (kind, name) = (step.object.kind(), step.object.name());
+        let write = Write {
+            request: Some(plan.request),
+            plan_hash: Some(stored.hash),
+            standing_order: None,
+            subject: None,
+            step: step.ordinal,
+            operation: step.action.as_str(),
+            object_kind: kind,
+            object_name: &name,
+            after: step.after.as_ref().map(fingerprint),
+        };
+        if resume {
+            let (found, id) = self.read_now(reading, &step.object).await?;
+            let is = |wanted: Option<&_>| match (wanted, &found) {
+                (None, None) => true,
+                (Some(wanted), Some(found)) => same(&step.object, wanted, found),
+                _ => false,
+            };
+            if is(step.after.as_ref()) {
+                let written = Written { read_back_id: id, ..Written::default() };
+                return self.receipt(&write, "already", &written).await;
+            }
+            if !is(step.before.as_ref()) {
+                return Err(ExecutorError::Stopped(format!(
+                    "{} is neither as before nor as after step {}",
+                    step.object, step.ordinal
+                )));
+            }
+        }
+        self.intent(&write).await?;
+        let exists = step.before.is_some();
+        let result = self.write_object(reading, &step.object, step.after.as_ref(), exists).await;
+        match result {
+            Ok(written) => self.receipt(&write, "written", &written).await,
+            Err(error) => {
+                self.receipt(&write, "failed", &Written::default()).await?;
+                Err(error)
+            }
+        }
+    }
+
+    /// The rows that people see, and the accounts that wait.
+    async fn finish(
+        &mut self,
+        row: &RequestRow,
+        plan: &Plan,
+        stored: &PlanRow,
+    ) -> Result<(), ExecutorError> {
+        for document in &plan.documents {
+            self.subject_publish(&document.subject).await?;
+        }
+        let detail = json!({
+            "plan": stored.hash,
+            "round": plan.round,
+            "steps": plan.steps.len(),
+            "documents": plan.documents.iter().map(|document| json!({
+                "subject": document.subject,
+                "revision": document.revision,
+                "hash": document.document_hash,
+                "before": document.head_hash,
+            })).collect::<Vec<_>>(),
+            "epoch": self.epoch,
+        });
+        let event = self.event(EventKind::RequestApplied, Some(row.request), None, detail);
+        self.transition(row, State::Applied, None, &[event]).await?;
+        self.attached.forget_all();
+        Ok(())
+    }
+
+    /// Copies a head into the database for pages.
+    pub(crate) async fn subject_publish(
+        &self,
+        subject: &strongroom_domain::subject::Subject,
+    ) -> Result<(), ExecutorError> {
+        let Some(head) = self.heads.get(subject) else { return Ok(()) };
+        let applied = head.head.applied.as_ref();
+        let document = head.document()?;
+        let state = SubjectState {
+            subject: subject.clone(),
+            engine: self.config.engine.id,
+            applied_revision: i64::try_from(head.head.base_revision()).unwrap_or(i64::MAX),
+            applied_hash: applied.map(|applied| applied.document_hash.as_bytes().to_vec()),
+            applied_document: document.map(|document| document.canonical()),
+            pins: json!(applied.map(|applied| &applied.pins)),
+            state: if head.head.applying.is_some() { "applying" } else { "applied" }.into(),
+            request: applied.map(|applied| applied.request),
+            reason: None,
+            updated_at: self.clock.now(),
+        };
+        Ok(self.store.subject_state_put(&state).await?)
+    }
+}

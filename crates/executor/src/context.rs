@@ -1,0 +1,146 @@
+//! What a plan depends on, gathered from floor, heads and clusters: never from rows.
+
+use std::collections::BTreeMap;
+
+use strongroom_domain::document::{Cluster as ClusterDocument, Document, Platform};
+use strongroom_domain::subject::Subject;
+use strongroom_kubernetes::{Cluster, ClusterAccess, Lookup};
+use strongroom_plan::build::{LiveNamespaces, claimed_namespaces};
+use strongroom_plan::stages::FloorVotes;
+use strongroom_plan::{Change, Context};
+use strongroom_vault_model::name::{ClusterName, NamespaceName};
+
+use crate::error::ExecutorError;
+use crate::start::{Executor, Watched};
+
+impl Executor {
+    /// The rules in force and the clusters that the changes may name.
+    pub(crate) fn context(&self, changes: &[Change]) -> Result<Context, ExecutorError> {
+        let platform = match self.heads.get(&Subject::Platform).map(|head| head.document()) {
+            Some(document) => match document? {
+                Some(Document::Platform(platform)) => *platform,
+                _ => Platform::default(),
+            },
+            None => Platform::default(),
+        };
+        let mut clusters: BTreeMap<ClusterName, ClusterDocument> = BTreeMap::new();
+        for head in self.heads.values() {
+            if let Some(Document::Cluster(cluster)) = head.document()? {
+                clusters.insert(cluster.name.clone(), *cluster);
+            }
+        }
+        for change in changes {
+            if let Document::Cluster(cluster) = &change.proposed {
+                clusters.insert(cluster.name.clone(), (**cluster).clone());
+            }
+        }
+        Ok(Context {
+            mark: self.mark.clone(),
+            platform,
+            platform_groups: self.floor.platform_groups.clone(),
+            floor_votes: FloorVotes {
+                high_platform: self.floor.high_platform_votes,
+                critical_people: self.floor.critical_votes,
+            },
+            floor_token_ttl: self.floor.token_ttl_ceiling,
+            today: self.clock.now().to_zoned(jiff::tz::TimeZone::UTC).date(),
+            policies_expire: self.policies_expire,
+            clusters,
+        })
+    }
+
+    /// Namespace UIDs read live from the clusters. One that cannot be read stops the pass.
+    pub(crate) async fn live_namespaces(
+        &self,
+        changes: &[Change],
+    ) -> Result<LiveNamespaces, ExecutorError> {
+        let mut live = LiveNamespaces::new();
+        for name in claimed_namespaces(changes) {
+            let (cluster, namespace) = split(&name)?;
+            let Some(watched) = self.clusters.get(&cluster) else {
+                return Err(ExecutorError::Wait(format!(
+                    "the cluster {cluster} is not applied yet, or its credentials are missing"
+                )));
+            };
+            match watched.cluster.namespace(&namespace).await {
+                Lookup::Found { uid } => live.insert(name, Some(uid)),
+                Lookup::Absent => live.insert(name, None),
+                Lookup::Unknown { reason } => {
+                    return Err(ExecutorError::Wait(format!(
+                        "the cluster {cluster} cannot be read ({reason})"
+                    )));
+                }
+            };
+        }
+        Ok(live)
+    }
+
+    /// Connects to every applied cluster whose credentials are in the floor file, and watches it.
+    pub(crate) async fn clusters_refresh(&mut self) -> Result<(), ExecutorError> {
+        let mut wanted = Vec::new();
+        for head in self.heads.values() {
+            if let Some(Document::Cluster(cluster)) = head.document()? {
+                wanted.push(*cluster);
+            }
+        }
+        for document in wanted {
+            if self.clusters.contains_key(&document.name) {
+                continue;
+            }
+            match self.cluster_connect(&document).await {
+                Ok(cluster) => {
+                    let inventory = strongroom_kubernetes::watch(&cluster);
+                    let watched = Watched { cluster, inventory, stored: None };
+                    self.clusters.insert(document.name.clone(), watched);
+                }
+                Err(error) => tracing::error!(cluster = %document.name, %error, "no watch"),
+            }
+        }
+        Ok(())
+    }
+
+    /// A credential is used for the server and CA it was given for, and for no other.
+    pub(crate) async fn cluster_connect(
+        &self,
+        document: &ClusterDocument,
+    ) -> Result<Cluster, ExecutorError> {
+        let credential = self.cluster_credential(document)?;
+        let access = ClusterAccess {
+            server: credential.server.clone(),
+            ca_pem: credential.ca_pem.clone(),
+            token: credential.reader.clone(),
+        };
+        Cluster::connect(&access).await.map_err(|error| ExecutorError::Wait(error.to_string()))
+    }
+
+    /// The credentials a Cluster document names, if they are for the same server and CA.
+    pub(crate) fn cluster_credential(
+        &self,
+        document: &ClusterDocument,
+    ) -> Result<&strongroom_config::floor::ClusterCredential, ExecutorError> {
+        let name = &document.credentials;
+        let known = self.floor.clusters.iter().find(|credential| credential.name == *name);
+        let Some(known) = known else {
+            return Err(ExecutorError::Wait(format!(
+                "the floor file has no credentials called {name}; an SRE adds them on the \
+                 executor's host"
+            )));
+        };
+        if known.server != document.server || known.ca_pem.trim() != document.ca.trim() {
+            return Err(ExecutorError::Wait(format!(
+                "the credentials {name} are for another server or CA than the document names"
+            )));
+        }
+        Ok(known)
+    }
+}
+
+/// `cluster/namespace`, parsed.
+pub(crate) fn split(name: &str) -> Result<(ClusterName, NamespaceName), ExecutorError> {
+    let wrong = || ExecutorError::Hostile(format!("{name:?} names no namespace"));
+    let (cluster, namespace) = name.split_once('/').ok_or_else(wrong)?;
+    Ok((
+        ClusterName::new(cluster).map_err(|_| wrong())?,
+        NamespaceName::new(namespace).map_err(|_| wrong())?,
+    ))
+}

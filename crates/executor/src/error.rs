@@ -1,0 +1,51 @@
+//! Why a pass over one subject or request stopped, and whether to come back.
+
+use strongroom_config::ConfigError;
+use strongroom_engine::EngineError;
+use strongroom_plan::Refusal;
+use strongroom_storage::StorageError;
+
+/// A pass stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum ExecutorError {
+    /// The configuration or the floor file cannot be used.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The start was refused; the sentence says what to do.
+    #[error("{0}")]
+    Refused(String),
+    /// The database failed.
+    #[error("the database: {0}")]
+    Storage(#[from] StorageError),
+    /// The engine failed.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// Something is not there yet; the request waits and says so.
+    #[error("{0}")]
+    Wait(String),
+    /// What the request was made from has changed.
+    #[error("{0}")]
+    Superseded(String),
+    /// An object is neither as before nor as after; a person has to look.
+    #[error("{0}")]
+    Stopped(String),
+    /// This process is no longer the one that may write.
+    #[error("the lease is lost")]
+    LeaseLost,
+    /// A row is not what only an honest writer stores.
+    #[error("a stored row is not believed: {0}")]
+    Hostile(String),
+}
+
+impl From<Refusal> for ExecutorError {
+    fn from(refusal: Refusal) -> Self {
+        Self::Wait(refusal.to_string())
+    }
+}
+
+impl From<Vec<Refusal>> for ExecutorError {
+    fn from(refusals: Vec<Refusal>) -> Self {
+        let sentences: Vec<String> = refusals.iter().map(ToString::to_string).collect();
+        Self::Wait(sentences.join("; "))
+    }
+}

@@ -1,0 +1,128 @@
+//! The executor's memory in the engine: one head per subject, written by check-and-set.
+
+use serde_json::Value;
+use strongroom_domain::document::Document;
+use strongroom_domain::head::{HEAD_VERSION, Head};
+use strongroom_domain::id::RequestId;
+use strongroom_domain::subject::Subject;
+use strongroom_engine::kv;
+use strongroom_vault_model::object::HEADS_MOUNT;
+
+use crate::error::ExecutorError;
+use crate::record::{Write, Written};
+use crate::start::Executor;
+
+/// A head and the version of the value it came from.
+#[derive(Debug, Clone)]
+pub(crate) struct VersionedHead {
+    pub(crate) head: Head,
+    /// The KV version; 0 when nothing is stored yet.
+    pub(crate) version: u64,
+}
+
+impl VersionedHead {
+    /// The applied document.
+    pub(crate) fn document(&self) -> Result<Option<Document>, ExecutorError> {
+        let Some(applied) = &self.head.applied else { return Ok(None) };
+        let document = Document::from_value(&applied.document).map_err(|_| {
+            ExecutorError::Stopped(format!("the head of {} holds no document", self.head.subject))
+        })?;
+        if document.digest() != applied.document_hash || document.subject() != self.head.subject {
+            return Err(ExecutorError::Stopped(format!(
+                "the head of {} does not hold the document it names",
+                self.head.subject
+            )));
+        }
+        Ok(Some(document))
+    }
+}
+
+fn path(subject: &Subject) -> String {
+    format!("heads/{subject}")
+}
+
+impl Executor {
+    /// Reads a subject's head from the engine.
+    pub(crate) async fn head_read(&self, subject: &Subject) -> Result<VersionedHead, ExecutorError> {
+        let Some(stored) = kv::read(&self.engine, HEADS_MOUNT, &path(subject)).await? else {
+            let head = Head {
+                version: HEAD_VERSION,
+                deployment: self.floor.deployment,
+                subject: subject.clone(),
+                epoch: 0,
+                applied: None,
+                applying: None,
+            };
+            return Ok(VersionedHead { head, version: 0 });
+        };
+        let head: Head = serde_json::from_value(stored.data).map_err(|error| {
+            ExecutorError::Stopped(format!("the head of {subject} cannot be read: {error}"))
+        })?;
+        if head.deployment != self.floor.deployment {
+            return Err(ExecutorError::Refused(format!(
+                "the engine belongs to the deployment {}, the floor file says {}; one of them is \
+                 wrong",
+                head.deployment, self.floor.deployment
+            )));
+        }
+        if head.version != HEAD_VERSION || head.subject != *subject {
+            return Err(ExecutorError::Stopped(format!("the head of {subject} is not its own")));
+        }
+        Ok(VersionedHead { head, version: stored.version })
+    }
+
+    /// Reads every head there is, when the lease is taken.
+    pub(crate) async fn heads_load(&mut self) -> Result<(), ExecutorError> {
+        self.heads.clear();
+        let mut subjects = vec![Subject::Platform];
+        for kind in ["cluster", "team"] {
+            let path = format!("{HEADS_MOUNT}/metadata/heads/{kind}");
+            for name in self.engine.list(&path, "strongroom/metadata/heads/{kind}").await? {
+                let subject = format!("{kind}/{name}").parse().map_err(|_| {
+                    ExecutorError::Stopped(format!("there is a head of no subject: {kind}/{name}"))
+                })?;
+                subjects.push(subject);
+            }
+        }
+        for subject in subjects {
+            let head = self.head_read(&subject).await?;
+            if head.version > 0 {
+                self.heads.insert(subject, head);
+            }
+        }
+        tracing::info!(count = self.heads.len(), "heads are loaded");
+        Ok(())
+    }
+
+    /// Writes a head by check-and-set and remembers it.
+    pub(crate) async fn head_write(
+        &mut self,
+        mut head: VersionedHead,
+        request: RequestId,
+        operation: &str,
+    ) -> Result<(), ExecutorError> {
+        head.head.epoch = self.epoch;
+        let subject = head.head.subject.clone();
+        let name = subject.to_string();
+        let write = Write {
+            request: Some(request),
+            plan_hash: None,
+            standing_order: None,
+            subject: Some(subject.clone()),
+            step: 0,
+            operation,
+            object_kind: "head",
+            object_name: &name,
+            after: head.head.digest(),
+        };
+        self.intent(&write).await?;
+        let value: Value = serde_json::to_value(&head.head)
+            .map_err(|error| ExecutorError::Stopped(error.to_string()))?;
+        let (version, envelope) =
+            kv::write_cas(&self.engine, HEADS_MOUNT, &path(&subject), &value, head.version).await?;
+        self.receipt(&write, "written", &Written::of(&envelope)).await?;
+        head.version = version;
+        self.heads.insert(subject, head);
+        Ok(())
+    }
+}

@@ -1,0 +1,214 @@
+//! Reading and writing one engine object.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use secrecy::ExposeSecret as _;
+use serde_json::{Value, json};
+use strongroom_engine::error::Failure;
+use strongroom_engine::{EngineError, Envelope, identity};
+use strongroom_plan::steps::{Observed, same};
+use strongroom_vault_model::object::{Account, AnchorName, Fields, ObjectKey};
+use strongroom_vault_model::wire::{self, Ids};
+
+use crate::error::ExecutorError;
+use crate::record::Written;
+use crate::start::Executor;
+
+/// What was read in one pass: each path once, and the engine's ids of groups.
+#[derive(Debug, Default)]
+pub(crate) struct Reading {
+    answers: BTreeMap<String, Option<Value>>,
+    pub(crate) ids: Ids,
+}
+
+impl Executor {
+    pub(crate) fn reading(&self) -> Reading {
+        let ids = Ids { people_accessor: self.people_accessor.clone(), ..Ids::default() };
+        Reading { answers: BTreeMap::new(), ids }
+    }
+
+    /// Observes objects, at most one read each.
+    pub(crate) async fn observe(
+        &self,
+        reading: &mut Reading,
+        keys: &BTreeSet<ObjectKey>,
+    ) -> Result<Observed, ExecutorError> {
+        let mut observed = Vec::new();
+        // In this order anchors are known before the groups that name them.
+        for key in keys {
+            let found = self.observe_one(reading, key).await?;
+            observed.push((key.clone(), found));
+        }
+        Ok(observed.into_iter().collect())
+    }
+
+    async fn observe_one(
+        &self,
+        reading: &mut Reading,
+        key: &ObjectKey,
+    ) -> Result<Option<Fields>, ExecutorError> {
+        // What is beneath a mount that is not there need not be asked for.
+        let parent = match key {
+            ObjectKey::MountConfig(mount) => Some(ObjectKey::Mount(mount.clone())),
+            ObjectKey::AuthConfig(cluster) => Some(ObjectKey::AuthMount(cluster.clone())),
+            _ => None,
+        };
+        if parent.is_some_and(|p| reading.answers.get(&wire::read_path(&p)) == Some(&None)) {
+            return Ok(None);
+        }
+        let path = wire::read_path(key);
+        if !reading.answers.contains_key(&path) {
+            let answer = self.engine.read(&path, wire::template(key)).await?;
+            reading.answers.insert(path.clone(), answer);
+        }
+        let Some(Some(data)) = reading.answers.get(&path) else { return Ok(None) };
+        if let ObjectKey::Anchor(anchor) = key
+            && let Some(id) = data.get("id").and_then(Value::as_str)
+        {
+            reading.ids.anchors.insert(anchor.clone(), id.to_owned());
+        }
+        Ok(wire::observed(key, data, &reading.ids))
+    }
+
+    /// Reads one object now.
+    pub(crate) async fn read_now(
+        &self,
+        reading: &mut Reading,
+        key: &ObjectKey,
+    ) -> Result<(Option<Fields>, Option<String>), ExecutorError> {
+        let path = wire::read_path(key);
+        let envelope = self.engine.get(&path, wire::template(key)).await?;
+        let request_id = envelope.as_ref().and_then(|envelope| envelope.request_id.clone());
+        reading.answers.insert(path, envelope.map(|envelope| envelope.data));
+        Ok((self.observe_one(reading, key).await?, request_id))
+    }
+
+    /// Writes an object, reads it back and compares. The caller has recorded the intent.
+    pub(crate) async fn write_object(
+        &self,
+        reading: &mut Reading,
+        key: &ObjectKey,
+        after: Option<&Fields>,
+        exists: bool,
+    ) -> Result<Written, ExecutorError> {
+        let sent = match after {
+            Some(fields) => self.send(reading, key, fields, exists).await,
+            None => Ok(self.engine.delete(&wire::read_path(key), wire::template(key)).await?),
+        };
+        let mut written = match sent {
+            Ok(envelope) => Written::of(&envelope),
+            // It may have happened: what is there decides.
+            Err(ExecutorError::Engine(error)) if error.is_unknown_outcome() => {
+                tracing::warn!(%error, "the outcome of a write is unknown; reading back");
+                Written { request_id: error.request_id, ..Written::default() }
+            }
+            Err(error) => return Err(error),
+        };
+        let (found, read_back_id) = self.read_now(reading, key).await?;
+        written.read_back_id = read_back_id;
+        let as_wanted = match (after, &found) {
+            (None, None) => true,
+            (Some(wanted), Some(found)) => same(key, wanted, found),
+            _ => false,
+        };
+        if as_wanted {
+            return Ok(written);
+        }
+        Err(ExecutorError::Stopped(format!(
+            "{key} does not read back as it was written{}",
+            difference(after, found.as_ref())
+        )))
+    }
+
+    async fn send(
+        &self,
+        reading: &Reading,
+        key: &ObjectKey,
+        fields: &Fields,
+        exists: bool,
+    ) -> Result<Envelope, ExecutorError> {
+        let members = match key {
+            ObjectKey::Group(_) => self.kept_members(reading, key, fields).await?,
+            _ => Vec::new(),
+        };
+        let (path, mut body) = wire::write(key, fields, exists, &reading.ids, &members)
+            .map_err(|error| ExecutorError::Stopped(error.to_string()))?;
+        if let ObjectKey::AuthConfig(_) = key {
+            let credential = fields.get("token_reviewer").and_then(Value::as_str);
+            let name = credential.and_then(|text| text.strip_prefix("credential "));
+            let known = self.floor.clusters.iter().find(|c| Some(c.name.as_str()) == name);
+            let Some(known) = known else {
+                return Err(ExecutorError::Wait(format!(
+                    "the floor file has no credentials called {name:?} for this cluster"
+                )));
+            };
+            body["token_reviewer_jwt"] = json!(known.reviewer.expose_secret());
+        }
+        let mut tries = 0;
+        loop {
+            match self.engine.write(&path, wire::template(key), &body).await {
+                // A new KV mount takes up to two seconds until it serves; nothing was written.
+                Err(EngineError { failure: Failure::Invalid(errors), .. })
+                    if tries < 40 && errors.iter().any(|e| e.contains("Upgrading from")) =>
+                {
+                    tries += 1;
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                }
+                result => return Ok(result?),
+            }
+        }
+    }
+
+    /// The entities that stay in a group: those in it now whose account the new content still
+    /// names. Nobody comes in this way.
+    async fn kept_members(
+        &self,
+        reading: &Reading,
+        key: &ObjectKey,
+        fields: &Fields,
+    ) -> Result<Vec<String>, ExecutorError> {
+        let Some(Some(data)) = reading.answers.get(&wire::read_path(key)) else {
+            return Ok(Vec::new());
+        };
+        let now: BTreeSet<&str> = texts(data.get("member_entity_ids")).collect();
+        let mut kept = Vec::new();
+        for name in texts(fields.get("accounts")) {
+            let Some(account) = parse_account(name) else { continue };
+            if now.is_empty() {
+                break;
+            }
+            let entity = identity::entity_by_name(&self.engine, &account.entity_name()).await?;
+            kept.extend(entity.map(|entity| entity.id).filter(|id| now.contains(id.as_str())));
+        }
+        Ok(kept)
+    }
+
+    /// The engine's id of an anchor, for groups that are written outside a plan.
+    pub(crate) fn anchor_ids(reading: &Reading) -> &BTreeMap<AnchorName, String> {
+        &reading.ids.anchors
+    }
+}
+
+fn texts(value: Option<&Value>) -> impl Iterator<Item = &str> {
+    value.and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str)
+}
+
+fn parse_account(text: &str) -> Option<Account> {
+    Account::from_entity_name(&format!("sa.{}", text.replacen('/', ".", 2)))
+}
+
+/// Which fields differ, by name only: a policy's text is long, and nothing else is worth a guess.
+fn difference(after: Option<&Fields>, found: Option<&Fields>) -> String {
+    let (Some(after), Some(found)) = (after, found) else {
+        let what = if found.is_some() { "is still there" } else { "is not there" };
+        return format!(" (it {what})");
+    };
+    let fields: Vec<&str> = after
+        .keys()
+        .chain(found.keys())
+        .filter(|name| after.get(*name) != found.get(*name))
+        .map(String::as_str)
+        .collect();
+    format!(" (fields: {})", fields.join(", "))
+}

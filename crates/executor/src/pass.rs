@@ -1,0 +1,157 @@
+//! The loop: hold the lease, take requests on, keep accounts, store the inventory.
+//!
+//! It is woken by new work, by the clusters' watches and by time. What woke it is never an input:
+//! it looks at everything that is open. One request or binding that fails stops no other.
+
+use std::future::Future;
+use std::pin::pin;
+use std::time::{Duration, Instant};
+
+use strongroom_kubernetes::InventoryState;
+use strongroom_storage::inventory::Inventory;
+
+use crate::error::ExecutorError;
+use crate::start::Executor;
+
+/// The name of the lease.
+pub(crate) const LEASE: &str = "executor";
+
+/// How long the lease lasts unless it is renewed, seconds.
+const LEASE_SECONDS: i32 = 20;
+
+/// How long the executor sleeps at most.
+const TICK: Duration = Duration::from_millis(500);
+
+/// How often everything is looked at although nothing is known to have changed.
+const SLOW: Duration = Duration::from_secs(15);
+
+/// Runs until `stop` resolves; then gives back the lease and the token.
+pub async fn run(
+    mut executor: Executor,
+    stop: impl Future<Output = ()>,
+) -> Result<(), ExecutorError> {
+    let mut stop = pin!(stop);
+    let mut wakeup = executor.store.wakeup().await?;
+    let mut looked = None;
+    tracing::info!(
+        engine = %executor.config.engine.address,
+        product = %executor.about.product,
+        version = %executor.about.version,
+        key = %executor.signing_key.public().id(),
+        "executor is up"
+    );
+    loop {
+        match executor.pass(&mut looked).await {
+            Ok(()) => {}
+            Err(ExecutorError::LeaseLost) => {
+                tracing::warn!("the lease is lost; another executor may write now");
+                executor.epoch = 0;
+            }
+            Err(error @ ExecutorError::Refused(_)) => return Err(error),
+            Err(error) => tracing::error!(%error, "pass ended early; the next one tries again"),
+        }
+        tokio::select! {
+            () = wakeup.wait(TICK) => {}
+            () = &mut stop => break,
+        }
+    }
+    tracing::info!("executor stops");
+    executor.store.lease_release(LEASE, &executor.holder).await?;
+    executor.engine.revoke_self().await?;
+    Ok(())
+}
+
+impl Executor {
+    async fn pass(&mut self, looked: &mut Option<Instant>) -> Result<(), ExecutorError> {
+        let Some(epoch) = self.store.lease_acquire(LEASE, &self.holder, LEASE_SECONDS).await? else {
+            self.epoch = 0;
+            return Ok(());
+        };
+        if epoch != self.epoch {
+            tracing::info!(epoch, "lease is taken");
+            self.epoch = epoch;
+            self.heads_load().await?;
+            self.attached.forget_all();
+            *looked = None;
+            for subject in self.heads.keys().cloned().collect::<Vec<_>>() {
+                self.subject_publish(&subject).await?;
+            }
+        }
+        self.clusters_refresh().await?;
+        let work = self.store.work_claim(&self.holder, LEASE_SECONDS, 200).await?;
+        let slow = looked.is_none_or(|at| at.elapsed() > SLOW);
+        if slow {
+            *looked = Some(Instant::now());
+        }
+        // Inventory first: an account that is gone loses its rights before anybody gets new ones.
+        self.inventory_store().await?;
+        self.accounts_keep().await?;
+        if slow || !work.is_empty() {
+            self.requests_advance().await?;
+            self.clusters_refresh().await?;
+            self.accounts_keep().await?;
+        }
+        for piece in &work {
+            self.store.work_finish(&self.holder, piece).await?;
+        }
+        Ok(())
+    }
+
+    /// Takes every open request as far as it goes; each one several states on if it can.
+    async fn requests_advance(&mut self) -> Result<(), ExecutorError> {
+        for _ in 0..6 {
+            let mut moved = false;
+            for row in self.store.requests_open(500).await? {
+                let before = (row.state, row.round);
+                match self.request_advance(&row).await {
+                    Ok(()) => {}
+                    Err(ExecutorError::LeaseLost) => return Err(ExecutorError::LeaseLost),
+                    Err(error) => {
+                        tracing::error!(request = %row.request, %error, "request does not go on");
+                        continue;
+                    }
+                }
+                let all = self.sees_all();
+                let after = self.store.request_get(&all, row.request).await?;
+                moved |= (after.state, after.round) != before;
+            }
+            // The lease is renewed between requests; each engine write checks it again.
+            self.store.lease_acquire(LEASE, &self.holder, LEASE_SECONDS).await?;
+            if !moved {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Stores what the clusters hold, for people.
+    async fn inventory_store(&mut self) -> Result<(), ExecutorError> {
+        let (engine, now) = (self.config.engine.id, self.clock.now());
+        for (name, watched) in &mut self.clusters {
+            let state = watched.inventory.borrow_and_update().clone();
+            if watched.stored.as_ref() == Some(&state) {
+                continue;
+            }
+            match &state {
+                InventoryState::Unknown { reason } => {
+                    self.store.inventory_unknown(engine, name.as_str(), reason, now).await?;
+                }
+                InventoryState::Known(known) => {
+                    let inventory = Inventory {
+                        namespaces: known.namespaces.clone().into_iter().collect(),
+                        accounts: known
+                            .accounts
+                            .iter()
+                            .map(|((namespace, name), uid)| {
+                                (namespace.clone(), name.clone(), uid.clone())
+                            })
+                            .collect(),
+                    };
+                    self.store.inventory_replace(engine, name.as_str(), &inventory, now).await?;
+                }
+            }
+            watched.stored = Some(state);
+        }
+        Ok(())
+    }
+}

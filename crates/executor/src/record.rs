@@ -1,0 +1,138 @@
+//! Ledger events and journal lines, made in one place so that they all say the same things.
+
+use serde_json::{Value, json};
+use strongroom_domain::Digest;
+use strongroom_domain::event::{Actor, Event, EventKind};
+use strongroom_domain::id::{EventId, RequestId};
+use strongroom_domain::person::SignedPerson;
+use strongroom_domain::subject::Subject;
+use strongroom_engine::Envelope;
+use strongroom_storage::journal::{JournalEntry, Outcome};
+
+use crate::error::ExecutorError;
+use crate::start::Executor;
+
+/// A write that is about to be tried.
+#[derive(Debug, Clone)]
+pub(crate) struct Write<'a> {
+    pub(crate) request: Option<RequestId>,
+    pub(crate) plan_hash: Option<Digest>,
+    pub(crate) standing_order: Option<&'a str>,
+    pub(crate) subject: Option<Subject>,
+    pub(crate) step: u32,
+    pub(crate) operation: &'a str,
+    pub(crate) object_kind: &'a str,
+    pub(crate) object_name: &'a str,
+    pub(crate) after: Option<Digest>,
+}
+
+/// What the engine told of a write and of the read that followed it.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Written {
+    /// Our id of the write; the engine's audit log records it beside its own.
+    pub(crate) write_id: Option<String>,
+    /// The engine's id of the write, where it told one.
+    pub(crate) request_id: Option<String>,
+    /// The engine's id of the read-back.
+    pub(crate) read_back_id: Option<String>,
+}
+
+impl Written {
+    pub(crate) fn of(envelope: &Envelope) -> Self {
+        Self {
+            write_id: envelope.write_id.clone(),
+            request_id: envelope.request_id.clone(),
+            read_back_id: None,
+        }
+    }
+}
+
+impl Executor {
+    /// An event by the executor.
+    pub(crate) fn event(
+        &self,
+        kind: EventKind,
+        request: Option<RequestId>,
+        subject: Option<Subject>,
+        detail: Value,
+    ) -> Event {
+        self.event_by(Actor::Executor, kind, request, subject, detail)
+    }
+
+    /// An event that a verified act caused.
+    pub(crate) fn event_by(
+        &self,
+        actor: Actor,
+        kind: EventKind,
+        request: Option<RequestId>,
+        subject: Option<Subject>,
+        detail: Value,
+    ) -> Event {
+        let id = EventId::from_uuid(uuid::Uuid::now_v7());
+        Event { id, at: self.clock.now(), kind, request, subject, actor, detail }
+    }
+
+    fn journal_entry(&self, write: &Write<'_>) -> JournalEntry {
+        JournalEntry {
+            engine: self.config.engine.id,
+            request: write.request,
+            plan_hash: write.plan_hash,
+            standing_order: write.standing_order.map(str::to_owned),
+            step: i32::try_from(write.step).unwrap_or(i32::MAX),
+            operation: write.operation.to_owned(),
+            object_kind: write.object_kind.to_owned(),
+            object_name: write.object_name.to_owned(),
+            after_hash: write.after,
+            epoch: self.epoch,
+            at: self.clock.now(),
+        }
+    }
+
+    /// Must succeed before the write: no record, no change (invariant I11). Checks the lease too:
+    /// a writer that was paused past it must not land.
+    pub(crate) async fn intent(&self, write: &Write<'_>) -> Result<(), ExecutorError> {
+        if !self.store.lease_check(crate::pass::LEASE, &self.holder, self.epoch, 6).await? {
+            return Err(ExecutorError::LeaseLost);
+        }
+        Ok(self.store.journal_intent(&self.journal_entry(write)).await?)
+    }
+
+    /// Records how a write ended, in journal and ledger.
+    pub(crate) async fn receipt(
+        &self,
+        write: &Write<'_>,
+        outcome: &str,
+        written: &Written,
+    ) -> Result<(), ExecutorError> {
+        let detail = json!({
+            "operation": write.operation,
+            "object": { "kind": write.object_kind, "name": write.object_name },
+            "step": write.step,
+            "standingOrder": write.standing_order,
+            "plan": write.plan_hash,
+            "after": write.after,
+            "outcome": outcome,
+            "writeId": written.write_id,
+            "engineRequestId": written.request_id,
+            "readBackRequestId": written.read_back_id,
+            "epoch": self.epoch,
+        });
+        let event =
+            self.event(EventKind::StepWritten, write.request, write.subject.clone(), detail);
+        let engine_request_id =
+            written.request_id.clone().or_else(|| written.read_back_id.clone());
+        let outcome = Outcome { outcome: outcome.to_owned(), engine_request_id };
+        let entry = self.journal_entry(write);
+        Ok(self.store.journal_receipt(&entry, &outcome, &[event]).await?)
+    }
+}
+
+/// A verified person as the actor of an event.
+pub(crate) fn signed_actor(person: &SignedPerson) -> Actor {
+    Actor::Person {
+        issuer: person.id.issuer.clone(),
+        person: person.id.person.clone(),
+        display: person.display.clone(),
+        signed: true,
+    }
+}

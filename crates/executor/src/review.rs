@@ -1,0 +1,207 @@
+//! Deciding: counting verified acts, and moving a request on.
+
+use serde_json::json;
+use strongroom_domain::act::ActKind;
+use strongroom_domain::event::{Event, EventKind};
+use strongroom_domain::person::PersonId;
+use strongroom_domain::request::{State, Tally, Vote};
+use strongroom_plan::Plan;
+use strongroom_storage::act::ActRow;
+use strongroom_storage::request::{RequestRow, Visibility};
+
+use crate::acts::{About, Verified};
+use crate::error::ExecutorError;
+use crate::freeze::submission;
+use crate::start::Executor;
+
+impl Executor {
+    pub(crate) fn sees_all(&self) -> Visibility {
+        Visibility {
+            all: true,
+            teams: std::collections::BTreeSet::new(),
+            groups: std::collections::BTreeSet::new(),
+            person: PersonId { issuer: String::new(), person: String::new() },
+        }
+    }
+
+    /// Takes one request as far as it goes now.
+    pub(crate) async fn request_advance(&mut self, row: &RequestRow) -> Result<(), ExecutorError> {
+        let result = match row.state {
+            State::Submitted => self.take_in(row).await,
+            State::InReview => self.review(row).await,
+            State::Approved | State::Applying => self.apply(row).await,
+            _ => Ok(()),
+        };
+        match result {
+            Err(ExecutorError::Superseded(why)) if row.state != State::Applying => {
+                self.move_on(row, State::Superseded, Some(&why), EventKind::RequestSuperseded).await
+            }
+            Err(ExecutorError::Wait(why)) => {
+                if row.state_reason.as_deref() != Some(why.as_str()) {
+                    let (at, state) = (self.clock.now(), row.state);
+                    self.store.request_transition(row, state, Some(&why), at, &[]).await?;
+                }
+                Ok(())
+            }
+            result => result,
+        }
+    }
+
+    async fn move_on(
+        &self,
+        row: &RequestRow,
+        to: State,
+        why: Option<&str>,
+        kind: EventKind,
+    ) -> Result<(), ExecutorError> {
+        let event = self.event(kind, Some(row.request), None, json!({ "because": why }));
+        self.transition(row, to, why, &[event]).await
+    }
+
+    pub(crate) async fn transition(
+        &self,
+        row: &RequestRow,
+        to: State,
+        why: Option<&str>,
+        events: &[Event],
+    ) -> Result<(), ExecutorError> {
+        if !row.state.can_become(to) {
+            return Err(ExecutorError::Hostile(format!(
+                "request {} cannot go from {} to {}",
+                row.request,
+                row.state.as_str(),
+                to.as_str()
+            )));
+        }
+        tracing::info!(request = %row.request, state = to.as_str(), "request moves");
+        let at = self.clock.now();
+        Ok(self.store.request_transition(row, to, why, at, events).await?)
+    }
+
+    /// A new submission: verify its act, then freeze.
+    async fn take_in(&mut self, row: &RequestRow) -> Result<(), ExecutorError> {
+        let submission = submission(row)?;
+        if self.is_over(row.expires_at) {
+            let why = Some("nobody decided in time");
+            return self.move_on(row, State::Expired, why, EventKind::RequestExpired).await;
+        }
+        for act in self.store.acts_of_request(row.request).await? {
+            if act.receipt.is_some() {
+                continue;
+            }
+            match self.act_judge(&act, About::Submission(&submission)).await {
+                Ok(verified) => self.act_count(row, &act, &verified).await?,
+                Err(Ok(reason)) => {
+                    self.act_refuse(row, &act, &reason).await?;
+                    if act.kind == "submit" {
+                        let why = format!("the submission is refused: {reason}");
+                        let kind = EventKind::RequestRejected;
+                        return self.move_on(row, State::Rejected, Some(&why), kind).await;
+                    }
+                }
+                Err(Err(error)) => return Err(error),
+            }
+        }
+        let submitter = self.submitter(row, &submission).await?;
+        self.freeze(row, &submission, &submitter, None).await
+    }
+
+    /// A request in review: judge new acts, then see whether it is decided.
+    async fn review(&mut self, row: &RequestRow) -> Result<(), ExecutorError> {
+        let submission = submission(row)?;
+        let (plan, stored) = self.frozen_plan(row).await?;
+        if self.is_over(row.expires_at) || self.is_over(plan.expires_at) {
+            let why = Some("nobody decided in time");
+            return self.move_on(row, State::Expired, why, EventKind::RequestExpired).await;
+        }
+        let about = About::Plan { plan: &plan, hash: stored.hash };
+        let submitter = self.submitter(row, &submission).await?.accepted.person.id;
+        let acts = self.store.acts_of_request(row.request).await?;
+        for act in acts.iter().filter(|act| act.receipt.is_none() && act.kind != "submit") {
+            let verified = match self.act_judge(act, about).await {
+                Ok(verified) => verified,
+                Err(Ok(reason)) => {
+                    self.act_refuse(row, act, &reason).await?;
+                    continue;
+                }
+                Err(Err(error)) => return Err(error),
+            };
+            let votes = self.votes(&acts, about);
+            if let Err(reason) = self.may(&plan, &submitter, &votes, &verified) {
+                self.act_refuse(row, act, &reason).await?;
+                continue;
+            }
+            self.act_count(row, act, &verified).await?;
+            let who = &verified.accepted.person.display;
+            match verified.kind {
+                ActKind::Reject => {
+                    let why = format!("rejected by {who}");
+                    let kind = EventKind::RequestRejected;
+                    return self.move_on(row, State::Rejected, Some(&why), kind).await;
+                }
+                ActKind::Withdraw => {
+                    let why = format!("withdrawn by {who}");
+                    let kind = EventKind::RequestWithdrawn;
+                    return self.move_on(row, State::Withdrawn, Some(&why), kind).await;
+                }
+                ActKind::Approve | ActKind::Submit => {}
+            }
+            // Votes are counted one by one, each against what counts by then.
+            return Box::pin(self.review(row)).await;
+        }
+        let tally = Tally::count(&plan.stages, &submitter, &self.votes(&acts, about));
+        if tally.is_complete() {
+            let people: Vec<_> = tally.counted.iter().collect();
+            let detail = json!({ "plan": stored.hash, "counted": people });
+            let event = self.event(EventKind::RequestApproved, Some(row.request), None, detail);
+            self.transition(row, State::Approved, None, &[event]).await?;
+        }
+        Ok(())
+    }
+
+    /// The approvals that count now, verified again. One whose sign-in has become too old, or whose
+    /// row is not believed, is simply not among them.
+    pub(crate) fn votes(&self, acts: &[ActRow], about: About<'_>) -> Vec<Vote> {
+        let mut votes = Vec::new();
+        for act in acts.iter().filter(|act| act.receipt.is_some() && act.kind == "approve") {
+            match self.act_recheck(act, about) {
+                Ok(verified) if verified.kind == ActKind::Approve => votes.push(Vote {
+                    by: verified.accepted.person,
+                    stage: verified.item.stage,
+                }),
+                Ok(_) => {}
+                Err(error) => tracing::debug!(%error, "an act does not count"),
+            }
+        }
+        votes
+    }
+
+    fn may(
+        &self,
+        plan: &Plan,
+        submitter: &PersonId,
+        votes: &[Vote],
+        verified: &Verified,
+    ) -> Result<(), String> {
+        let person = &verified.accepted.person;
+        match verified.kind {
+            ActKind::Approve => {
+                let tally = Tally::count(&plan.stages, submitter, votes);
+                let vote = Vote { by: person.clone(), stage: verified.item.stage.clone() };
+                tally.judge(submitter, &vote).map_err(|reason| reason.to_string())
+            }
+            ActKind::Reject => {
+                let platform = self.floor.platform_groups.iter().map(|group| group.as_str());
+                let has_vote = plan.stages.iter().any(|stage| stage.admits(person));
+                if has_vote || person.in_any(platform) {
+                    Ok(())
+                } else {
+                    Err("only people with a vote on this request can reject it".into())
+                }
+            }
+            ActKind::Withdraw if person.id == *submitter => Ok(()),
+            ActKind::Withdraw => Err("only the submitter can withdraw a request".into()),
+            ActKind::Submit => Err("the request was submitted already".into()),
+        }
+    }
+}

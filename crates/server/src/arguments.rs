@@ -1,0 +1,106 @@
+//! The command line of the binary: server processes, the development stack, client verbs.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use strongroom_cli::{ClientCommand, Globals};
+
+/// One shared OpenBao/Vault cluster for many application teams
+#[derive(Debug, Parser)]
+#[command(
+    name = "strongroom",
+    version,
+    before_help = "Examples:
+  strongroom dev                                    everything on this machine, to try it
+  strongroom login --server https://strongroom.example.com
+  strongroom apply -f payments.yaml --reason 'PAY-12: new database'
+  strongroom approve 0199b5d0-0000-7000-8000-000000000002
+  strongroom serve --config serve.yaml"
+)]
+pub struct Arguments {
+    /// Options of the client verbs.
+    #[command(flatten)]
+    pub globals: Globals,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What the binary can do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Verbs of people and automation.
+    #[command(flatten)]
+    Client(ClientCommand),
+    /// Serve the API (holds no key that writes to an engine)
+    #[command(before_help = "Examples:\n  strongroom serve --config /etc/strongroom/serve.yaml")]
+    Serve(ConfigFile),
+    /// Verify acts, freeze and apply plans (the only process that writes to the engine)
+    #[command(
+        before_help = "Examples:\n  strongroom execute --config /etc/strongroom/execute.yaml"
+    )]
+    Execute(ConfigFile),
+    /// Bring the database schema up to date, as its owner
+    #[command(before_help = "Examples:
+  strongroom migrate --database-url-file owner-url
+  strongroom migrate --print-roles > roles.sql      for an administrator who makes them")]
+    Migrate(MigrateOptions),
+    /// Run everything on this machine, on real parts, and tell the way from document to secret
+    #[command(before_help = "Examples:
+  strongroom dev                stays up until Ctrl-C; a second start goes on with the same data
+  strongroom dev --once         tells the story on fresh data and exits 0 if all of it is so
+  strongroom dev --fresh        throws the data away first")]
+    Dev(DevOptions),
+    /// A browser for `dev`: signs one of its people in without clicks
+    #[command(hide = true)]
+    DevBrowser(DevBrowserOptions),
+}
+
+/// A configuration file.
+#[derive(Debug, Args)]
+pub struct ConfigFile {
+    /// The configuration file
+    #[arg(long, value_name = "FILE")]
+    pub config: PathBuf,
+}
+
+/// `migrate`.
+#[derive(Debug, Args)]
+pub struct MigrateOptions {
+    /// The file with the database URL of the owner
+    #[arg(long, value_name = "FILE", required_unless_present = "print_roles")]
+    pub database_url_file: Option<PathBuf>,
+    /// Print the script that makes the database roles, and stop
+    #[arg(long)]
+    pub print_roles: bool,
+}
+
+/// `dev`.
+#[derive(Debug, Args)]
+pub struct DevOptions {
+    /// Tell the story on fresh data and exit
+    #[arg(long)]
+    pub once: bool,
+    /// Throw away the data of earlier runs
+    #[arg(long)]
+    pub fresh: bool,
+    /// Where the data is kept
+    #[arg(long, env = "STRONGROOM_DEV_DIR", value_name = "DIR")]
+    pub dir: Option<PathBuf>,
+    /// For the tests: fresh data, no story, run the command after `--` and end as it ends
+    #[arg(long, hide = true)]
+    pub lab: bool,
+    /// The command of `--lab`
+    #[arg(last = true, hide = true)]
+    pub command: Vec<String>,
+}
+
+/// `dev-browser`.
+#[derive(Debug, Args)]
+pub struct DevBrowserOptions {
+    /// Whose browser it is
+    #[arg(long)]
+    pub user: String,
+    /// The page to open
+    pub url: String,
+}

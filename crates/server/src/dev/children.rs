@@ -1,0 +1,61 @@
+//! `serve` and `execute` as children of `dev`.
+
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use rustix::process::Signal;
+use strongroom_lab::process::Process;
+use tokio::process::Command;
+
+/// The two processes.
+#[derive(Debug)]
+pub struct Children {
+    serve: Process,
+    execute: Process,
+}
+
+fn command(verb: &str, config: &Path) -> Result<Command> {
+    let mut command = Command::new(std::env::current_exe().context("find this program")?);
+    command.arg(verb).arg("--config").arg(config);
+    Ok(command)
+}
+
+impl Children {
+    /// Starts both and waits until people can sign in.
+    pub async fn start(dir: &Path, server: &str) -> Result<Self> {
+        let execute = command("execute", &dir.join("execute.yaml"))?;
+        let mut execute = Process::start("execute", dir, execute)?;
+        let serve = command("serve", &dir.join("serve.yaml"))?;
+        let mut serve = Process::start("serve", dir, serve)?;
+        let http = strongroom_lab::engine::http_client(None)?;
+        // The executor publishes what clients must trust when it is up.
+        let trust = format!("{server}/api/v1/trust");
+        let up = || async {
+            let answer = http.get(&trust).send().await;
+            answer.is_ok_and(|answer| answer.status().is_success())
+        };
+        let ready = serve.wait_ready(Duration::from_secs(60), up).await;
+        if !execute.is_running() {
+            anyhow::bail!("execute ended while starting:\n{}", execute.log_tail());
+        }
+        ready?;
+        Ok(Self { serve, execute })
+    }
+
+    /// Whether both are there.
+    pub fn check(&mut self) -> Result<()> {
+        for (name, process) in [("serve", &mut self.serve), ("execute", &mut self.execute)] {
+            if !process.is_running() {
+                anyhow::bail!("{name} ended by itself:\n{}", process.log_tail());
+            }
+        }
+        Ok(())
+    }
+
+    /// Asks both to stop and waits for it.
+    pub async fn stop(self) -> Result<()> {
+        self.serve.stop(Signal::TERM).await?;
+        self.execute.stop(Signal::TERM).await
+    }
+}

@@ -1,0 +1,177 @@
+//! The parts and processes of one development stack.
+
+use std::future::Future;
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use strongroom_lab::process::remembered_port;
+use strongroom_lab::{
+    Engine, EngineOptions, InitRequest, Kubernetes, Parts, Postgres, Provider,
+};
+use tokio::sync::Mutex;
+
+use super::children::Children;
+use super::people::{PASSWORD, PEOPLE, Person, provider_options};
+use super::setup;
+use super::teller::Teller;
+
+/// Namespaces and service accounts of the cluster `prod-eu`.
+const ACCOUNTS: &[(&str, &[&str])] =
+    &[("payments-prod", &["api", "batch"]), ("orders-prod", &["api"])];
+
+/// Everything that runs.
+#[derive(Debug)]
+pub struct Stack {
+    dir: PathBuf,
+    server: String,
+    postgres: Postgres,
+    provider: Provider,
+    kubernetes: Kubernetes,
+    engine: Engine,
+    children: Mutex<Children>,
+}
+
+impl Stack {
+    /// Starts parts and processes on `dir`. Tests give the engine an administrator of their own.
+    pub async fn start(
+        dir: &Path,
+        teller: &mut Teller,
+        more: Vec<InitRequest>,
+    ) -> Result<Self> {
+        let parts = Parts::find()?;
+        teller.say(&format!("Strongroom on real parts, data in {}", dir.display()));
+        let options = provider_options();
+        let (postgres, provider, kubernetes) = teller
+            .step("Postgres, the OIDC provider and a Kubernetes API are up", async {
+                let (postgres, provider, kubernetes) = tokio::try_join!(
+                    Postgres::start(&parts, &dir.join("postgres"), true),
+                    Provider::start(&parts, &dir.join("provider"), &options),
+                    Kubernetes::start(&parts, &dir.join("kubernetes")),
+                )?;
+                Ok(((postgres, provider, kubernetes), String::new()))
+            })
+            .await?;
+        let engine = teller
+            .step("the engine (OpenBao, raft, TLS, two audit devices) has set itself up", async {
+                let mut initialize = setup::engine_initialization(dir, &provider)?;
+                initialize.extend(more);
+                let options = EngineOptions { initialize, ..EngineOptions::default() };
+                let engine = Engine::start(&parts, &dir.join("engine"), options).await?;
+                Ok((engine, "no root token was ever seen".to_owned()))
+            })
+            .await?;
+        let port = remembered_port(dir, "serve", IpAddr::V4(Ipv4Addr::LOCALHOST))?;
+        let server = format!("http://127.0.0.1:{port}");
+        let children = teller
+            .step("strongroom serve and strongroom execute are up", async {
+                let api = kubernetes.api();
+                for (namespace, accounts) in ACCOUNTS {
+                    // Only at the first start: the story deletes and makes them anew.
+                    if !dir.join("story.told").is_file() {
+                        api.create_namespace(namespace).await?;
+                        for account in *accounts {
+                            api.create_service_account(namespace, account).await?;
+                        }
+                    }
+                }
+                setup::database(dir, &postgres).await.context("set up the database")?;
+                let listen = format!("127.0.0.1:{port}");
+                setup::configuration(dir, &listen, &engine, &provider, api).await?;
+                Ok((Children::start(dir, &server).await?, String::new()))
+            })
+            .await?;
+        let children = Mutex::new(children);
+        Ok(Self { dir: dir.to_owned(), server, postgres, provider, kubernetes, engine, children })
+    }
+
+    /// The data directory.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// The engine.
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// The cluster.
+    pub fn kubernetes(&self) -> &Kubernetes {
+        &self.kubernetes
+    }
+
+    /// The database server.
+    pub fn postgres(&self) -> &Postgres {
+        &self.postgres
+    }
+
+    /// The provider.
+    pub fn provider(&self) -> &Provider {
+        &self.provider
+    }
+
+    /// A person at a terminal.
+    pub fn person(&self, name: &str) -> Result<Person> {
+        Person::new(name, &self.dir, &self.server)
+    }
+
+    /// The API.
+    pub fn server(&self) -> &str {
+        &self.server
+    }
+
+    /// What a person who tries it needs to know.
+    pub fn describe(&self) -> String {
+        let people: Vec<String> =
+            PEOPLE.iter().map(|(name, groups)| format!("{name} ({})", groups.join(", "))).collect();
+        format!(
+            "\nStrongroom is up. Ctrl-C ends everything; the data stays.\n\
+             \n  API        {server}\
+             \n  engine     {engine}   (CA: {dir}/engine/ca.pem)\
+             \n  provider   {provider}   sign-in page: {address}/ui\
+             \n  cluster    {cluster}   (kubeconfig: {dir}/kubernetes/kubeconfig)\
+             \n  logs       {dir}/serve.log, {dir}/execute.log\
+             \n\n  people     {people}\
+             \n  password   {PASSWORD}\
+             \n\nTry it in another terminal:\
+             \n  export STRONGROOM_SERVER={server}\
+             \n  {program} login                 # opens the provider's page; sign in as sue\
+             \n  {program} get teams\
+             \n  {program} get events --subject team/payments\n",
+            server = self.server,
+            engine = self.engine.address(),
+            provider = self.provider.issuer(),
+            address = self.provider.address(),
+            cluster = self.kubernetes.api().server(),
+            dir = self.dir.display(),
+            people = people.join(", "),
+            program = std::env::current_exe().unwrap_or_default().display(),
+        )
+    }
+
+    /// Stays up until asked to stop or until a process ends by itself.
+    pub async fn wait(&self, stop: impl Future<Output = ()>) -> Result<()> {
+        let watch = async {
+            loop {
+                tokio::time::sleep(Duration::from_secs(1)).await;
+                if let Err(error) = self.children.lock().await.check() {
+                    return error;
+                }
+            }
+        };
+        tokio::select! {
+            () = stop => Ok(()),
+            error = watch => Err(error),
+        }
+    }
+
+    /// Ends everything, what depends first.
+    pub async fn stop(self) -> Result<()> {
+        self.children.into_inner().stop().await?;
+        self.engine.stop().await?;
+        self.kubernetes.stop().await?;
+        self.provider.stop().await?;
+        self.postgres.stop().await
+    }
+}

@@ -1,0 +1,82 @@
+//! Questions over the applied documents of all teams: whose they are, and what they claim.
+//!
+//! The applied documents are a cache of what the heads say, so the answers serve pages and early
+//! refusals only. The executor asks its heads.
+
+use std::collections::BTreeSet;
+
+use crate::Store;
+use crate::error::StorageError;
+
+/// A namespace that an applied document claims.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ClaimRow {
+    /// The team.
+    pub team: String,
+    /// The cluster.
+    pub cluster: String,
+    /// The namespace.
+    pub namespace: String,
+}
+
+impl Store {
+    /// Teams whose applied document names one of these groups as owners, editors or viewers.
+    pub async fn teams_of_groups(
+        &self,
+        groups: &BTreeSet<String>,
+    ) -> Result<BTreeSet<String>, StorageError> {
+        let groups: Vec<&String> = groups.iter().collect();
+        let rows: Vec<(String,)> = sqlx::query_as(
+            "SELECT s.name FROM subject_states s, \
+             LATERAL (SELECT convert_from(s.applied_document, 'UTF8')::jsonb #> '{spec,people}' AS people) d \
+             WHERE s.kind = 'team' AND s.applied_document IS NOT NULL AND EXISTS ( \
+               SELECT FROM jsonb_path_query(d.people, '$.*[*].group') AS g WHERE g #>> '{}' = ANY ($1))",
+        )
+        .bind(&groups)
+        .fetch_all(self.pool())
+        .await?;
+        Ok(rows.into_iter().map(|(name,)| name).collect())
+    }
+
+    /// Who claims these namespaces (`cluster/namespace`) in an applied document.
+    pub async fn claims_of_namespaces(
+        &self,
+        namespaces: &BTreeSet<String>,
+    ) -> Result<Vec<ClaimRow>, StorageError> {
+        let namespaces: Vec<&String> = namespaces.iter().collect();
+        let rows: Vec<(String, String, String)> = sqlx::query_as(
+            "SELECT s.name, c ->> 'cluster', c ->> 'name' FROM subject_states s, \
+             LATERAL jsonb_path_query(convert_from(s.applied_document, 'UTF8')::jsonb, \
+               '$.spec.namespaces[*]') AS c \
+             WHERE s.kind = 'team' AND s.applied_document IS NOT NULL \
+               AND (c ->> 'cluster') || '/' || (c ->> 'name') = ANY ($1) ORDER BY 1, 2, 3",
+        )
+        .bind(&namespaces)
+        .fetch_all(self.pool())
+        .await?;
+        let row = |(team, cluster, namespace)| ClaimRow { team, cluster, namespace };
+        Ok(rows.into_iter().map(row).collect())
+    }
+
+    /// Which of these groups an applied document of some other team names anywhere.
+    pub async fn groups_in_use(
+        &self,
+        groups: &BTreeSet<String>,
+        except: &BTreeSet<String>,
+    ) -> Result<BTreeSet<String>, StorageError> {
+        let groups: Vec<&String> = groups.iter().collect();
+        let except: Vec<&String> = except.iter().collect();
+        let rows: Vec<(String,)> = sqlx::query_as(
+            "SELECT DISTINCT g #>> '{}' FROM subject_states s, \
+             LATERAL jsonb_path_query(convert_from(s.applied_document, 'UTF8')::jsonb, \
+               'strict $.spec.**.group') AS g \
+             WHERE s.kind = 'team' AND s.applied_document IS NOT NULL AND NOT s.name = ANY ($2) \
+               AND g #>> '{}' = ANY ($1)",
+        )
+        .bind(&groups)
+        .bind(&except)
+        .fetch_all(self.pool())
+        .await?;
+        Ok(rows.into_iter().map(|(group,)| group).collect())
+    }
+}
