@@ -100,5 +100,47 @@ impl Receipt {
     }
 }
 
+/// What the executor says about an act that does not count.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Refused {
+    /// The version of this shape.
+    pub version: u32,
+    /// The act as stored.
+    pub act: ActId,
+    /// SHA-256 of the ID token.
+    pub token: Digest,
+    /// Why it does not count.
+    pub refused: String,
+}
+
+impl Refused {
+    /// Canonical bytes and the executor's signature over them.
+    pub fn sign(&self, key: &SigningKey) -> (Vec<u8>, Vec<u8>) {
+        let bytes = canonical::to_bytes(self).expect("a refusal holds only text and a number");
+        let signature = key.sign(Purpose::Receipt, &bytes);
+        (bytes, signature)
+    }
+}
+
+/// Either answer, as its signed bytes say.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Answer {
+    /// The act counts.
+    Counted(Box<Receipt>),
+    /// It does not.
+    Refused(Refused),
+}
+
+impl Answer {
+    /// Reads signed bytes. The two shapes have no fields in common that would let one be the other.
+    pub fn parse(bytes: &[u8]) -> Option<Self> {
+        let counted = serde_json::from_slice(bytes).map(Self::Counted);
+        counted
+            .or_else(|_| serde_json::from_slice(bytes).map(Self::Refused))
+            .ok()
+    }
+}
+
 #[cfg(test)]
 mod tests;

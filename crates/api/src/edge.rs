@@ -25,7 +25,10 @@ const HEADERS: [(HeaderName, &str); 6] = [
         header::CONTENT_SECURITY_POLICY,
         "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
     ),
-    (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+    (
+        HeaderName::from_static("cross-origin-resource-policy"),
+        "same-origin",
+    ),
 ];
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -43,7 +46,13 @@ pub(crate) async fn wrap(request: Request, next: Next) -> Response {
     if let Some(problem) = &problem {
         write(&mut response, problem, &trace);
         if let Some(cause) = problem.cause_chain() {
-            tracing::error!(request_id = id, trace_id = trace, code = problem.code(), cause, "api.problem");
+            tracing::error!(
+                request_id = id,
+                trace_id = trace,
+                code = problem.code(),
+                cause,
+                "api.problem"
+            );
         }
     }
     let headers = response.headers_mut();
@@ -63,7 +72,10 @@ fn write(response: &mut Response, problem: &Problem, trace: &str) {
     *response.body_mut() = Body::from(problem.body(trace).to_string());
     let headers = response.headers_mut();
     headers.remove(header::CONTENT_LENGTH);
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/problem+json"),
+    );
     *response.status_mut() = problem.status();
 }
 
@@ -72,7 +84,10 @@ fn trace_id(headers: &HeaderMap) -> Option<String> {
     let text = headers.get("traceparent")?.to_str().ok()?;
     let mut parts = text.split('-');
     let (version, trace) = (parts.next()?, parts.next()?);
-    let hex = |text: &str| text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
+    let hex = |text: &str| {
+        text.bytes()
+            .all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+    };
     let whole = version.len() == 2 && trace.len() == 32 && hex(version) && hex(trace);
     (whole && trace.bytes().any(|b| b != b'0')).then(|| trace.to_owned())
 }
@@ -115,8 +130,16 @@ mod tests {
             trace_id(&headers)
         };
         let good = "4bf92f3577b34da6a3ce929d0e0e4736";
-        assert_eq!(trace(&format!("00-{good}-00f067aa0ba902b7-01")).as_deref(), Some(good));
-        for bad in ["", "00", "00-xyz-1-1", &format!("00-{}-1-1", "0".repeat(32))] {
+        assert_eq!(
+            trace(&format!("00-{good}-00f067aa0ba902b7-01")).as_deref(),
+            Some(good)
+        );
+        for bad in [
+            "",
+            "00",
+            "00-xyz-1-1",
+            &format!("00-{}-1-1", "0".repeat(32)),
+        ] {
             assert_eq!(trace(bad), None, "{bad}");
         }
     }

@@ -20,7 +20,11 @@ impl<S: Send + Sync> FromRequestParts<S> for SignedIn {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        parts.extensions.remove::<Ctx>().map(Self).ok_or_else(Problem::unauthenticated)
+        parts
+            .extensions
+            .remove::<Ctx>()
+            .map(Self)
+            .ok_or_else(Problem::unauthenticated)
     }
 }
 
@@ -32,15 +36,21 @@ pub(crate) async fn require_session(
 ) -> Result<Response, Problem> {
     let token = bearer(request.headers()).ok_or_else(Problem::unauthenticated)?;
     let ctx = session::session_use(&state.app, &token.hash()).await?;
-    request.extensions_mut().insert(ctx.ok_or_else(Problem::unauthenticated)?);
+    request
+        .extensions_mut()
+        .insert(ctx.ok_or_else(Problem::unauthenticated)?);
     Ok(next.run(request).await)
 }
 
 fn bearer(headers: &HeaderMap) -> Option<SessionToken> {
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
-    let (Some(value), None) = (values.next(), values.next()) else { return None };
+    let (Some(value), None) = (values.next(), values.next()) else {
+        return None;
+    };
     let (scheme, token) = value.to_str().ok()?.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then(|| SessionToken::parse(token.trim()))?
+    scheme
+        .eq_ignore_ascii_case("bearer")
+        .then(|| SessionToken::parse(token.trim()))?
 }
 
 /// Query fields; unknown ones are refused by the type.

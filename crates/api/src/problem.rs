@@ -143,18 +143,20 @@ impl From<AppError> for Problem {
             AppError::NotYet { code, .. } => (StatusCode::NOT_FOUND, *code, "Not there yet"),
             AppError::Forbidden { .. } => (StatusCode::FORBIDDEN, "forbidden", "Not allowed"),
             AppError::Conflict { .. } => (StatusCode::CONFLICT, "conflict", "In conflict"),
-            AppError::Invalid(_) => {
-                (StatusCode::UNPROCESSABLE_ENTITY, "invalid", "Not valid")
-            }
+            AppError::Invalid(_) => (StatusCode::UNPROCESSABLE_ENTITY, "invalid", "Not valid"),
             AppError::Precondition { .. } => {
                 (StatusCode::SERVICE_UNAVAILABLE, "not_ready", "Not ready")
             }
-            AppError::Unavailable { .. } => {
-                (StatusCode::SERVICE_UNAVAILABLE, "unavailable", "Not available")
-            }
-            AppError::Internal(_) => {
-                (StatusCode::INTERNAL_SERVER_ERROR, "internal", "Something went wrong")
-            }
+            AppError::Unavailable { .. } => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "unavailable",
+                "Not available",
+            ),
+            AppError::Internal(_) => (
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "internal",
+                "Something went wrong",
+            ),
         };
         let mut problem = Self::new(status, code, title, detail, hint);
         match error {
@@ -172,10 +174,14 @@ impl IntoResponse for Problem {
         let mut response = self.status.into_response();
         if self.status == StatusCode::UNAUTHORIZED {
             let scheme = HeaderValue::from_static("Bearer");
-            response.headers_mut().insert(header::WWW_AUTHENTICATE, scheme);
+            response
+                .headers_mut()
+                .insert(header::WWW_AUTHENTICATE, scheme);
         }
         if self.status == StatusCode::SERVICE_UNAVAILABLE {
-            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
+            response
+                .headers_mut()
+                .insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
         }
         response.extensions_mut().insert(Arc::new(self));
         response

@@ -19,7 +19,9 @@ pub(crate) async fn foreign_claims(
 ) -> Result<Vec<FieldFault>, AppError> {
     let mut wanted: BTreeMap<String, Vec<(String, &Team)>> = BTreeMap::new();
     for (base, document) in documents {
-        let Document::Team(team) = document else { continue };
+        let Document::Team(team) = document else {
+            continue;
+        };
         for (number, claim) in team.namespaces.iter().enumerate() {
             let place = format!("{base}/spec/namespaces/{number}");
             let name = format!("{}/{}", claim.cluster, claim.name);
@@ -48,7 +50,10 @@ pub(crate) async fn foreign_claims(
     for row in ctx.app.store.claims_of_namespaces(&names).await? {
         let name = format!("{}/{}", row.cluster, row.namespace);
         let given_up = proposed.get(row.team.as_str()).is_some_and(|team| {
-            !team.namespaces.iter().any(|c| format!("{}/{}", c.cluster, c.name) == name)
+            !team
+                .namespaces
+                .iter()
+                .any(|c| format!("{}/{}", c.cluster, c.name) == name)
         });
         if given_up {
             continue;
@@ -63,7 +68,9 @@ pub(crate) async fn foreign_claims(
             if team.name.as_str() != row.team {
                 faults.push(FieldFault::new(
                     place,
-                    format!("the namespace {name} is claimed by {holder}; a namespace has one team"),
+                    format!(
+                        "the namespace {name} is claimed by {holder}; a namespace has one team"
+                    ),
                 ));
             }
         }
@@ -74,7 +81,9 @@ pub(crate) async fn foreign_claims(
 /// The groups that a team's document names as owners and editors: they see a request for the team
 /// before the team exists, because they vote on it.
 pub(crate) fn seen_by(document: &Document) -> Vec<String> {
-    let Document::Team(team) = document else { return Vec::new() };
+    let Document::Team(team) = document else {
+        return Vec::new();
+    };
     let groups = team.people.owners.iter().chain(&team.people.editors);
     let groups: BTreeSet<String> = groups.map(ToString::to_string).collect();
     groups.into_iter().collect()

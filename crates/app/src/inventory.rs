@@ -39,7 +39,9 @@ pub async fn inventory_get(ctx: &Ctx, cluster: &ClusterName) -> Result<Inventory
         reason: Some("the executor has not read this cluster yet".to_owned()),
         ..InventoryView::default()
     };
-    let Some(engine) = store.engine_get().await? else { return Ok(never()) };
+    let Some(engine) = store.engine_get().await? else {
+        return Ok(never());
+    };
     let Some((status, inventory)) = store.inventory_get(engine, cluster.as_str()).await? else {
         return Ok(never());
     };
@@ -55,7 +57,11 @@ pub async fn inventory_get(ctx: &Ctx, cluster: &ClusterName) -> Result<Inventory
         reason: status.reason,
         as_of: Some(status.as_of),
         namespaces: namespaces.collect(),
-        accounts: inventory.accounts.into_iter().filter(|(name, ..)| sees(name)).collect(),
+        accounts: inventory
+            .accounts
+            .into_iter()
+            .filter(|(name, ..)| sees(name))
+            .collect(),
     })
 }
 
@@ -68,9 +74,13 @@ async fn own_namespaces(
     if visibility.all || visibility.teams.is_empty() {
         return Ok(BTreeSet::new());
     }
-    let names: BTreeSet<String> =
-        namespaces.iter().map(|(name, _)| format!("{cluster}/{name}")).collect();
+    let names: BTreeSet<String> = namespaces
+        .iter()
+        .map(|(name, _)| format!("{cluster}/{name}"))
+        .collect();
     let claims = ctx.app.store.claims_of_namespaces(&names).await?;
-    let own = claims.into_iter().filter(|claim| visibility.teams.contains(&claim.team));
+    let own = claims
+        .into_iter()
+        .filter(|claim| visibility.teams.contains(&claim.team));
     Ok(own.map(|claim| claim.namespace).collect())
 }

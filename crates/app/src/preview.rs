@@ -34,7 +34,10 @@ use crate::trust::trust;
 use observed::Clusters;
 
 /// What the floor demands when nothing else is written in it.
-const DEFAULT_FLOOR: FloorVotes = FloorVotes { high_platform: 1, critical_people: 2 };
+const DEFAULT_FLOOR: FloorVotes = FloorVotes {
+    high_platform: 1,
+    critical_people: 2,
+};
 
 /// The default floor's ceiling for workload tokens, seconds.
 const DEFAULT_TOKEN_TTL: u32 = 86_400;
@@ -113,7 +116,10 @@ pub async fn preview_make(
     for ((base, document), state) in placed.iter().zip(&states) {
         if state.is_some() && !sees(&visibility, &document.subject()) {
             let place = format!("{base}/metadata/name");
-            faults.push(FieldFault::new(place, "this name is taken by a team you do not belong to"));
+            faults.push(FieldFault::new(
+                place,
+                "this name is taken by a team you do not belong to",
+            ));
         }
     }
     faults.extend(attested("/attest", attest, &documents));
@@ -139,7 +145,10 @@ pub async fn preview_make(
     let mut stages = Vec::new();
     for stage in draft.stages {
         let known = ctx.app.store.people_in_groups(&stage.groups).await?;
-        stages.push((stage, known.into_iter().map(|(display, _)| display).collect()));
+        stages.push((
+            stage,
+            known.into_iter().map(|(display, _)| display).collect(),
+        ));
     }
     let told = told(ctx, &documents, &states).await?;
     let mut summary = summary::sentences(&changes);
@@ -170,17 +179,29 @@ pub fn step_changes(step: &Step) -> Vec<(String, Option<Value>, Option<Value>)> 
         fields.as_ref().and_then(|fields| fields.get(name).cloned())
     };
     let sides = [&step.before, &step.after];
-    let names: BTreeSet<&String> =
-        sides.into_iter().flatten().flat_map(|fields| fields.keys()).collect();
+    let names: BTreeSet<&String> = sides
+        .into_iter()
+        .flatten()
+        .flat_map(|fields| fields.keys())
+        .collect();
     let changes = names.into_iter().map(|name| {
-        (name.clone(), field(&step.before, name), field(&step.after, name))
+        (
+            name.clone(),
+            field(&step.before, name),
+            field(&step.after, name),
+        )
     });
-    changes.filter(|(_, before, after)| before != after).collect()
+    changes
+        .filter(|(_, before, after)| before != after)
+        .collect()
 }
 
 fn decode(sent: &[Value]) -> Result<Vec<Document>, AppError> {
     if !(1..=MAX_DOCUMENTS).contains(&sent.len()) {
-        return Err(AppError::invalid("/documents", "a request has 1 to 20 documents"));
+        return Err(AppError::invalid(
+            "/documents",
+            "a request has 1 to 20 documents",
+        ));
     }
     let (mut documents, mut faults) = (Vec::new(), Vec::new());
     let mut subjects = BTreeSet::new();
@@ -197,7 +218,11 @@ fn decode(sent: &[Value]) -> Result<Vec<Document>, AppError> {
             Err(more) => faults.extend(more.into_iter().map(|f| FieldFault::of_document(&base, f))),
         }
     }
-    if faults.is_empty() { Ok(documents) } else { Err(AppError::Invalid(faults)) }
+    if faults.is_empty() {
+        Ok(documents)
+    } else {
+        Err(AppError::Invalid(faults))
+    }
 }
 
 async fn load(ctx: &Ctx, documents: &[Document]) -> Result<Vec<Option<SubjectState>>, AppError> {
@@ -216,12 +241,20 @@ fn changes(
     let change = |(document, state): (&Document, &Option<SubjectState>)| {
         let (base, base_pins) = match state {
             Some(state) => (
-                state.applied_document.as_deref().map(stored_document).transpose()?,
+                state
+                    .applied_document
+                    .as_deref()
+                    .map(stored_document)
+                    .transpose()?,
                 serde_json::from_value(state.pins.clone()).map_err(|_| AppError::corrupt("pin"))?,
             ),
             None => (None, BTreeMap::new()),
         };
-        Ok(Change { base, proposed: document.clone(), base_pins })
+        Ok(Change {
+            base,
+            proposed: document.clone(),
+            base_pins,
+        })
     };
     documents.iter().zip(states).map(change).collect()
 }
@@ -247,7 +280,10 @@ async fn context(ctx: &Ctx, documents: &[Document]) -> Result<Context, AppError>
     Ok(Context {
         mark: Mark::new(trust(&ctx.app).await?.deployment.as_uuid()),
         platform: applied_platform(ctx).await?,
-        platform_groups: groups.iter().filter_map(|group| GroupName::new(group).ok()).collect(),
+        platform_groups: groups
+            .iter()
+            .filter_map(|group| GroupName::new(group).ok())
+            .collect(),
         floor_votes: DEFAULT_FLOOR,
         floor_token_ttl: DEFAULT_TOKEN_TTL,
         today: ctx.app.now().to_zoned(TimeZone::UTC).date(),
@@ -287,9 +323,16 @@ async fn told(
 fn accounts(documents: &[Document], clusters: &Clusters) -> Vec<PreviewAccount> {
     let mut accounts = BTreeSet::new();
     for document in documents {
-        let Document::Team(team) = document else { continue };
+        let Document::Team(team) = document else {
+            continue;
+        };
         for binding in &team.bindings {
-            let Holder::Accounts { cluster, namespace, accounts: names } = &binding.holder else {
+            let Holder::Accounts {
+                cluster,
+                namespace,
+                accounts: names,
+            } = &binding.holder
+            else {
                 continue;
             };
             for account in names {

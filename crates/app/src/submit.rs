@@ -58,7 +58,8 @@ pub async fn request_submit(
     ctx.may_act()?;
     let visibility = ctx.visibility().await?;
     let digest = submission_digest(submission);
-    let bytes = canonical::to_bytes(submission).map_err(|error| AppError::Internal(error.into()))?;
+    let bytes =
+        canonical::to_bytes(submission).map_err(|error| AppError::Internal(error.into()))?;
     if let Some(outcome) = known(ctx, &visibility, submission, &bytes).await? {
         return Ok(outcome);
     }
@@ -74,7 +75,11 @@ pub async fn request_submit(
     let mut faults = taken_names(ctx, &visibility, submission).await?;
     faults.extend(foreign_claims(ctx, &visibility, &placed).await?);
     faults.extend(reserved_names(ctx, &placed, submission).await?);
-    faults.extend(attested("/submission/attest", &submission.attest, &documents));
+    faults.extend(attested(
+        "/submission/attest",
+        &submission.attest,
+        &documents,
+    ));
     if !faults.is_empty() {
         return Err(AppError::Invalid(faults));
     }
@@ -83,7 +88,11 @@ pub async fn request_submit(
     let events = [submitted(ctx, submission, digest), act.event(ctx, &new.act)];
     let created = ctx.app.store.request_submit(&new, &events).await? == Submitted::Created;
     tracing::info!(request = %submission.request, created, "app.request.submitted");
-    Ok(SubmitOutcome { request: submission.request, state: State::Submitted, created })
+    Ok(SubmitOutcome {
+        request: submission.request,
+        state: State::Submitted,
+        created,
+    })
 }
 
 /// The same submission again, as a client sends it that got no answer.
@@ -93,7 +102,12 @@ async fn known(
     submission: &Submission,
     bytes: &[u8],
 ) -> Result<Option<SubmitOutcome>, AppError> {
-    let row = match ctx.app.store.request_get(visibility, submission.request).await {
+    let row = match ctx
+        .app
+        .store
+        .request_get(visibility, submission.request)
+        .await
+    {
         Ok(row) => row,
         Err(StorageError::NotFound) => return Ok(None),
         Err(error) => return Err(error.into()),
@@ -104,7 +118,11 @@ async fn known(
             "make a new id for a new request",
         ));
     }
-    Ok(Some(SubmitOutcome { request: row.request, state: row.state, created: false }))
+    Ok(Some(SubmitOutcome {
+        request: row.request,
+        state: row.state,
+        created: false,
+    }))
 }
 
 fn check_shape(submission: &Submission, faults: &mut Vec<FieldFault>) {
@@ -124,14 +142,20 @@ fn check_shape(submission: &Submission, faults: &mut Vec<FieldFault>) {
         "/reason",
         "say why, in 1 to 2000 characters",
     );
-    need(is_readable(&submission.reason), "/reason", "a reason holds no control characters");
+    need(
+        is_readable(&submission.reason),
+        "/reason",
+        "a reason holds no control characters",
+    );
     need(
         (1..=MAX_DOCUMENTS).contains(&submission.documents.len()),
         "/documents",
         "a request has 1 to 20 documents",
     );
     need(
-        submission.documents.is_sorted_by(|a, b| a.subject < b.subject),
+        submission
+            .documents
+            .is_sorted_by(|a, b| a.subject < b.subject),
         "/documents",
         "documents are sorted by subject, and each subject has one",
     );
@@ -156,10 +180,22 @@ async fn check_act(
             faults.push(FieldFault::new(format!("/act/statement{pointer}"), message));
         }
     };
-    need(act.statement.act == ActKind::Submit, "/act", "documents come with a `submit`");
+    need(
+        act.statement.act == ActKind::Submit,
+        "/act",
+        "documents come with a `submit`",
+    );
     if let Some(item) = item {
-        need(item.round == 0, "/items/0/round", "a submission is of round 0");
-        need(item.stage.is_empty(), "/items/0/stage", "a submission is for no stage");
+        need(
+            item.round == 0,
+            "/items/0/round",
+            "a submission is of round 0",
+        );
+        need(
+            item.stage.is_empty(),
+            "/items/0/stage",
+            "a submission is for no stage",
+        );
         need(
             item.content == digest,
             "/items/0/content",
@@ -226,10 +262,18 @@ async fn taken_names(
     let mut faults = Vec::new();
     for (number, sent) in submission.documents.iter().enumerate() {
         if !sees(visibility, &sent.subject)
-            && ctx.app.store.subject_state_get(&sent.subject).await?.is_some()
+            && ctx
+                .app
+                .store
+                .subject_state_get(&sent.subject)
+                .await?
+                .is_some()
         {
             let place = format!("/submission/documents/{number}/subject");
-            faults.push(FieldFault::new(place, "this name is taken by a team you do not belong to"));
+            faults.push(FieldFault::new(
+                place,
+                "this name is taken by a team you do not belong to",
+            ));
         }
     }
     Ok(faults)
@@ -277,7 +321,10 @@ pub(crate) fn attested(base: &str, attest: &[String], documents: &[Document]) ->
         .flatten()
         .map(|claim| format!("{}/{}", claim.cluster, claim.name))
         .collect();
-    let unknown = attest.iter().enumerate().filter(|(_, name)| !claimed.contains(*name));
+    let unknown = attest
+        .iter()
+        .enumerate()
+        .filter(|(_, name)| !claimed.contains(*name));
     unknown
         .map(|(number, _)| {
             FieldFault::new(
@@ -334,7 +381,11 @@ fn new_request(
         hash: document.digest(),
         base_revision: i64::try_from(sent.base_revision).unwrap_or(i64::MAX),
         base_hash: sent.base_hash,
-        seen_by: if sent.base_revision == 0 { seen_by(document) } else { Vec::new() },
+        seen_by: if sent.base_revision == 0 {
+            seen_by(document)
+        } else {
+            Vec::new()
+        },
     };
     NewRequest {
         request: submission.request,
@@ -344,7 +395,12 @@ fn new_request(
         submission_hash,
         submitter: ctx.person.id.clone(),
         display: ctx.person.display.clone(),
-        documents: submission.documents.iter().zip(documents).map(document).collect(),
+        documents: submission
+            .documents
+            .iter()
+            .zip(documents)
+            .map(document)
+            .collect(),
         act: act.row(ctx, submission.request),
         managed_by: "cli".to_owned(),
         at,
@@ -353,7 +409,11 @@ fn new_request(
 }
 
 fn submitted(ctx: &Ctx, submission: &Submission, digest: Digest) -> Event {
-    let subjects: Vec<&Subject> = submission.documents.iter().map(|each| &each.subject).collect();
+    let subjects: Vec<&Subject> = submission
+        .documents
+        .iter()
+        .map(|each| &each.subject)
+        .collect();
     let detail = json!({
         "reason": submission.reason,
         "submission": digest,

@@ -7,6 +7,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Serialize;
+use strongroom_acts::receipt::Answer as Signed;
 use strongroom_acts::{comment_digest, new_salt, nonce};
 use strongroom_domain::Digest;
 use strongroom_domain::act::{ActItem, ActKind, Statement};
@@ -170,7 +171,7 @@ fn judge(
     };
     match (view.verdict.as_str(), signed) {
         (_, Some(Err(()))) | ("counted", None) => Err(forged()),
-        ("counted", Some(Ok(receipt))) => {
+        ("counted", Some(Ok(Signed::Counted(receipt)))) => {
             let token = act.token_digest();
             if verify::receipt_is_for(&receipt, statement.act, &statement.items, &token) {
                 Ok(Some(Answer::Counted))
@@ -178,7 +179,15 @@ fn judge(
                 Err(forged())
             }
         }
-        // A refusal needs no proof: whoever could forge it could as well have withheld the act.
+        (_, Some(Ok(Signed::Refused(refused)))) if view.verdict == "refused" => {
+            if refused.token == act.token_digest() {
+                Ok(Some(Answer::Refused(refused.refused)))
+            } else {
+                Err(forged())
+            }
+        }
+        (_, Some(Ok(_))) => Err(forged()),
+        // An unsigned refusal is believed: whoever could forge it could as well have withheld the act.
         _ => {
             let reason = view.reason.clone().filter(|reason| !reason.is_empty());
             Ok(Some(Answer::Refused(

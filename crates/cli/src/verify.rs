@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use strongroom_acts::PublicKey;
-use strongroom_acts::receipt::Receipt;
+use strongroom_acts::receipt::{Answer, Receipt};
 use strongroom_acts::signing::Purpose;
 use strongroom_domain::Digest;
 use strongroom_domain::act::{ActItem, ActKind};
@@ -118,14 +118,14 @@ pub fn still_good(plan: &Plan, now: Timestamp) -> Result<(), PlanRefusal> {
 }
 
 /// Whether the executor signed a receipt; `None` when the answer carries no signature at all.
-pub fn receipt(answer: &types::ReceiptView, keys: &[PublicKey]) -> Option<Result<Receipt, ()>> {
+pub fn receipt(answer: &types::ReceiptView, keys: &[PublicKey]) -> Option<Result<Answer, ()>> {
     let (canonical, signature) = (answer.canonical.as_deref()?, answer.signature.as_deref()?);
     let check = || {
         let bytes = STANDARD.decode(canonical).ok()?;
         let signature = STANDARD.decode(signature).ok()?;
         keys.iter()
             .find(|key| key.verifies(Purpose::Receipt, &bytes, &signature))?;
-        serde_json::from_slice(&bytes).ok()
+        Answer::parse(&bytes)
     };
     Some(check().ok_or(()))
 }

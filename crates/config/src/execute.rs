@@ -59,7 +59,9 @@ impl ExecuteConfig {
         ] {
             *file = beside(path, file);
         }
-        for file in [&mut config.database.url_file, &mut config.engine.ca_file].into_iter().flatten()
+        for file in [&mut config.database.url_file, &mut config.engine.ca_file]
+            .into_iter()
+            .flatten()
         {
             *file = beside(path, file);
         }
@@ -74,7 +76,10 @@ impl ExecuteConfig {
         if faults.is_empty() {
             return Ok(config);
         }
-        Err(ConfigError::Values { path: path.to_owned(), faults })
+        Err(ConfigError::Values {
+            path: path.to_owned(),
+            faults,
+        })
     }
 }
 
@@ -93,8 +98,11 @@ mod tests {
     fn the_sample_is_good_and_its_paths_are_beside_it() {
         let config = read(crate::EXECUTE_SAMPLE).unwrap();
         let files = [
-            config.floor_file, config.signing_key_file, config.engine.role_id_file,
-            config.engine.secret_id_file, config.database.url_file.unwrap(),
+            config.floor_file,
+            config.signing_key_file,
+            config.engine.role_id_file,
+            config.engine.secret_id_file,
+            config.database.url_file.unwrap(),
             config.engine.ca_file.unwrap(),
         ];
         assert!(files.iter().all(|file| file.is_absolute()), "{files:?}");
@@ -103,10 +111,16 @@ mod tests {
     #[test]
     fn everything_wrong_is_told_at_once() {
         let text = crate::EXECUTE_SAMPLE
-            .replace("https://openbao.example.com:8200", "http://openbao.example.com:8200/v1")
+            .replace(
+                "https://openbao.example.com:8200",
+                "http://openbao.example.com:8200/v1",
+            )
             .replace("name: main", "name: \"\"");
         let told = read(&text).unwrap_err().to_string();
-        assert!(told.contains("engine.address") && told.contains("engine.name"), "{told}");
+        assert!(
+            told.contains("engine.address") && told.contains("engine.name"),
+            "{told}"
+        );
         let told = read(&format!("{}root_token: x\n", crate::EXECUTE_SAMPLE)).unwrap_err();
         assert!(told.to_string().contains("`root_token`"), "{told}");
     }

@@ -46,16 +46,22 @@ pub fn read_yaml<T: DeserializeOwned>(path: &Path) -> Result<T, ConfigError> {
 
 /// Reads a text file.
 pub fn read_text(path: &Path) -> Result<String, ConfigError> {
-    std::fs::read_to_string(path)
-        .map_err(|source| ConfigError::Read { path: path.to_owned(), source })
+    std::fs::read_to_string(path).map_err(|source| ConfigError::Read {
+        path: path.to_owned(),
+        source,
+    })
 }
 
 /// Reads a secret; a newline at the end is not part of it.
 pub fn read_secret(path: &Path) -> Result<SecretString, ConfigError> {
-    Ok(SecretString::from(read_text(path)?.trim_end_matches('\n').to_owned()))
+    Ok(SecretString::from(
+        read_text(path)?.trim_end_matches('\n').to_owned(),
+    ))
 }
 
 /// A path as the configuration file means it.
 pub fn beside(config: &Path, path: &Path) -> PathBuf {
-    config.parent().map_or_else(|| path.to_owned(), |dir| dir.join(path))
+    config
+        .parent()
+        .map_or_else(|| path.to_owned(), |dir| dir.join(path))
 }

@@ -25,7 +25,10 @@ pub struct IssuerConfig {
 impl IssuerConfig {
     /// The CA to trust, if one is given.
     pub fn ca_pem(&self, config: &Path) -> Result<Option<String>, ConfigError> {
-        self.ca_file.as_ref().map(|file| read_text(&beside(config, file))).transpose()
+        self.ca_file
+            .as_ref()
+            .map(|file| read_text(&beside(config, file)))
+            .transpose()
     }
 
     /// Hosts that the provider's documents may send us to.
@@ -33,7 +36,9 @@ impl IssuerConfig {
         if !self.hosts.is_empty() {
             return self.hosts.clone();
         }
-        let own = Url::parse(&self.url).ok().and_then(|url| url.host_str().map(str::to_owned));
+        let own = Url::parse(&self.url)
+            .ok()
+            .and_then(|url| url.host_str().map(str::to_owned));
         own.into_iter().collect()
     }
 
@@ -49,7 +54,9 @@ impl IssuerConfig {
         }
         for host in &self.hosts {
             if Host::parse(host).is_err() {
-                faults.push(format!("issuer.hosts: {host:?} is no host; write it without scheme"));
+                faults.push(format!(
+                    "issuer.hosts: {host:?} is no host; write it without scheme"
+                ));
             }
         }
         faults
@@ -57,7 +64,9 @@ impl IssuerConfig {
 }
 
 fn is_safe(text: &str) -> bool {
-    let Ok(url) = Url::parse(text) else { return false };
+    let Ok(url) = Url::parse(text) else {
+        return false;
+    };
     let loopback = match url.host() {
         Some(Host::Ipv4(address)) => Ipv4Addr::is_loopback(&address),
         Some(Host::Ipv6(address)) => Ipv6Addr::is_loopback(&address),

@@ -58,7 +58,10 @@ pub struct SessionConfig {
 
 impl Default for SessionConfig {
     fn default() -> Self {
-        Self { idle_minutes: 30, absolute_hours: 12 }
+        Self {
+            idle_minutes: 30,
+            absolute_hours: 12,
+        }
     }
 }
 
@@ -67,7 +70,9 @@ impl ServeConfig {
     /// at once.
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
         let mut config: Self = read_yaml(path)?;
-        for file in [&mut config.database.url_file, &mut config.issuer.ca_file].into_iter().flatten()
+        for file in [&mut config.database.url_file, &mut config.issuer.ca_file]
+            .into_iter()
+            .flatten()
         {
             *file = beside(path, file);
         }
@@ -75,7 +80,10 @@ impl ServeConfig {
         if faults.is_empty() {
             return Ok(config);
         }
-        Err(ConfigError::Values { path: path.to_owned(), faults })
+        Err(ConfigError::Values {
+            path: path.to_owned(),
+            faults,
+        })
     }
 
     fn faults(&self) -> Vec<String> {
@@ -90,14 +98,26 @@ impl ServeConfig {
             "listen: only a loopback address is taken, because the process speaks plain HTTP; put \
              a TLS proxy before it",
         );
-        need(!self.platform_groups.is_empty(), "platform_groups: name at least one group");
-        need(!self.sign_in_client.is_empty(), "sign_in_client: name the sign-in client");
+        need(
+            !self.platform_groups.is_empty(),
+            "platform_groups: name at least one group",
+        );
+        need(
+            !self.sign_in_client.is_empty(),
+            "sign_in_client: name the sign-in client",
+        );
         need(
             self.sign_in_scopes.iter().any(|scope| scope == "openid"),
             "sign_in_scopes: `openid` must be among them, or there is no ID token",
         );
-        need(!self.person_claim.is_empty(), "person_claim: name a claim, such as `sub`");
-        need(!self.groups_claim.is_empty(), "groups_claim: name a claim, such as `groups`");
+        need(
+            !self.person_claim.is_empty(),
+            "person_claim: name a claim, such as `sub`",
+        );
+        need(
+            !self.groups_claim.is_empty(),
+            "groups_claim: name a claim, such as `groups`",
+        );
         need(
             (1..=1440).contains(&self.session.idle_minutes),
             "session.idle_minutes: 1 to 1440",
@@ -106,7 +126,10 @@ impl ServeConfig {
             (1..=168).contains(&self.session.absolute_hours),
             "session.absolute_hours: 1 to 168",
         );
-        let both = self.auditor_groups.iter().find(|group| self.platform_groups.contains(group));
+        let both = self
+            .auditor_groups
+            .iter()
+            .find(|group| self.platform_groups.contains(group));
         if let Some(group) = both {
             faults.push(format!(
                 "auditor_groups: {group} is a platform group; auditors change nothing"
@@ -160,8 +183,13 @@ mod tests {
                     session: { idle_minutes: 0, absolute_hours: 1000 }\n";
         let told = read(text).unwrap_err().to_string();
         for part in [
-            "listen: only a loopback", "issuer.url: an https", "issuer.hosts: \"https://x\"",
-            "sign_in_client", "sign_in_scopes", "platform_groups: name", "session.idle_minutes",
+            "listen: only a loopback",
+            "issuer.url: an https",
+            "issuer.hosts: \"https://x\"",
+            "sign_in_client",
+            "sign_in_scopes",
+            "platform_groups: name",
+            "session.idle_minutes",
             "session.absolute_hours",
         ] {
             assert!(told.contains(part), "{part}: {told}");
@@ -170,8 +198,13 @@ mod tests {
 
     #[test]
     fn unknown_keys_are_named_with_their_file() {
-        let told = read(&format!("{GOOD}colour: red\n")).unwrap_err().to_string();
-        assert!(told.contains("serve.yaml") && told.contains("`colour`"), "{told}");
+        let told = read(&format!("{GOOD}colour: red\n"))
+            .unwrap_err()
+            .to_string();
+        assert!(
+            told.contains("serve.yaml") && told.contains("`colour`"),
+            "{told}"
+        );
     }
 
     #[test]
@@ -180,9 +213,14 @@ mod tests {
         assert!(told.unwrap_err().to_string().contains("`url`"));
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("db.url"), "postgres://u:p@h/d\n").unwrap();
-        let database = Database { url_file: Some("db.url".into()) };
+        let database = Database {
+            url_file: Some("db.url".into()),
+        };
         let url = database.url(&dir.path().join("serve.yaml")).unwrap();
-        assert_eq!(secrecy::ExposeSecret::expose_secret(&url), "postgres://u:p@h/d");
+        assert_eq!(
+            secrecy::ExposeSecret::expose_secret(&url),
+            "postgres://u:p@h/d"
+        );
         assert!(!format!("{url:?}").contains("u:p"));
     }
 }

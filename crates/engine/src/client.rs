@@ -44,7 +44,9 @@ impl Method {
     fn as_http(self) -> reqwest::Method {
         match self {
             Self::Get => reqwest::Method::GET,
-            Self::List => reqwest::Method::from_bytes(b"LIST").expect("LIST is a valid method name"),
+            Self::List => {
+                reqwest::Method::from_bytes(b"LIST").expect("LIST is a valid method name")
+            }
             Self::Post => reqwest::Method::POST,
             Self::Delete => reqwest::Method::DELETE,
         }
@@ -73,12 +75,21 @@ pub struct Call<'a> {
 impl<'a> Call<'a> {
     /// A call without body.
     pub fn new(method: Method, path: &'a str, template: &'static str) -> Self {
-        Self { method, path, template, body: None, query: &[] }
+        Self {
+            method,
+            path,
+            template,
+            body: None,
+            query: &[],
+        }
     }
 
     /// A write.
     pub fn post(path: &'a str, template: &'static str, body: &'a Value) -> Self {
-        Self { body: Some(body), ..Self::new(Method::Post, path, template) }
+        Self {
+            body: Some(body),
+            ..Self::new(Method::Post, path, template)
+        }
     }
 }
 
@@ -154,7 +165,10 @@ impl EngineClient {
             builder = builder.tls_certs_only(certificates);
         }
         let http = builder.build().map_err(SetupError::Client)?;
-        Ok(Self { http, base: format!("{}v1/", url.as_str()) })
+        Ok(Self {
+            http,
+            base: format!("{}v1/", url.as_str()),
+        })
     }
 
     /// Makes one call. Reads are tried again on temporary failures; writes never.
@@ -274,18 +288,37 @@ fn classify(
             Err(_) => Value::Null,
         }
     };
-    let request_id = json.get("request_id").and_then(Value::as_str).map(str::to_owned);
+    let request_id = json
+        .get("request_id")
+        .and_then(Value::as_str)
+        .map(str::to_owned);
     if status.is_success() {
         let texts = |name: &str| -> Vec<String> {
             let items = json.get(name).and_then(Value::as_array);
-            items.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
+            items
+                .into_iter()
+                .flatten()
+                .filter_map(Value::as_str)
+                .map(str::to_owned)
+                .collect()
         };
         let warnings = texts("warnings");
         let enveloped = json.get("request_id").is_some();
         let auth = json.get("auth").cloned().unwrap_or_default();
-        let data = if enveloped { json.get("data").cloned().unwrap_or_default() } else { json };
+        let data = if enveloped {
+            json.get("data").cloned().unwrap_or_default()
+        } else {
+            json
+        };
         let status = status.as_u16();
-        return Ok(Envelope { status, data, auth, warnings, request_id, write_id: None });
+        return Ok(Envelope {
+            status,
+            data,
+            auth,
+            warnings,
+            request_id,
+            write_id: None,
+        });
     }
     let errors: Vec<String> = json
         .get("errors")
@@ -310,5 +343,9 @@ fn classify(
         500.. => Failure::Server(status.as_u16()),
         other => Failure::Malformed(format!("status {other}")),
     };
-    Err(EngineError { failure, template: call.template, request_id })
+    Err(EngineError {
+        failure,
+        template: call.template,
+        request_id,
+    })
 }

@@ -48,7 +48,11 @@ pub enum Failure {
 impl EngineError {
     /// A failure at a path.
     pub fn new(failure: Failure, template: &'static str) -> Self {
-        Self { failure, template, request_id: None }
+        Self {
+            failure,
+            template,
+            request_id: None,
+        }
     }
 
     /// Whether the object is not there.

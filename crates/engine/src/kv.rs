@@ -24,15 +24,22 @@ pub async fn read(
     path: &str,
 ) -> Result<Option<Versioned>, EngineError> {
     let template = "{mount}/data/{path}";
-    let Some(answer) = session.read(&format!("{mount}/data/{path}"), template).await? else {
+    let Some(answer) = session
+        .read(&format!("{mount}/data/{path}"), template)
+        .await?
+    else {
         return Ok(None);
     };
     let version = answer.pointer("/metadata/version").and_then(Value::as_u64);
     match (answer.get("data"), version) {
-        (Some(data), Some(version)) if data.is_object() => {
-            Ok(Some(Versioned { data: data.clone(), version }))
-        }
-        _ => Err(EngineError::new(Failure::Malformed("a value without data".into()), template)),
+        (Some(data), Some(version)) if data.is_object() => Ok(Some(Versioned {
+            data: data.clone(),
+            version,
+        })),
+        _ => Err(EngineError::new(
+            Failure::Malformed("a value without data".into()),
+            template,
+        )),
     }
 }
 
@@ -46,8 +53,14 @@ pub async fn write_cas(
 ) -> Result<(u64, Envelope), EngineError> {
     let template = "{mount}/data/{path}";
     let body = json!({ "data": data, "options": { "cas": expected } });
-    let envelope = session.write(&format!("{mount}/data/{path}"), template, &body).await?;
-    let version = envelope.data.get("version").and_then(Value::as_u64).unwrap_or(expected + 1);
+    let envelope = session
+        .write(&format!("{mount}/data/{path}"), template, &body)
+        .await?;
+    let version = envelope
+        .data
+        .get("version")
+        .and_then(Value::as_u64)
+        .unwrap_or(expected + 1);
     Ok((version, envelope))
 }
 
@@ -60,6 +73,12 @@ pub async fn write(
 ) -> Result<u64, EngineError> {
     let template = "{mount}/data/{path}";
     let body = json!({ "data": data });
-    let envelope = session.write(&format!("{mount}/data/{path}"), template, &body).await?;
-    Ok(envelope.data.get("version").and_then(Value::as_u64).unwrap_or(0))
+    let envelope = session
+        .write(&format!("{mount}/data/{path}"), template, &body)
+        .await?;
+    Ok(envelope
+        .data
+        .get("version")
+        .and_then(Value::as_u64)
+        .unwrap_or(0))
 }

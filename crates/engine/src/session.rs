@@ -46,21 +46,37 @@ impl Held {
     fn new(login: Login) -> Self {
         let now = Instant::now();
         let ttl = Duration::from_secs(login.ttl_seconds);
-        Self { token: login.token, renew_at: now + ttl * 2 / 3, ends_at: now + ttl }
+        Self {
+            token: login.token,
+            renew_at: now + ttl * 2 / 3,
+            ends_at: now + ttl,
+        }
     }
 }
 
 impl Session {
     /// A session that logs in by `AppRole` when it first needs a token.
     pub fn approle(client: EngineClient, approle: AppRole) -> Self {
-        let state = State { approle: Some(approle), login: None };
-        Self { client, state: Arc::new(Mutex::new(state)) }
+        let state = State {
+            approle: Some(approle),
+            login: None,
+        };
+        Self {
+            client,
+            state: Arc::new(Mutex::new(state)),
+        }
     }
 
     /// A session with a token from elsewhere (a person's sign-in, a workload's login).
     pub fn with_login(client: EngineClient, login: Login) -> Self {
-        let state = State { approle: None, login: Some(Held::new(login)) };
-        Self { client, state: Arc::new(Mutex::new(state)) }
+        let state = State {
+            approle: None,
+            login: Some(Held::new(login)),
+        };
+        Self {
+            client,
+            state: Arc::new(Mutex::new(state)),
+        }
     }
 
     /// The client without the token.
@@ -100,9 +116,16 @@ impl Session {
         let no_mount = ["No auth engine at", "No secret engine mount at"];
         match self.call(Call::new(Method::Get, path, template)).await {
             Ok(envelope) => Ok(Some(envelope)),
-            Err(EngineError { failure: Failure::NotFound, .. }) => Ok(None),
-            Err(EngineError { failure: Failure::Invalid(errors), .. })
-                if errors.iter().any(|error| no_mount.iter().any(|m| error.starts_with(m))) =>
+            Err(EngineError {
+                failure: Failure::NotFound,
+                ..
+            }) => Ok(None),
+            Err(EngineError {
+                failure: Failure::Invalid(errors),
+                ..
+            }) if errors
+                .iter()
+                .any(|error| no_mount.iter().any(|m| error.starts_with(m))) =>
             {
                 Ok(None)
             }
@@ -116,18 +139,30 @@ impl Session {
         path: &str,
         template: &'static str,
     ) -> Result<Option<Value>, EngineError> {
-        Ok(self.get(path, template).await?.map(|envelope| envelope.data))
+        Ok(self
+            .get(path, template)
+            .await?
+            .map(|envelope| envelope.data))
     }
 
     /// Names beneath a path; none when nothing is there.
-    pub async fn list(&self, path: &str, template: &'static str) -> Result<Vec<String>, EngineError> {
+    pub async fn list(
+        &self,
+        path: &str,
+        template: &'static str,
+    ) -> Result<Vec<String>, EngineError> {
         let data = match self.call(Call::new(Method::List, path, template)).await {
             Ok(envelope) => envelope.data,
             Err(error) if error.is_not_found() => return Ok(Vec::new()),
             Err(error) => return Err(error),
         };
         let keys = data.get("keys").and_then(Value::as_array);
-        Ok(keys.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect())
+        Ok(keys
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str)
+            .map(str::to_owned)
+            .collect())
     }
 
     /// Writes a path.
@@ -141,11 +176,17 @@ impl Session {
     }
 
     /// Deletes a path; one that is not there is done.
-    pub async fn delete(&self, path: &str, template: &'static str) -> Result<Envelope, EngineError> {
+    pub async fn delete(
+        &self,
+        path: &str,
+        template: &'static str,
+    ) -> Result<Envelope, EngineError> {
         match self.call(Call::new(Method::Delete, path, template)).await {
-            Err(error) if error.is_not_found() => {
-                Ok(Envelope { status: 404, request_id: error.request_id, ..Envelope::default() })
-            }
+            Err(error) if error.is_not_found() => Ok(Envelope {
+                status: 404,
+                request_id: error.request_id,
+                ..Envelope::default()
+            }),
             result => result,
         }
     }
@@ -198,6 +239,8 @@ impl Session {
 async fn renew(client: &EngineClient, token: &SecretString) -> Result<Login, EngineError> {
     let template = "auth/token/renew-self";
     let body = json!({});
-    let envelope = client.call(Call::post(template, template, &body), Some(token)).await?;
+    let envelope = client
+        .call(Call::post(template, template, &body), Some(token))
+        .await?;
     Login::from_auth(&envelope.auth, template)
 }

@@ -86,17 +86,31 @@ impl About {
         if self.version >= minimum || allow_below {
             return Ok(());
         }
-        Err(TooOld { product: self.product, version: self.version })
+        Err(TooOld {
+            product: self.product,
+            version: self.version,
+        })
     }
 }
 
 /// Asks an engine what it is. Works without a token, and only on the active node.
 pub async fn about(client: &EngineClient) -> Result<About, EngineError> {
     let template = "sys/health";
-    let health = client.call(Call::new(Method::Get, template, template), None).await?;
-    let text = |name: &str| health.data.get(name).and_then(Value::as_str).unwrap_or_default();
+    let health = client
+        .call(Call::new(Method::Get, template, template), None)
+        .await?;
+    let text = |name: &str| {
+        health
+            .data
+            .get(name)
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+    };
     let version = Version::parse(text("version")).ok_or_else(|| {
-        EngineError::new(Failure::Malformed("no version in sys/health".into()), template)
+        EngineError::new(
+            Failure::Malformed("no version in sys/health".into()),
+            template,
+        )
     })?;
     Ok(About {
         product: product(&health.data),
@@ -108,7 +122,11 @@ pub async fn about(client: &EngineClient) -> Result<About, EngineError> {
 /// Tells the product by what only one of them answers, never by a version number: Vault says in
 /// every edition whether it is the enterprise one, OpenBao has no such field.
 fn product(health: &Value) -> Product {
-    if health.get("enterprise").is_some() { Product::Vault } else { Product::OpenBao }
+    if health.get("enterprise").is_some() {
+        Product::Vault
+    } else {
+        Product::OpenBao
+    }
 }
 
 /// Whether the engine ends policies by itself: asked of the policy's own answer, which names the
@@ -123,19 +141,26 @@ pub async fn capabilities_self(
     paths: &[&str],
 ) -> Result<Vec<(String, Vec<String>)>, EngineError> {
     let template = "sys/capabilities-self";
-    let envelope = session.write(template, template, &json!({ "paths": paths })).await?;
+    let envelope = session
+        .write(template, template, &json!({ "paths": paths }))
+        .await?;
     let of = |path: &str| -> Vec<String> {
         let words = envelope.data.get(path).and_then(Value::as_array);
-        words.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
+        words
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str)
+            .map(str::to_owned)
+            .collect()
     };
-    Ok(paths.iter().map(|path| ((*path).to_owned(), of(path))).collect())
+    Ok(paths
+        .iter()
+        .map(|path| ((*path).to_owned(), of(path)))
+        .collect())
 }
 
 /// The accessor of an auth mount; `None` when it is not there.
-pub async fn auth_accessor(
-    session: &Session,
-    mount: &str,
-) -> Result<Option<String>, EngineError> {
+pub async fn auth_accessor(session: &Session, mount: &str) -> Result<Option<String>, EngineError> {
     let template = "sys/auth/{mount}";
     let answer = session.read(&format!("sys/auth/{mount}"), template).await?;
     Ok(answer.and_then(|data| Some(data.get("accessor")?.as_str()?.to_owned())))

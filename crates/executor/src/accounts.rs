@@ -61,7 +61,8 @@ impl Executor {
             if head.head.applying.is_some() {
                 continue;
             }
-            if let (Some(Document::Team(team)), Some(applied)) = (head.document()?, &head.head.applied)
+            if let (Some(Document::Team(team)), Some(applied)) =
+                (head.document()?, &head.head.applied)
             {
                 teams.push((*team, applied.pins.clone()));
             }
@@ -69,7 +70,9 @@ impl Executor {
         for (team, pins) in teams {
             for binding in &team.bindings {
                 let name = PolicyName::Binding(team.name.clone(), binding.name.clone());
-                let Some(seen) = self.seen(binding) else { continue };
+                let Some(seen) = self.seen(binding) else {
+                    continue;
+                };
                 if self.attached.0.get(&name) == Some(&seen) {
                     continue;
                 }
@@ -89,9 +92,16 @@ impl Executor {
 
     /// What the inventory shows of a binding; `None` while the cluster is unknown.
     fn seen(&self, binding: &Binding) -> Option<Seen> {
-        let Holder::Accounts { cluster, namespace, .. } = &binding.holder else { return None };
+        let Holder::Accounts {
+            cluster, namespace, ..
+        } = &binding.holder
+        else {
+            return None;
+        };
         let state = self.clusters.get(cluster)?.inventory.borrow();
-        let InventoryState::Known(inventory) = &*state else { return None };
+        let InventoryState::Known(inventory) = &*state else {
+            return None;
+        };
         let uid = inventory.namespaces.get(namespace.as_str()).cloned();
         let accounts = desired::accounts(binding).into_iter().map(|account| {
             let key = (namespace.to_string(), account.account.to_string());
@@ -109,9 +119,18 @@ impl Executor {
         name: &PolicyName,
         pins: &BTreeMap<String, String>,
     ) -> Result<bool, ExecutorError> {
-        let Holder::Accounts { cluster, namespace, .. } = &binding.holder else { return Ok(true) };
-        let Some(pin) = pins.get(&format!("{cluster}/{namespace}")) else { return Ok(true) };
-        let Some(watched) = self.clusters.get(cluster) else { return Ok(false) };
+        let Holder::Accounts {
+            cluster, namespace, ..
+        } = &binding.holder
+        else {
+            return Ok(true);
+        };
+        let Some(pin) = pins.get(&format!("{cluster}/{namespace}")) else {
+            return Ok(true);
+        };
+        let Some(watched) = self.clusters.get(cluster) else {
+            return Ok(false);
+        };
         let reader = watched.cluster.clone();
         let accessor = self.accessor(cluster).await?;
         let mut members = BTreeSet::new();
@@ -128,8 +147,14 @@ impl Executor {
                     members.extend(entity.map(|entity| entity.id));
                     continue;
                 }
-                Settled::Found { namespace_uid, account_uid } if namespace_uid == *pin => {
-                    match self.entity_attach(&account, &accessor, pin, &account_uid).await? {
+                Settled::Found {
+                    namespace_uid,
+                    account_uid,
+                } if namespace_uid == *pin => {
+                    match self
+                        .entity_attach(&account, &accessor, pin, &account_uid)
+                        .await?
+                    {
                         Ok(entity) => {
                             members.insert(entity);
                             Standing {
@@ -148,7 +173,8 @@ impl Executor {
                     }
                 }
                 Settled::NoAccount { namespace_uid } if namespace_uid == *pin => {
-                    self.entity_end(&account, "its service account is gone").await?;
+                    self.entity_end(&account, "its service account is gone")
+                        .await?;
                     Standing {
                         state: "waiting",
                         reason: Some("the service account does not exist yet".into()),
@@ -184,13 +210,15 @@ impl Executor {
             // One write stops every live token of the binding; then the entities go for good.
             self.group_end(name, reason).await?;
             for account in desired::accounts(binding) {
-                self.entity_end(&account, "its namespace is not the one that was voted on").await?;
+                self.entity_end(&account, "its namespace is not the one that was voted on")
+                    .await?;
             }
         } else {
             self.group_members(team, name, binding, &members).await?;
         }
         for (account, standing) in standings {
-            self.standing_store(team, binding, &account, standing).await?;
+            self.standing_store(team, binding, &account, standing)
+                .await?;
         }
         Ok(all_known)
     }
@@ -201,7 +229,9 @@ impl Executor {
         }
         let found = sys::auth_accessor(&self.engine, &auth_mount(cluster)).await?;
         let accessor = found.ok_or_else(|| {
-            ExecutorError::Wait(format!("the auth mount of the cluster {cluster} is missing"))
+            ExecutorError::Wait(format!(
+                "the auth mount of the cluster {cluster} is missing"
+            ))
         })?;
         self.accessors.insert(cluster.clone(), accessor.clone());
         Ok(accessor)
@@ -236,16 +266,21 @@ impl Executor {
                 && !entity.disabled
                 && entity.metadata.get("owner").is_none();
             if !plain {
-                return Ok(Err(format!("the entity {} of this account is not plain", entity.id)));
+                return Ok(Err(format!(
+                    "the entity {} of this account is not plain",
+                    entity.id
+                )));
             }
-            self.entity_end(account, "its account was made anew").await?;
+            self.entity_end(account, "its account was made anew")
+                .await?;
             let write = self.order("attach accounts", "adopt", "entity", &name);
             self.intent(&write).await?;
             let done = identity::entity_rename(&self.engine, &entity.id, &name, &metadata).await?;
             self.receipt(&write, "written", &Written::of(&done)).await?;
             return Ok(Ok(entity.id));
         }
-        self.entity_end(account, "its account was made anew").await?;
+        self.entity_end(account, "its account was made anew")
+            .await?;
         let write = self.order("attach accounts", "create", "entity", &name);
         self.intent(&write).await?;
         let (id, done) = identity::entity_create(&self.engine, &name, &metadata).await?;
@@ -255,7 +290,9 @@ impl Executor {
         let done = identity::alias_create(&self.engine, &id, uid, accessor).await?;
         let read_back = identity::entity_by_alias(&self.engine, uid, accessor).await?;
         if read_back.is_none_or(|entity| entity.id != id) {
-            return Err(ExecutorError::Stopped(format!("the alias of {name} does not read back")));
+            return Err(ExecutorError::Stopped(format!(
+                "the alias of {name} does not read back"
+            )));
         }
         self.receipt(&write, "written", &Written::of(&done)).await?;
         Ok(Ok(id))
@@ -263,7 +300,9 @@ impl Executor {
 
     /// Takes an account's entity away for good; every token of it is dead from its next request on.
     async fn entity_end(&self, account: &Account, why: &str) -> Result<(), ExecutorError> {
-        let Some(entity) = self.entity_of(account).await? else { return Ok(()) };
+        let Some(entity) = self.entity_of(account).await? else {
+            return Ok(());
+        };
         if entity.metadata.get("owner").and_then(Value::as_str) != Some(self.mark.as_str()) {
             return Err(ExecutorError::Stopped(format!(
                 "the entity {} is not Strongroom's; it is left alone",
@@ -285,7 +324,9 @@ impl Executor {
         let (found, _) = self.read_now(&mut reading, &key).await?;
         let Some(found) = found else { return Ok(()) };
         if found.get("owner").and_then(Value::as_str) != Some(self.mark.as_str()) {
-            return Err(ExecutorError::Stopped(format!("the group {name} is not Strongroom's")));
+            return Err(ExecutorError::Stopped(format!(
+                "the group {name} is not Strongroom's"
+            )));
         }
         let text = name.to_string();
         tracing::info!(binding = %name, why, "binding is suspended");
@@ -311,7 +352,12 @@ impl Executor {
         };
         let ids = |field: &str| -> BTreeSet<String> {
             let items = data.get(field).and_then(Value::as_array);
-            items.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
+            items
+                .into_iter()
+                .flatten()
+                .filter_map(Value::as_str)
+                .map(str::to_owned)
+                .collect()
         };
         if ids("member_entity_ids") == *members {
             return Ok(());
@@ -320,12 +366,16 @@ impl Executor {
         let context = self.context(&[])?;
         let objects = desired::desired(&context, &document, &BTreeSet::new())
             .map_err(|error| ExecutorError::Stopped(error.to_string()))?;
-        let Some(fields) = objects.get(&key) else { return Ok(()) };
+        let Some(fields) = objects.get(&key) else {
+            return Ok(());
+        };
         let mut reading = self.reading();
         let (found, _) = self.read_now(&mut reading, &key).await?;
         let ours = found.is_some_and(|f| f.get("owner") == fields.get("owner"));
         if !ours || !Self::anchor_ids(&reading).is_empty() {
-            return Err(ExecutorError::Stopped(format!("the group {name} is not Strongroom's")));
+            return Err(ExecutorError::Stopped(format!(
+                "the group {name} is not Strongroom's"
+            )));
         }
         let text = name.to_string();
         let write = Write {
@@ -336,7 +386,10 @@ impl Executor {
         let list: Vec<String> = members.iter().cloned().collect();
         let (path, body) = wire::write(&key, fields, true, &reading.ids, &list)
             .map_err(|error| ExecutorError::Stopped(error.to_string()))?;
-        let done = self.engine.write(&path, wire::template(&key), &body).await?;
+        let done = self
+            .engine
+            .write(&path, wire::template(&key), &body)
+            .await?;
         let mut written = Written::of(&done);
         let (_, read_back) = self.read_now(&mut reading, &key).await?;
         written.read_back_id = read_back;
@@ -348,7 +401,9 @@ impl Executor {
     /// from before stay dead, a newcomer's early token among them.
     pub(crate) async fn reset_attested(&mut self, plan: &Plan) -> Result<(), ExecutorError> {
         for planned in &plan.documents {
-            let Ok(Document::Team(team)) = Document::from_value(&planned.document) else { continue };
+            let Ok(Document::Team(team)) = Document::from_value(&planned.document) else {
+                continue;
+            };
             for binding in &team.bindings {
                 for account in desired::accounts(binding) {
                     let place = format!("{}/{}", account.cluster, account.namespace);
@@ -362,9 +417,12 @@ impl Executor {
     }
 
     async fn account_reset(&mut self, account: &Account) -> Result<(), ExecutorError> {
-        self.entity_end(account, "its namespace is trusted anew").await?;
+        self.entity_end(account, "its namespace is trusted anew")
+            .await?;
         let (cluster, namespace) = split(&format!("{}/{}", account.cluster, account.namespace))?;
-        let Some(watched) = self.clusters.get(&cluster) else { return Ok(()) };
+        let Some(watched) = self.clusters.get(&cluster) else {
+            return Ok(());
+        };
         let reader = watched.cluster.clone();
         let accessor = self.accessor(&cluster).await?;
         let Settled::Found { account_uid, .. } = reader.settled(&namespace, &account.account).await
@@ -421,10 +479,18 @@ impl Executor {
             reason: standing.reason,
             updated_at: self.clock.now(),
         };
-        let rows = self.store.binding_states_of(engine, team.name.as_str()).await?;
+        let rows = self
+            .store
+            .binding_states_of(engine, team.name.as_str())
+            .await?;
         let old = rows.iter().find(|row| {
             (&row.binding, &row.cluster, &row.namespace, &row.account)
-                == (&state.binding, &state.cluster, &state.namespace, &state.account)
+                == (
+                    &state.binding,
+                    &state.cluster,
+                    &state.namespace,
+                    &state.account,
+                )
         });
         let unchanged = old.is_some_and(|old| {
             old.state == state.state
@@ -447,7 +513,9 @@ impl Executor {
             "reason": state.reason,
         });
         let event = self.event(kind, None, Some(Subject::Team(team.name.clone())), detail);
-        self.store.binding_state_put(engine, &state, &[event]).await?;
+        self.store
+            .binding_state_put(engine, &state, &[event])
+            .await?;
         Ok(())
     }
 }

@@ -1,13 +1,12 @@
 //! Verifying acts: from a stored row to a signed receipt, or to a refusal with its sentence.
 
 use serde_json::json;
-use strongroom_acts::receipt::Receipt;
+use strongroom_acts::receipt::{Receipt, Refused};
 use strongroom_acts::signing::Purpose;
 use strongroom_acts::token::{self, Accepted, Expectation, TokenRules};
 use strongroom_acts::{comment_digest, nonce, submission_digest};
 use strongroom_domain::act::{ActItem, ActKind, Statement, Submission};
 use strongroom_domain::event::{Actor, EventKind};
-use strongroom_domain::id::ActId;
 use strongroom_domain::risk::Risk;
 use strongroom_domain::{Digest, canonical};
 use strongroom_plan::Plan;
@@ -32,10 +31,7 @@ pub(crate) enum About<'a> {
     /// A submission.
     Submission(&'a Submission),
     /// One frozen plan.
-    Plan {
-        plan: &'a Plan,
-        hash: Digest,
-    },
+    Plan { plan: &'a Plan, hash: Digest },
 }
 
 impl Executor {
@@ -60,7 +56,11 @@ impl Executor {
         let (rules, expected) = self.demands(&statement, about, &expected_nonce);
         let accepted = token::judge(&row.id_token, &key, &rules, &expected)
             .map_err(|refusal| Ok(refusal.to_string()))?;
-        Ok(Verified { kind: statement.act, item, accepted })
+        Ok(Verified {
+            kind: statement.act,
+            item,
+            accepted,
+        })
     }
 
     /// Verifies again, from receipt and token, what was accepted before: at every count and at
@@ -72,7 +72,10 @@ impl Executor {
         about: About<'_>,
     ) -> Result<Verified, ExecutorError> {
         let hostile = |what: &str| ExecutorError::Hostile(format!("act {}: {what}", row.act));
-        let stored = row.receipt.as_ref().filter(|receipt| receipt.verdict == "counted");
+        let stored = row
+            .receipt
+            .as_ref()
+            .filter(|receipt| receipt.verdict == "counted");
         let stored = stored.ok_or_else(|| hostile("there is no receipt"))?;
         let key = self.keys.iter().find(|key| key.id() == stored.key_id);
         let key = key.ok_or_else(|| hostile("the receipt is signed with no key of the floor"))?;
@@ -93,7 +96,11 @@ impl Executor {
         let (rules, expected) = self.demands(&statement, about, &expected_nonce);
         let accepted = token::judge(&row.id_token, &receipt.key, &rules, &expected)
             .map_err(|refusal| hostile(&refusal.to_string()))?;
-        Ok(Verified { kind: statement.act, item, accepted })
+        Ok(Verified {
+            kind: statement.act,
+            item,
+            accepted,
+        })
     }
 
     /// The statement of a row and its one item, in canonical form and about this row.
@@ -127,12 +134,18 @@ impl Executor {
     ) -> (TokenRules, Expectation<'a>) {
         let (frozen_at, fresh, max_age) = match about {
             About::Submission(_) => (None, false, self.floor.submission_max_age),
-            About::Plan { plan, .. } if plan.risk == Risk::Critical => {
-                (Some(plan.frozen_at.as_second()), true, self.floor.critical_vote_max_age)
-            }
+            About::Plan { plan, .. } if plan.risk == Risk::Critical => (
+                Some(plan.frozen_at.as_second()),
+                true,
+                self.floor.critical_vote_max_age,
+            ),
             About::Plan { plan, .. } => {
                 let fresh = plan.risk >= Risk::High;
-                (Some(plan.frozen_at.as_second()), fresh, self.floor.vote_max_age)
+                (
+                    Some(plan.frozen_at.as_second()),
+                    fresh,
+                    self.floor.vote_max_age,
+                )
             }
         };
         // One's own request can be taken back with any young sign-in.
@@ -205,7 +218,10 @@ impl Executor {
             key_id: self.signing_key.public().id(),
             created_at: now,
         };
-        Ok(self.store.receipt_insert(row.act, &receipt, &[event]).await?)
+        Ok(self
+            .store
+            .receipt_insert(row.act, &receipt, &[event])
+            .await?)
     }
 
     /// Stores a signed refusal.
@@ -216,8 +232,13 @@ impl Executor {
         reason: &str,
     ) -> Result<(), ExecutorError> {
         let token = Digest::of(row.id_token.as_bytes());
-        let canonical = refusal_bytes(row.act, token, reason);
-        let signature = self.signing_key.sign(Purpose::Receipt, &canonical);
+        let refused = Refused {
+            version: 1,
+            act: row.act,
+            token,
+            refused: reason.to_owned(),
+        };
+        let (canonical, signature) = refused.sign(&self.signing_key);
         let actor = Actor::Person {
             issuer: self.floor.issuer.url.clone(),
             person: String::new(),
@@ -230,8 +251,13 @@ impl Executor {
             "reason": reason,
             "token": token,
         });
-        let event =
-            self.event_by(actor, EventKind::ActRefused, Some(request.request), None, detail);
+        let event = self.event_by(
+            actor,
+            EventKind::ActRefused,
+            Some(request.request),
+            None,
+            detail,
+        );
         let receipt = ReceiptRow {
             verdict: "refused".into(),
             reason: Some(reason.chars().take(1000).collect()),
@@ -240,15 +266,11 @@ impl Executor {
             key_id: self.signing_key.public().id(),
             created_at: self.clock.now(),
         };
-        Ok(self.store.receipt_insert(row.act, &receipt, &[event]).await?)
+        Ok(self
+            .store
+            .receipt_insert(row.act, &receipt, &[event])
+            .await?)
     }
-}
-
-fn refusal_bytes(act: ActId, token: Digest, reason: &str) -> Vec<u8> {
-    let refusal = json!({
-        "version": 1, "act": act, "token": token, "verdict": "refused", "reason": reason,
-    });
-    canonical::to_bytes(&refusal).expect("a refusal holds only text and a number")
 }
 
 fn check_item(kind: ActKind, item: &ActItem, about: About<'_>) -> Result<(), String> {
@@ -264,5 +286,9 @@ fn check_item(kind: ActKind, item: &ActItem, about: About<'_>) -> Result<(), Str
             kind != ActKind::Submit && item.round == plan.round && item.content == hash && stage_ok
         }
     };
-    if ok { Ok(()) } else { Err("the act was signed for something else than this plan".into()) }
+    if ok {
+        Ok(())
+    } else {
+        Err("the act was signed for something else than this plan".into())
+    }
 }

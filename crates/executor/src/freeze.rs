@@ -34,9 +34,13 @@ pub(crate) fn submission(row: &RequestRow) -> Result<Submission, ExecutorError> 
     if again != row.submission || submission.request != row.request {
         return Err(wrong("the submission is not this request's"));
     }
-    let sorted = submission.documents.is_sorted_by(|a, b| a.subject < b.subject);
+    let sorted = submission
+        .documents
+        .is_sorted_by(|a, b| a.subject < b.subject);
     if !sorted || !submission.attest.is_sorted_by(|a, b| a < b) || submission.documents.is_empty() {
-        return Err(wrong("the documents of the submission are not sorted and distinct"));
+        return Err(wrong(
+            "the documents of the submission are not sorted and distinct",
+        ));
     }
     Ok(submission)
 }
@@ -104,9 +108,15 @@ impl Executor {
         &self,
         row: &RequestRow,
     ) -> Result<BTreeMap<String, u64>, ExecutorError> {
-        let rows = self.store.request_documents(&self.sees_all(), row.request).await?;
+        let rows = self
+            .store
+            .request_documents(&self.sees_all(), row.request)
+            .await?;
         let pair = |row: strongroom_storage::request::DocumentRow| {
-            (row.subject.to_string(), u64::try_from(row.revision).unwrap_or(0))
+            (
+                row.subject.to_string(),
+                u64::try_from(row.revision).unwrap_or(0),
+            )
         };
         Ok(rows.into_iter().map(pair).collect())
     }
@@ -130,7 +140,14 @@ impl Executor {
         let live = self.live_namespaces(changes).await?;
         let observed = self.observe(reading, &keys(&context, changes)?).await?;
         let groups = &submitter.accepted.person.groups;
-        let draft = build(&context, changes, &observed, &live, &submission.attest, groups)?;
+        let draft = build(
+            &context,
+            changes,
+            &observed,
+            &live,
+            &submission.attest,
+            groups,
+        )?;
         // Whole seconds, rounded up: whoever signs in after this moment has seen this plan.
         let frozen_at = Timestamp::from_second(self.clock.now().as_second() + 1)
             .map_err(|error| ExecutorError::Stopped(error.to_string()))?;
@@ -175,7 +192,9 @@ impl Executor {
     ) -> Result<(), ExecutorError> {
         let proposal = self.propose(row, submission).await?;
         let mut reading = self.reading();
-        let plan = self.plan(row, submission, submitter, &proposal, &mut reading).await?;
+        let plan = self
+            .plan(row, submission, submitter, &proposal, &mut reading)
+            .await?;
         let canonical = plan.canonical();
         if canonical.len() > MAX_BYTES {
             return Err(ExecutorError::Wait(
@@ -205,15 +224,21 @@ impl Executor {
         });
         let event = self.event(EventKind::PlanFrozen, Some(row.request), None, detail);
         let now = self.clock.now();
-        self.store.plan_freeze(row, &stored, plan.risk.as_str(), now, &[event]).await?;
+        self.store
+            .plan_freeze(row, &stored, plan.risk.as_str(), now, &[event])
+            .await?;
         tracing::info!(request = %row.request, plan = %hash, risk = %plan.risk, "frozen");
         Ok(())
     }
 
     /// The stored plan of a request, if it is one that this deployment's executor signed.
-    pub(crate) async fn frozen_plan(&self, row: &RequestRow) -> Result<(Plan, PlanRow), ExecutorError> {
+    pub(crate) async fn frozen_plan(
+        &self,
+        row: &RequestRow,
+    ) -> Result<(Plan, PlanRow), ExecutorError> {
         let stored = self.store.plan_latest(row.request).await?;
-        let hostile = |what: &str| ExecutorError::Hostile(format!("plan of {}: {what}", row.request));
+        let hostile =
+            |what: &str| ExecutorError::Hostile(format!("plan of {}: {what}", row.request));
         let key = self.keys.iter().find(|key| key.id() == stored.key_id);
         let key = key.ok_or_else(|| hostile("it is signed with no key of the floor"))?;
         if !key.verifies(Purpose::Plan, &stored.canonical, &stored.signature) {
@@ -222,14 +247,18 @@ impl Executor {
         if Plan::hash_of(&stored.canonical) != stored.hash {
             return Err(hostile("it is not what its hash says"));
         }
-        let plan = Plan::from_canonical(&stored.canonical)
-            .map_err(|error| hostile(&error.to_string()))?;
+        let plan =
+            Plan::from_canonical(&stored.canonical).map_err(|error| hostile(&error.to_string()))?;
         let ours = plan.deployment == self.floor.deployment
             && plan.request == row.request
             && plan.engine.id == self.config.engine.id
             && plan.engine.cluster_id == self.about.cluster_id
             && i64::from(plan.round) == i64::from(row.round);
-        if ours { Ok((plan, stored)) } else { Err(hostile("it is for something else")) }
+        if ours {
+            Ok((plan, stored))
+        } else {
+            Err(hostile("it is for something else"))
+        }
     }
 
     /// Whether the submission's act still stands; verified at each use.
@@ -244,7 +273,9 @@ impl Executor {
                 return self.act_recheck(act, About::Submission(submission));
             }
         }
-        Err(ExecutorError::Wait("the submission is not verified yet".into()))
+        Err(ExecutorError::Wait(
+            "the submission is not verified yet".into(),
+        ))
     }
 
     /// Whether a time is over by our clock.

@@ -23,9 +23,14 @@ pub(crate) struct VersionedHead {
 impl VersionedHead {
     /// The applied document.
     pub(crate) fn document(&self) -> Result<Option<Document>, ExecutorError> {
-        let Some(applied) = &self.head.applied else { return Ok(None) };
+        let Some(applied) = &self.head.applied else {
+            return Ok(None);
+        };
         let document = Document::from_value(&applied.document).map_err(|_| {
-            ExecutorError::Stopped(format!("the head of {} holds no document", self.head.subject))
+            ExecutorError::Stopped(format!(
+                "the head of {} holds no document",
+                self.head.subject
+            ))
         })?;
         if document.digest() != applied.document_hash || document.subject() != self.head.subject {
             return Err(ExecutorError::Stopped(format!(
@@ -43,7 +48,10 @@ fn path(subject: &Subject) -> String {
 
 impl Executor {
     /// Reads a subject's head from the engine.
-    pub(crate) async fn head_read(&self, subject: &Subject) -> Result<VersionedHead, ExecutorError> {
+    pub(crate) async fn head_read(
+        &self,
+        subject: &Subject,
+    ) -> Result<VersionedHead, ExecutorError> {
         let Some(stored) = kv::read(&self.engine, HEADS_MOUNT, &path(subject)).await? else {
             let head = Head {
                 version: HEAD_VERSION,
@@ -66,9 +74,14 @@ impl Executor {
             )));
         }
         if head.version != HEAD_VERSION || head.subject != *subject {
-            return Err(ExecutorError::Stopped(format!("the head of {subject} is not its own")));
+            return Err(ExecutorError::Stopped(format!(
+                "the head of {subject} is not its own"
+            )));
         }
-        Ok(VersionedHead { head, version: stored.version })
+        Ok(VersionedHead {
+            head,
+            version: stored.version,
+        })
     }
 
     /// Reads every head there is, when the lease is taken.
@@ -77,7 +90,11 @@ impl Executor {
         let mut subjects = vec![Subject::Platform];
         for kind in ["cluster", "team"] {
             let path = format!("{HEADS_MOUNT}/metadata/heads/{kind}");
-            for name in self.engine.list(&path, "strongroom/metadata/heads/{kind}").await? {
+            for name in self
+                .engine
+                .list(&path, "strongroom/metadata/heads/{kind}")
+                .await?
+            {
                 let subject = format!("{kind}/{name}").parse().map_err(|_| {
                     ExecutorError::Stopped(format!("there is a head of no subject: {kind}/{name}"))
                 })?;
@@ -118,9 +135,16 @@ impl Executor {
         self.intent(&write).await?;
         let value: Value = serde_json::to_value(&head.head)
             .map_err(|error| ExecutorError::Stopped(error.to_string()))?;
-        let (version, envelope) =
-            kv::write_cas(&self.engine, HEADS_MOUNT, &path(&subject), &value, head.version).await?;
-        self.receipt(&write, "written", &Written::of(&envelope)).await?;
+        let (version, envelope) = kv::write_cas(
+            &self.engine,
+            HEADS_MOUNT,
+            &path(&subject),
+            &value,
+            head.version,
+        )
+        .await?;
+        self.receipt(&write, "written", &Written::of(&envelope))
+            .await?;
         head.version = version;
         self.heads.insert(subject, head);
         Ok(())

@@ -25,8 +25,11 @@ use teller::Teller;
 
 /// Runs the stack; with `--once` until the story is told.
 pub async fn run(options: &DevOptions) -> ExitCode {
-    let result =
-        if options.lab { lab::run(options).await } else { run_checked(options).await };
+    let result = if options.lab {
+        lab::run(options).await
+    } else {
+        run_checked(options).await
+    };
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => logging::fail(&error),
@@ -86,7 +89,9 @@ fn data_dir(options: &DevOptions) -> Result<PathBuf> {
     } else if rustix::process::geteuid().is_root() {
         PathBuf::from("/var/tmp/strongroom-dev")
     } else {
-        std::env::var_os("XDG_STATE_HOME").map_or_else(home, PathBuf::from).join("strongroom/dev")
+        std::env::var_os("XDG_STATE_HOME")
+            .map_or_else(home, PathBuf::from)
+            .join("strongroom/dev")
     };
     // `--once` and the tests never touch the data of a stack that stays.
     let name = match (options.lab, options.once) {
@@ -111,8 +116,11 @@ fn lock(dir: &Path) -> Result<std::fs::File> {
 fn empty(dir: &Path) -> Result<()> {
     for entry in dir.read_dir()? {
         let path = entry?.path();
-        let removed =
-            if path.is_dir() { std::fs::remove_dir_all(&path) } else { std::fs::remove_file(&path) };
+        let removed = if path.is_dir() {
+            std::fs::remove_dir_all(&path)
+        } else {
+            std::fs::remove_file(&path)
+        };
         removed.with_context(|| format!("remove {}", path.display()))?;
     }
     Ok(())

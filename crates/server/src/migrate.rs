@@ -17,7 +17,9 @@ pub async fn run(options: &MigrateOptions) -> Result<()> {
         write!(out, "{}", roles.create_script())?;
         return Ok(());
     }
-    let Some(url_file) = &options.database_url_file else { return Ok(()) };
+    let Some(url_file) = &options.database_url_file else {
+        return Ok(());
+    };
     let url = file::read_secret(url_file)?;
     let store = Store::connect(url.expose_secret(), "strongroom migrate", 2)
         .await

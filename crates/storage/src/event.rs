@@ -7,10 +7,10 @@ use strongroom_domain::event::{Event, SCHEMA_VERSION};
 use strongroom_domain::id::RequestId;
 use uuid::Uuid;
 
+use crate::Store;
 use crate::error::StorageError;
 use crate::request::Visibility;
 use crate::time::to_db;
-use crate::Store;
 
 /// One ledger row.
 #[derive(Debug, Clone)]
@@ -108,14 +108,20 @@ impl Store {
         .await?;
         rows.into_iter()
             .map(|(sequence, event_id, at, kind, canonical, hash)| {
-                let event = serde_json::from_slice(&canonical).map_err(|_| {
-                    StorageError::Corrupt {
+                let event =
+                    serde_json::from_slice(&canonical).map_err(|_| StorageError::Corrupt {
                         table: "ledger_events",
                         column: "canonical",
                         row: sequence.to_string(),
-                    }
-                })?;
-                Ok(LedgerRow { sequence, event_id, at: at.to_jiff(), kind, event, hash })
+                    })?;
+                Ok(LedgerRow {
+                    sequence,
+                    event_id,
+                    at: at.to_jiff(),
+                    kind,
+                    event,
+                    hash,
+                })
             })
             .collect()
     }

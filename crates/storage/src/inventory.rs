@@ -41,10 +41,17 @@ impl Store {
             "DELETE FROM inventory_namespaces WHERE engine_id = $1 AND cluster = $2",
             "DELETE FROM inventory_service_accounts WHERE engine_id = $1 AND cluster = $2",
         ] {
-            sqlx::query(sql).bind(engine.as_uuid()).bind(cluster).execute(&mut *tx).await?;
+            sqlx::query(sql)
+                .bind(engine.as_uuid())
+                .bind(cluster)
+                .execute(&mut *tx)
+                .await?;
         }
-        let (names, uids): (Vec<&String>, Vec<&String>) =
-            inventory.namespaces.iter().map(|(name, uid)| (name, uid)).unzip();
+        let (names, uids): (Vec<&String>, Vec<&String>) = inventory
+            .namespaces
+            .iter()
+            .map(|(name, uid)| (name, uid))
+            .unzip();
         sqlx::query(
             "INSERT INTO inventory_namespaces (engine_id, cluster, name, uid) \
              SELECT $1, $2, n, u FROM unnest($3::text[], $4::text[]) AS t (n, u)",
@@ -99,7 +106,9 @@ impl Store {
         .bind(cluster)
         .fetch_optional(&self.pool)
         .await?;
-        let Some((known, reason, as_of)) = status else { return Ok(None) };
+        let Some((known, reason, as_of)) = status else {
+            return Ok(None);
+        };
         let namespaces = sqlx::query_as(
             "SELECT name, uid FROM inventory_namespaces WHERE engine_id = $1 AND cluster = $2 \
              ORDER BY name",
@@ -116,8 +125,18 @@ impl Store {
         .bind(cluster)
         .fetch_all(&self.pool)
         .await?;
-        let status = InventoryStatus { known, reason, as_of: as_of.to_jiff() };
-        Ok(Some((status, Inventory { namespaces, accounts })))
+        let status = InventoryStatus {
+            known,
+            reason,
+            as_of: as_of.to_jiff(),
+        };
+        Ok(Some((
+            status,
+            Inventory {
+                namespaces,
+                accounts,
+            },
+        )))
     }
 }
 

@@ -33,11 +33,17 @@ impl Default for RoleNames {
 
 /// What the API may do: propose, and keep its own sessions. It can judge nothing.
 const API: &[(&str, &str)] = &[
-    ("SELECT", "engines, subjects, change_requests, revisions, change_request_documents, acts, \
+    (
+        "SELECT",
+        "engines, subjects, change_requests, revisions, change_request_documents, acts, \
                 act_receipts, plans, journal, subject_states, binding_states, inventory_status, \
-                inventory_namespaces, inventory_service_accounts, ledger_events, published_trust"),
-    ("INSERT", "subjects, change_requests, revisions, change_request_documents, acts, \
-                ledger_events, outbox, work"),
+                inventory_namespaces, inventory_service_accounts, ledger_events, published_trust",
+    ),
+    (
+        "INSERT",
+        "subjects, change_requests, revisions, change_request_documents, acts, \
+                ledger_events, outbox, work",
+    ),
     ("UPDATE", "work"),
     ("SELECT, INSERT, UPDATE", "sessions, sign_ins, people"),
     ("SELECT", "work"),
@@ -45,11 +51,23 @@ const API: &[(&str, &str)] = &[
 
 /// What the executor may do: judge, freeze, journal, and keep its caches. It makes no act.
 const EXECUTOR: &[(&str, &str)] = &[
-    ("SELECT", "subjects, change_requests, revisions, change_request_documents, acts, people"),
-    ("SELECT, INSERT", "act_receipts, plans, journal, ledger_events, outbox"),
-    ("UPDATE (state, round, risk, state_reason, plan_hash, version, updated_at)", "change_requests"),
-    ("SELECT, INSERT, UPDATE, DELETE", "work, subject_states, binding_states, inventory_status, \
-                                        inventory_namespaces, inventory_service_accounts"),
+    (
+        "SELECT",
+        "subjects, change_requests, revisions, change_request_documents, acts, people",
+    ),
+    (
+        "SELECT, INSERT",
+        "act_receipts, plans, journal, ledger_events, outbox",
+    ),
+    (
+        "UPDATE (state, round, risk, state_reason, plan_hash, version, updated_at)",
+        "change_requests",
+    ),
+    (
+        "SELECT, INSERT, UPDATE, DELETE",
+        "work, subject_states, binding_states, inventory_status, \
+                                        inventory_namespaces, inventory_service_accounts",
+    ),
     ("SELECT, INSERT, UPDATE", "leases, engines, published_trust"),
 ];
 
@@ -61,8 +79,10 @@ const BALLOT: &[(&str, &str)] = &[
 ];
 
 /// What ingest may do: read what was voted.
-const INGEST: &[(&str, &str)] =
-    &[("SELECT", "plans, acts, act_receipts, journal, ledger_events, change_requests, engines")];
+const INGEST: &[(&str, &str)] = &[(
+    "SELECT",
+    "plans, acts, act_receipts, journal, ledger_events, change_requests, engines",
+)];
 
 fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
@@ -80,7 +100,9 @@ impl RoleNames {
 
     /// A script for an administrator who makes the roles by hand. Passwords are set afterwards.
     pub fn create_script(&self) -> String {
-        self.all().map(|(name, _)| format!("CREATE ROLE {} LOGIN;\n", quoted(name))).concat()
+        self.all()
+            .map(|(name, _)| format!("CREATE ROLE {} LOGIN;\n", quoted(name)))
+            .concat()
     }
 
     /// Makes the roles that are missing and sets their passwords.
@@ -117,7 +139,9 @@ impl RoleNames {
             }
         }
         // Not even a role that was granted to everybody by mistake.
-        sqlx::query("REVOKE ALL ON ALL TABLES IN SCHEMA public FROM PUBLIC").execute(&mut *tx).await?;
+        sqlx::query("REVOKE ALL ON ALL TABLES IN SCHEMA public FROM PUBLIC")
+            .execute(&mut *tx)
+            .await?;
         tx.commit().await?;
         Ok(())
     }

@@ -145,11 +145,12 @@ impl Store {
 
     /// What is applied for all subjects of a kind, by name.
     pub async fn subject_state_list(&self, kind: &str) -> Result<Vec<SubjectState>, StorageError> {
-        let rows: Vec<Raw> =
-            sqlx::query_as("SELECT * FROM subject_states WHERE kind = $1 ORDER BY name LIMIT 20000")
-                .bind(kind)
-                .fetch_all(&self.pool)
-                .await?;
+        let rows: Vec<Raw> = sqlx::query_as(
+            "SELECT * FROM subject_states WHERE kind = $1 ORDER BY name LIMIT 20000",
+        )
+        .bind(kind)
+        .fetch_all(&self.pool)
+        .await?;
         rows.into_iter().map(TryInto::try_into).collect()
     }
 

@@ -38,8 +38,11 @@ impl SecretPath {
         if folder.is_empty() && text != "*" {
             return refuse("a path names a secret (prod/api) or everything beneath (prod/api/*)");
         }
-        let segments: Vec<String> =
-            folder.split('/').filter(|_| !folder.is_empty()).map(str::to_owned).collect();
+        let segments: Vec<String> = folder
+            .split('/')
+            .filter(|_| !folder.is_empty())
+            .map(str::to_owned)
+            .collect();
         if segments.len() > 16 {
             return refuse("a path has at most 16 segments");
         }
@@ -86,7 +89,9 @@ impl SecretPath {
 
 fn is_segment(text: &str) -> bool {
     let mut bytes = text.bytes();
-    bytes.next().is_some_and(|b| b.is_ascii_alphanumeric() || b == b'_')
+    bytes
+        .next()
+        .is_some_and(|b| b.is_ascii_alphanumeric() || b == b'_')
         && bytes.all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
 }
 
@@ -158,8 +163,9 @@ mod tests {
             assert_eq!(SecretPath::new(good).unwrap().to_string(), good);
         }
         for bad in [
-            "", "/", "/a", "a/", "a//b", ".", "..", "a/../b", "a/.", ".a", "-a", "a*", "a/*/b", "**",
-            "/*", "a/+/b", "+", "a%2fb", "a b", "a\u{0}", "a\nb", "${x}", "{{x}}", "a\"", "é",
+            "", "/", "/a", "a/", "a//b", ".", "..", "a/../b", "a/.", ".a", "-a", "a*", "a/*/b",
+            "**", "/*", "a/+/b", "+", "a%2fb", "a b", "a\u{0}", "a\nb", "${x}", "{{x}}", "a\"",
+            "é",
         ] {
             assert!(SecretPath::new(bad).is_err(), "{bad:?} was taken");
         }

@@ -26,7 +26,11 @@ pub(crate) struct SignedAct {
 
 impl From<SignedAct> for ActInput {
     fn from(act: SignedAct) -> Self {
-        Self { statement: act.statement, id_token: act.id_token, comment: act.comment }
+        Self {
+            statement: act.statement,
+            id_token: act.id_token,
+            comment: act.comment,
+        }
     }
 }
 
@@ -110,7 +114,9 @@ impl From<ActRow> for Act {
             round,
             stage,
             comment: row.comment,
-            claimed_by: Claimed { display: row.claimed_display },
+            claimed_by: Claimed {
+                display: row.claimed_display,
+            },
             received_at: row.received_at,
             receipt: row.receipt.map(Into::into),
         }
@@ -120,7 +126,11 @@ impl From<ActRow> for Act {
 impl From<ReceiptRow> for Receipt {
     fn from(row: ReceiptRow) -> Self {
         let said: Value = serde_json::from_slice(&row.canonical).unwrap_or_default();
-        let text = |pointer: &str| said.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
+        let text = |pointer: &str| {
+            said.pointer(pointer)
+                .and_then(Value::as_str)
+                .map(str::to_owned)
+        };
         let part = |key: &str| said.get(key).cloned().unwrap_or_default();
         let signer = || {
             Some(Signer {

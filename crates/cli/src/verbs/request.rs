@@ -1,6 +1,7 @@
 //! `request show` and `request list`.
 
 use serde_json::json;
+use strongroom_acts::receipt::Answer;
 use strongroom_domain::id::RequestId;
 
 use crate::api::types::{ActItemView, PersonView};
@@ -77,7 +78,15 @@ fn judged(client: &Client, mut act: ActItemView) -> JudgedAct {
         };
     };
     let verified = verify::receipt(view, &client.trust.keys).map(|receipt| {
-        let Ok(receipt) = receipt else { return false };
+        let receipt = match receipt {
+            Ok(Answer::Counted(receipt)) if view.verdict == "counted" => receipt,
+            Ok(Answer::Refused(refused)) if view.verdict == "refused" => {
+                let ours = refused.act.to_string() == act.act_id;
+                view.reason = Some(refused.refused);
+                return ours;
+            }
+            _ => return false,
+        };
         view.person = Some(PersonView {
             issuer: receipt.person.issuer,
             person: receipt.person.person,

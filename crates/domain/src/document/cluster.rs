@@ -55,12 +55,19 @@ pub(super) fn decode(name: &Field<'_>, spec: &Field<'_>) -> Option<Cluster> {
         }
         Some(text)
     });
-    let method = map.required("auth").and_then(|f| f.map(&["method"])).and_then(|auth| {
-        auth.required("method").and_then(|f| f.word(&[("kubernetes", ())]))
-    });
+    let method = map
+        .required("auth")
+        .and_then(|f| f.map(&["method"]))
+        .and_then(|auth| {
+            auth.required("method")
+                .and_then(|f| f.word(&[("kubernetes", ())]))
+        });
     let audience = map.required("audience").and_then(|f| {
         let text = f.text(1, 200)?;
-        if !text.bytes().all(|b| b.is_ascii_alphanumeric() || b".:/_-".contains(&b)) {
+        if !text
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b".:/_-".contains(&b))
+        {
             f.fault("the audience is made of letters, digits and `. : / _ -`");
             return None;
         }
@@ -78,7 +85,9 @@ pub(super) fn decode(name: &Field<'_>, spec: &Field<'_>) -> Option<Cluster> {
 }
 
 fn is_https_origin(text: &str) -> bool {
-    let Some(rest) = text.strip_prefix("https://") else { return false };
+    let Some(rest) = text.strip_prefix("https://") else {
+        return false;
+    };
     let (host, port) = match rest.rsplit_once(':') {
         Some((host, port)) if !rest.ends_with(']') => (host, Some(port)),
         _ => (rest, None),

@@ -87,6 +87,11 @@ async fn absent_is_only_what_the_api_server_says_about_this_object() {
             .await
             .contains("answered")
     );
+    let other_reason = || {
+        let details = json!({ "kind": "namespaces", "name": "payments" });
+        failure(404, "Expired", &details)
+    };
+    assert!(unknown_from(other_reason).await.contains("404"));
 }
 
 #[tokio::test]

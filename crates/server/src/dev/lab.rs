@@ -25,7 +25,9 @@ pub async fn run(options: &DevOptions) -> Result<()> {
     let mut teller = Teller::new();
     let stack = Stack::start(&dir, &mut teller, administrator(&password)).await?;
     let result = async {
-        story::register_cluster(&stack).await.context("register the cluster")?;
+        story::register_cluster(&stack)
+            .await
+            .context("register the cluster")?;
         let file = dir.join("lab.json");
         let api = stack.kubernetes().api();
         let lab = json!({

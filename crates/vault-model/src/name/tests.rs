@@ -4,13 +4,43 @@ use super::*;
 
 #[test]
 fn slugs_take_only_one_spelling() {
-    for good in ["payments", "ab", "a1", "team-a", "a-b-c", "x23456789012345678901234567890ab"] {
+    for good in [
+        "payments",
+        "ab",
+        "a1",
+        "team-a",
+        "a-b-c",
+        "x23456789012345678901234567890ab",
+    ] {
         assert_eq!(TeamName::new(good).unwrap().as_str(), good);
     }
     let bad = [
-        "", "a", "A", "Payments", "1a", "-a", "a-", "a--b", "a.b", "a/b", "a b", "a\u{0}b", "..",
-        "a%2fb", "payments\u{200b}", "ｐayments", "a*", "a+", "root", "sys", "strongroom", "team",
-        "x23456789012345678901234567890abc", "a\nb", "${a}", "a\"b",
+        "",
+        "a",
+        "A",
+        "Payments",
+        "1a",
+        "-a",
+        "a-",
+        "a--b",
+        "a.b",
+        "a/b",
+        "a b",
+        "a\u{0}b",
+        "..",
+        "a%2fb",
+        "payments\u{200b}",
+        "ｐayments",
+        "a*",
+        "a+",
+        "root",
+        "sys",
+        "strongroom",
+        "team",
+        "x23456789012345678901234567890abc",
+        "a\nb",
+        "${a}",
+        "a\"b",
     ];
     for text in bad {
         assert!(TeamName::new(text).is_err(), "{text:?} was taken");
@@ -24,7 +54,19 @@ fn namespaces_hold_no_dot_and_no_pattern() {
     for good in ["payments-prod", "a", "0a", "x1"] {
         assert!(NamespaceName::new(good).is_ok());
     }
-    for bad in ["*", "pay*", "a.b", "a,b", "Payments", "-a", "a-", "", "kube-system", "a_b", "a/b"] {
+    for bad in [
+        "*",
+        "pay*",
+        "a.b",
+        "a,b",
+        "Payments",
+        "-a",
+        "a-",
+        "",
+        "kube-system",
+        "a_b",
+        "a/b",
+    ] {
         assert!(NamespaceName::new(bad).is_err(), "{bad:?} was taken");
     }
 }
@@ -44,7 +86,18 @@ fn groups_are_bounded_data() {
     for good in ["payments-dev", "Team Leads", "cn=a/ou=b", ""] {
         assert_eq!(GroupName::new(good).is_ok(), !good.is_empty());
     }
-    for bad in ["", " a", "a ", "a\"b", "a*b", "a\nb", "é", "a  b", "a,b", &"x".repeat(129)] {
+    for bad in [
+        "",
+        " a",
+        "a ",
+        "a\"b",
+        "a*b",
+        "a\nb",
+        "é",
+        "a  b",
+        "a,b",
+        &"x".repeat(129),
+    ] {
         assert!(GroupName::new(bad).is_err(), "{bad:?} was taken");
     }
 }
@@ -53,5 +106,8 @@ fn groups_are_bounded_data() {
 fn an_error_names_kind_text_and_rule() {
     let error = NamespaceName::new("pay*").unwrap_err();
     let text = error.to_string();
-    assert!(text.starts_with("namespace \"pay*\" is refused: use an exact DNS-1123 label"), "{text}");
+    assert!(
+        text.starts_with("namespace \"pay*\" is refused: use an exact DNS-1123 label"),
+        "{text}"
+    );
 }

@@ -1,0 +1,12 @@
+//! The API over a real Postgres, under the role it has in production, with tokens signed by a
+//! provider that exists only here.
+
+mod acts;
+mod hostile;
+mod preview;
+mod reading;
+mod requests;
+mod routes;
+mod sign_in;
+mod support;
+mod tenants;

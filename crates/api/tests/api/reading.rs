@@ -1,0 +1,159 @@
+//! Documents, teams, bindings, clusters, inventory and events as people read them.
+
+use serde_json::{Value, json};
+
+use crate::support::TestApp;
+use crate::support::act::{based_on, submission};
+use crate::support::documents::{orders, payments, platform, prod_eu};
+
+#[tokio::test]
+async fn an_applied_document_comes_back_with_its_hash() {
+    let app = TestApp::start().await;
+    let hash = app.executor.apply(&payments(), 1, json!({})).await;
+    let alice = app.sign_in("alice", &["payments-dev"]).await;
+    let shown = alice.get("/api/v1/documents/team/payments").await;
+    assert_eq!(shown.body["document"], payments());
+    assert_eq!(shown.text("/hash"), hash.to_string());
+    assert_eq!(shown.text("/state"), "applied");
+    assert_eq!(shown.body["revision"], json!(1));
+
+    // A proposed revision can be read as well, and says that it is not the applied one.
+    let mut next = payments();
+    next["spec"]["displayName"] = json!("Payments and more");
+    let sent = based_on(submission(&[next.clone()]), 1, hash);
+    let answer = alice
+        .post("/api/v1/requests", &app.submit_body(&alice, &sent))
+        .await;
+    assert_eq!(answer.status, 201, "{:#}", answer.body);
+    app.executor.apply(&payments(), 7, json!({})).await;
+    let shown = alice
+        .get("/api/v1/documents/team/payments?revision=1")
+        .await;
+    assert_eq!(shown.body["document"], next);
+    assert_eq!(shown.text("/state"), "stored");
+    assert_eq!(shown.text("/managedBy"), "cli");
+    assert_eq!(
+        alice
+            .get("/api/v1/documents/team/payments?revision=99")
+            .await
+            .status,
+        404
+    );
+}
+
+#[tokio::test]
+async fn the_platforms_rules_have_an_address() {
+    let app = TestApp::start().await;
+    app.executor
+        .apply(&platform("security"), 1, json!({}))
+        .await;
+    let sue = app.sign_in("sue", &["platform-sre"]).await;
+    let shown = sue.get("/api/v1/documents/platform/platform").await;
+    assert_eq!((shown.status, shown.text("/subject")), (200, "platform"));
+    assert_eq!(
+        sue.get("/api/v1/documents/platform/other").await.status,
+        404
+    );
+    assert_eq!(sue.get("/api/v1/documents/vault/x").await.status, 404);
+}
+
+#[tokio::test]
+async fn lists_of_teams_clusters_and_bindings() {
+    let app = TestApp::start().await;
+    app.executor.apply(&payments(), 1, json!({})).await;
+    app.executor.apply(&orders(), 2, json!({})).await;
+    app.executor.apply(&prod_eu(), 1, json!({})).await;
+    app.executor.binding("payments").await;
+    let alice = app.sign_in("alice", &["payments-dev"]).await;
+    insta::assert_snapshot!(alice.get("/api/v1/teams").await.shown(), @"");
+    insta::assert_snapshot!(alice.get("/api/v1/clusters").await.shown(), @"");
+    insta::assert_snapshot!(alice.get("/api/v1/teams/payments/bindings").await.shown(), @"");
+    let ada = app.sign_in("ada", &["auditors"]).await;
+    assert_eq!(ada.get("/api/v1/teams").await.count(), 2);
+}
+
+#[tokio::test]
+async fn of_a_clusters_inventory_others_see_names_of_namespaces_only() {
+    let app = TestApp::start().await;
+    app.executor.apply(&payments(), 1, json!({})).await;
+    app.executor.apply(&orders(), 1, json!({})).await;
+    app.executor.apply(&prod_eu(), 1, json!({})).await;
+    let alice = app.sign_in("alice", &["payments-dev"]).await;
+    let path = "/api/v1/clusters/prod-eu/inventory";
+    let never = alice.get(path).await;
+    assert_eq!(never.body["known"], json!(false));
+    assert_eq!(never.body["asOf"], Value::Null);
+
+    app.executor
+        .see(
+            &[("orders-prod", "uid-1"), ("payments-prod", "uid-2")],
+            &[
+                ("orders-prod", "api", "uid-3"),
+                ("payments-prod", "api", "uid-4"),
+            ],
+        )
+        .await;
+    insta::assert_snapshot!(alice.get(path).await.shown(), @"");
+    let nobodys = app.sign_in("eve", &["somebody"]).await.get(path).await;
+    assert_eq!(nobodys.body["serviceAccounts"], json!([]));
+    assert!(!nobodys.body.to_string().contains("uid-"));
+    let sue = app.sign_in("sue", &["platform-sre"]).await;
+    assert_eq!(
+        sue.get(path).await.body["serviceAccounts"]
+            .as_array()
+            .unwrap()
+            .len(),
+        2
+    );
+    assert_eq!(sue.get("/api/v1/clusters/none/inventory").await.status, 404);
+
+    let engine = app.executor.engine;
+    let store = &app.executor.store;
+    let now = "2026-11-23T12:30:00Z".parse().unwrap();
+    store
+        .inventory_unknown(engine, "prod-eu", "no answer", now)
+        .await
+        .unwrap();
+    let unknown = sue.get(path).await;
+    assert_eq!(
+        (&unknown.body["known"], unknown.text("/reason")),
+        (&json!(false), "no answer")
+    );
+}
+
+#[tokio::test]
+async fn events_come_in_order_and_in_pages() {
+    let app = TestApp::start().await;
+    let sue = app.sign_in("sue", &["platform-sre"]).await;
+    for _ in 0..4 {
+        app.executor.event("team/payments").await;
+    }
+    let first = sue.get("/api/v1/events?limit=3").await;
+    assert_eq!(first.count(), 3);
+    let after = first.text("/nextCursor");
+    let rest = sue
+        .get(&format!("/api/v1/events?limit=3&after={after}"))
+        .await;
+    assert_eq!(rest.count(), 2);
+    assert_eq!(rest.body["nextCursor"], Value::Null);
+    assert_eq!(
+        sue.get("/api/v1/events?subject=team/payments")
+            .await
+            .count(),
+        4
+    );
+    let event = &rest.body["items"][0];
+    assert_eq!(event["subject"], json!("team/payments"));
+    assert_eq!(event["event"]["actor"], json!({ "type": "executor" }));
+    let canonical = serde_json::to_vec(&event["event"]).unwrap();
+    // Keys of a parsed object are sorted, which is the canonical order for these keys.
+    let digest = strongroom_domain::event::Event::digest(&canonical).to_string();
+    assert_eq!(event["hash"], json!(digest));
+}
+
+#[tokio::test]
+async fn the_schema_is_the_one_that_documents_are_read_by() {
+    let app = TestApp::start().await;
+    let schema = app.nobody().get("/api/v1/schema").await;
+    assert_eq!(schema.body, strongroom_domain::document::schema::schema());
+}

@@ -1,0 +1,80 @@
+//! Every route is closed, except those on this list.
+
+use serde_json::json;
+use strongroom_api::routes;
+
+use crate::support::TestApp;
+use crate::support::client::Client;
+
+/// Adding a line here opens a route to everybody. Say why in the review.
+const OPEN: [(&str, &str); 6] = [
+    ("GET", "/livez"),
+    ("GET", "/readyz"),
+    ("GET", "/api/v1/trust"),
+    ("GET", "/api/v1/schema"),
+    ("POST", "/api/v1/sign-ins"),
+    ("POST", "/api/v1/sign-ins/{id}/complete"),
+];
+
+#[test]
+fn the_open_routes_are_exactly_these() {
+    let open: Vec<(String, &str)> = routes()
+        .into_iter()
+        .filter(|route| route.open)
+        .map(|route| (route.method.to_string(), route.path))
+        .collect();
+    let expected: Vec<(String, &str)> = OPEN
+        .iter()
+        .map(|(method, path)| ((*method).to_owned(), *path))
+        .collect();
+    assert_eq!(open, expected);
+}
+
+#[tokio::test]
+async fn no_route_answers_without_a_live_session_unless_it_is_open() {
+    let app = TestApp::start().await;
+    let ended = app.sign_in("alice", &["payments-dev"]).await;
+    assert_eq!(ended.delete("/api/v1/session").await.status, 204);
+    let forged = format!("srs_{}", "A".repeat(43));
+    let callers = [
+        ("nobody", app.nobody()),
+        ("an ended session", ended),
+        ("a forged token", Client::new(&app.url, Some(&forged), None)),
+        ("no token at all", Client::new(&app.url, Some("x"), None)),
+    ];
+    let mut closed = 0;
+    for route in routes() {
+        let path = route
+            .path
+            .replace("{id}", "0199b5d0-0000-7000-8000-000000000009");
+        let path = path.replace("{kind}", "team").replace("{name}", "payments");
+        for (who, caller) in &callers {
+            let answer = caller
+                .send(route.method.as_str(), &path, |request| {
+                    request.json(&json!({}))
+                })
+                .await;
+            if route.open {
+                assert_ne!(answer.body["code"], "unauthenticated", "{path} as {who}");
+            } else {
+                closed += 1;
+                assert_eq!(answer.status, 401, "{} {path} as {who}", route.method);
+                assert_eq!(answer.body["code"], "unauthenticated");
+                assert_eq!(answer.headers["www-authenticate"], "Bearer");
+            }
+        }
+    }
+    assert!(closed > 40, "the table of routes lost its routes");
+}
+
+#[tokio::test]
+async fn the_body_is_not_even_read_before_the_session() {
+    let app = TestApp::start().await;
+    for path in ["/api/v1/requests", "/api/v1/requests/preview"] {
+        let answer = app
+            .nobody()
+            .send("POST", path, |request| request.body("{not json"))
+            .await;
+        assert_eq!(answer.status, 401, "{path}");
+    }
+}

@@ -1,0 +1,126 @@
+//! Signing in, and how long that holds.
+
+use jiff::SignedDuration;
+use serde_json::json;
+
+use crate::support::{ACT_CLIENT, TestApp};
+
+#[tokio::test]
+async fn a_sign_in_opens_a_session_once() {
+    let app = TestApp::start().await;
+    let begun = app.nobody().post("/api/v1/sign-ins", &json!({})).await;
+    insta::assert_snapshot!(begun.shown(), @"");
+    let token = app
+        .provider
+        .sign(&app.claims("alice", &["payments-dev"], begun.text("/nonce")));
+    let done = app.complete(begun.text("/signInId"), &token).await;
+    insta::assert_snapshot!(done.shown(), @"");
+    let again = app.complete(begun.text("/signInId"), &token).await;
+    assert_eq!((again.status, again.text("/code")), (404, "not_found"));
+}
+
+#[tokio::test]
+async fn the_session_tells_whose_it_is_and_ends_when_told() {
+    let app = TestApp::start().await;
+    let alice = app.sign_in("alice", &["payments-dev"]).await;
+    insta::assert_snapshot!(alice.get("/api/v1/session").await.shown(), @"");
+    assert_eq!(alice.delete("/api/v1/session").await.status, 204);
+    insta::assert_snapshot!(alice.get("/api/v1/session").await.shown(), @"");
+}
+
+#[tokio::test]
+async fn a_token_for_something_else_opens_nothing() {
+    let app = TestApp::start().await;
+    let refused = |change: fn(&mut serde_json::Value)| {
+        let app = &app;
+        async move {
+            let begun = app.nobody().post("/api/v1/sign-ins", &json!({})).await;
+            let mut claims = app.claims("alice", &["payments-dev"], begun.text("/nonce"));
+            change(&mut claims);
+            let answer = app
+                .complete(begun.text("/signInId"), &app.provider.sign(&claims))
+                .await;
+            assert_eq!(answer.status, 401, "{:#}", answer.body);
+            assert_eq!(answer.text("/code"), "sign_in_refused");
+            answer.text("/detail").to_owned()
+        }
+    };
+    assert!(
+        refused(|c| c["nonce"] = json!("another"))
+            .await
+            .contains("nonce")
+    );
+    assert!(
+        refused(|c| c["aud"] = json!(ACT_CLIENT))
+            .await
+            .contains("another client")
+    );
+    assert!(
+        refused(|c| c["iss"] = json!("https://evil"))
+            .await
+            .contains("another issuer")
+    );
+    assert!(
+        refused(|c| c["groups"] = json!(null))
+            .await
+            .contains("groups")
+    );
+    assert!(refused(|c| c["exp"] = json!(1)).await.contains("run out"));
+
+    let begun = app.nobody().post("/api/v1/sign-ins", &json!({})).await;
+    let answer = app.complete(begun.text("/signInId"), "no.token.here").await;
+    assert_eq!(answer.status, 401);
+}
+
+#[tokio::test]
+async fn a_sign_in_a_session_and_its_idleness_end_in_time() {
+    let app = TestApp::start().await;
+    let begun = app.nobody().post("/api/v1/sign-ins", &json!({})).await;
+    app.clock.advance(SignedDuration::from_mins(11));
+    let token = app
+        .provider
+        .sign(&app.claims("alice", &["payments-dev"], begun.text("/nonce")));
+    assert_eq!(
+        app.complete(begun.text("/signInId"), &token).await.status,
+        404
+    );
+
+    let idle = app.sign_in("alice", &["payments-dev"]).await;
+    app.clock.advance(SignedDuration::from_mins(31));
+    assert_eq!(idle.get("/api/v1/session").await.status, 401);
+
+    let busy = app.sign_in("alice", &["payments-dev"]).await;
+    for _ in 0..35 {
+        app.clock.advance(SignedDuration::from_mins(20));
+        assert_eq!(busy.get("/api/v1/session").await.status, 200);
+    }
+    app.clock.advance(SignedDuration::from_mins(21));
+    assert_eq!(
+        busy.get("/api/v1/session").await.status,
+        401,
+        "twelve hours are over"
+    );
+}
+
+#[tokio::test]
+async fn a_sign_in_is_in_the_ledger_without_its_token() {
+    let app = TestApp::start().await;
+    let sue = app.sign_in("sue", &["platform-sre"]).await;
+    let events = sue.get("/api/v1/events").await;
+    assert_eq!(events.count(), 1);
+    assert_eq!(events.text("/items/0/kind"), "session.signed_in");
+    assert_eq!(events.text("/items/0/event/actor/display"), "sue");
+    assert_eq!(
+        events.body["items"][0]["event"]["actor"]["signed"],
+        json!(false)
+    );
+    assert!(!events.body.to_string().contains("srs_"));
+}
+
+#[tokio::test]
+async fn trust_is_what_the_executor_published_with_the_sign_in_client() {
+    let app = TestApp::start_without_trust().await;
+    insta::assert_snapshot!(app.nobody().get("/api/v1/trust").await.shown(), @"");
+    app.executor.publish_trust(&app.provider.url).await;
+    insta::assert_snapshot!(app.nobody().get("/api/v1/trust").await.shown(), @"");
+}
