@@ -1,7 +1,7 @@
 //! What handlers take out of a request besides its body.
 
 use axum::extract::rejection::QueryRejection;
-use axum::extract::{FromRequestParts, Query as RawQuery, Request, State};
+use axum::extract::{FromRequestParts, Path as RawPath, Query as RawQuery, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use axum::middleware::Next;
@@ -66,6 +66,20 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Query<T> {
             Ok(RawQuery(query)) => Ok(Self(query)),
             Err(rejection) => Err(Problem::malformed(rejection.body_text())),
         }
+    }
+}
+
+/// Parts of the path. Bytes that are no text name nothing.
+pub(crate) struct Path<T>(pub(crate) T);
+
+impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Path<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let found = RawPath::<T>::from_request_parts(parts, state).await;
+        found
+            .map(|RawPath(path)| Self(path))
+            .map_err(|_| Problem::not_found())
     }
 }
 

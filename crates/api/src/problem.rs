@@ -13,7 +13,10 @@ use strongroom_app::{AppError, FieldFault};
 
 /// An outcome that is not the one asked for.
 #[derive(Debug)]
-pub struct Problem {
+pub struct Problem(Box<Parts>);
+
+#[derive(Debug)]
+struct Parts {
     status: StatusCode,
     code: &'static str,
     title: &'static str,
@@ -32,7 +35,7 @@ impl Problem {
         detail: impl Into<String>,
         hint: impl Into<String>,
     ) -> Self {
-        Self {
+        Self(Box::new(Parts {
             status,
             code,
             title,
@@ -40,7 +43,7 @@ impl Problem {
             hint: hint.into(),
             errors: Vec::new(),
             cause: None,
-        }
+        }))
     }
 
     /// Nobody is signed in.
@@ -88,22 +91,22 @@ impl Problem {
 
     /// The same problem with its private cause.
     pub(crate) fn caused_by(mut self, cause: impl Into<Cause>) -> Self {
-        self.cause = Some(cause.into());
+        self.0.cause = Some(cause.into());
         self
     }
 
     pub(crate) fn status(&self) -> StatusCode {
-        self.status
+        self.0.status
     }
 
     pub(crate) fn code(&self) -> &'static str {
-        self.code
+        self.0.code
     }
 
     /// The private cause and everything behind it, for the log.
     pub(crate) fn cause_chain(&self) -> Option<String> {
         let mut text = String::new();
-        let mut next: Option<&dyn std::error::Error> = Some(&**self.cause.as_ref()?);
+        let mut next: Option<&dyn std::error::Error> = Some(&**self.0.cause.as_ref()?);
         while let Some(error) = next {
             if !text.is_empty() {
                 text.push_str(": ");
@@ -117,17 +120,18 @@ impl Problem {
     /// The body, with the id by which the log is searched.
     pub(crate) fn body(&self, trace_id: &str) -> Value {
         let errors: Vec<Value> = self
+            .0
             .errors
             .iter()
             .map(|fault| json!({ "pointer": fault.pointer, "message": fault.message }))
             .collect();
         json!({
-            "type": format!("urn:strongroom:problem:{}", self.code),
-            "title": self.title,
-            "status": self.status.as_u16(),
-            "code": self.code,
-            "detail": self.detail,
-            "hint": self.hint,
+            "type": format!("urn:strongroom:problem:{}", self.0.code),
+            "title": self.0.title,
+            "status": self.0.status.as_u16(),
+            "code": self.0.code,
+            "detail": self.0.detail,
+            "hint": self.0.hint,
             "errors": errors,
             "traceId": trace_id,
         })
@@ -160,9 +164,9 @@ impl From<AppError> for Problem {
         };
         let mut problem = Self::new(status, code, title, detail, hint);
         match error {
-            AppError::Invalid(faults) => problem.errors = faults,
-            AppError::Internal(cause) => problem.cause = Some(cause),
-            AppError::Unavailable { cause, .. } => problem.cause = cause,
+            AppError::Invalid(faults) => problem.0.errors = faults,
+            AppError::Internal(cause) => problem.0.cause = Some(cause),
+            AppError::Unavailable { cause, .. } => problem.0.cause = cause,
             _ => {}
         }
         problem
@@ -171,14 +175,14 @@ impl From<AppError> for Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let mut response = self.status.into_response();
-        if self.status == StatusCode::UNAUTHORIZED {
+        let mut response = self.0.status.into_response();
+        if self.0.status == StatusCode::UNAUTHORIZED {
             let scheme = HeaderValue::from_static("Bearer");
             response
                 .headers_mut()
                 .insert(header::WWW_AUTHENTICATE, scheme);
         }
-        if self.status == StatusCode::SERVICE_UNAVAILABLE {
+        if self.0.status == StatusCode::SERVICE_UNAVAILABLE {
             response
                 .headers_mut()
                 .insert(header::RETRY_AFTER, HeaderValue::from_static("5"));

@@ -105,7 +105,7 @@ pub async fn preview_make(
 ) -> Result<Preview, AppError> {
     let documents = decode(sent)?;
     may_propose(ctx, documents.iter().map(Document::subject))?;
-    let states = load(ctx, &documents).await?;
+    let applied = load(ctx, &documents).await?;
     let placed: Vec<Placed<'_>> = documents
         .iter()
         .enumerate()
@@ -113,7 +113,7 @@ pub async fn preview_make(
         .collect();
     let visibility = ctx.visibility().await?;
     let mut faults = foreign_claims(ctx, &visibility, &placed).await?;
-    for ((base, document), state) in placed.iter().zip(&states) {
+    for ((base, document), state) in placed.iter().zip(&applied) {
         if state.is_some() && !sees(&visibility, &document.subject()) {
             let place = format!("{base}/metadata/name");
             faults.push(FieldFault::new(
@@ -127,7 +127,7 @@ pub async fn preview_make(
         return Err(AppError::Invalid(faults));
     }
 
-    let changes = changes(&documents, &states)?;
+    let changes = changes(&documents, &applied)?;
     let context = context(ctx, &documents).await?;
     let clusters = Clusters::load(ctx, &changes).await?;
     let live = clusters.live_namespaces(&changes);
@@ -150,7 +150,7 @@ pub async fn preview_make(
             known.into_iter().map(|(display, _)| display).collect(),
         ));
     }
-    let told = told(ctx, &documents, &states).await?;
+    let told = told(ctx, &documents, &applied).await?;
     let mut summary = summary::sentences(&changes);
     summary.extend(clusters.unknown().iter().map(|(cluster, why)| {
         format!("what is in the cluster {cluster} is not known now ({why})")
@@ -164,7 +164,7 @@ pub async fn preview_make(
         stages,
         summary,
         accounts: accounts(&documents, &clusters),
-        observed_at: states
+        observed_at: applied
             .iter()
             .flatten()
             .map(|state| state.updated_at)

@@ -3,12 +3,12 @@
 //! The client hashed and signed all of it. What is stored are the bytes that were signed; nothing
 //! is corrected on the way.
 
-use std::collections::BTreeSet;
+mod shape;
 
 use jiff::SignedDuration;
 use serde_json::json;
 use strongroom_acts::submission_digest;
-use strongroom_domain::act::{ActKind, Submission, SubmittedDocument};
+use strongroom_domain::act::{Submission, SubmittedDocument};
 use strongroom_domain::document::{Document, Platform};
 use strongroom_domain::event::{Event, EventKind};
 use strongroom_domain::id::RequestId;
@@ -20,20 +20,15 @@ use strongroom_storage::request::Visibility;
 use strongroom_storage::state::SubjectState;
 use strongroom_storage::submit::{NewDocument, NewRequest, Submitted};
 
-use crate::act::{ActInput, is_readable};
+use crate::act::ActInput;
 use crate::claim::{Placed, foreign_claims, seen_by};
 use crate::context::{Ctx, sees};
 use crate::error::{AppError, FieldFault};
-use crate::trust::trust;
+pub(crate) use shape::attested;
+use shape::{check_act, check_shape, decode};
 
 /// The most documents of one request.
 pub const MAX_DOCUMENTS: usize = 20;
-
-/// The most characters of a reason.
-const MAX_REASON: usize = 2000;
-
-/// The most namespaces that one request attests.
-const MAX_ATTEST: usize = 100;
 
 /// How long a request waits. The executor's floor file may end it earlier.
 const LIFETIME: SignedDuration = SignedDuration::from_hours(14 * 24);
@@ -57,9 +52,10 @@ pub async fn request_submit(
 ) -> Result<SubmitOutcome, AppError> {
     ctx.may_act()?;
     let visibility = ctx.visibility().await?;
+    // Before anything is hashed: what has no canonical form has no hash either.
+    let bytes = canonical::to_bytes(submission)
+        .map_err(|_| AppError::invalid("/submission", "this has no canonical JSON form"))?;
     let digest = submission_digest(submission);
-    let bytes =
-        canonical::to_bytes(submission).map_err(|error| AppError::Internal(error.into()))?;
     if let Some(outcome) = known(ctx, &visibility, submission, &bytes).await? {
         return Ok(outcome);
     }
@@ -86,13 +82,27 @@ pub async fn request_submit(
     check_bases(ctx, submission).await?;
     let new = new_request(ctx, submission, digest, bytes, &documents, act);
     let events = [submitted(ctx, submission, digest), act.event(ctx, &new.act)];
-    let created = ctx.app.store.request_submit(&new, &events).await? == Submitted::Created;
-    tracing::info!(request = %submission.request, created, "app.request.submitted");
-    Ok(SubmitOutcome {
-        request: submission.request,
-        state: State::Submitted,
-        created,
-    })
+    match ctx.app.store.request_submit(&new, &events).await? {
+        Submitted::Created => {
+            tracing::info!(request = %submission.request, "app.request.submitted");
+            Ok(SubmitOutcome {
+                request: submission.request,
+                state: State::Submitted,
+                created: true,
+            })
+        }
+        // It came in twice at once, or somebody repeats what another person sent.
+        Submitted::Same => known(ctx, &visibility, submission, &new.submission)
+            .await?
+            .ok_or_else(id_is_taken),
+    }
+}
+
+fn id_is_taken() -> AppError {
+    AppError::conflict(
+        "a request with this id and another content is there already",
+        "make a new id for a new request",
+    )
 }
 
 /// The same submission again, as a client sends it that got no answer.
@@ -113,124 +123,13 @@ async fn known(
         Err(error) => return Err(error.into()),
     };
     if row.submission != bytes || row.submitter != ctx.person.id {
-        return Err(AppError::conflict(
-            "a request with this id and another content is there already",
-            "make a new id for a new request",
-        ));
+        return Err(id_is_taken());
     }
     Ok(Some(SubmitOutcome {
         request: row.request,
         state: row.state,
         created: false,
     }))
-}
-
-fn check_shape(submission: &Submission, faults: &mut Vec<FieldFault>) {
-    let mut need = |ok: bool, pointer: &str, message: &str| {
-        if !ok {
-            faults.push(FieldFault::new(format!("/submission{pointer}"), message));
-        }
-    };
-    need(
-        submission.request.as_uuid().get_version_num() == 7,
-        "/request",
-        "the client makes the id, a UUID version 7",
-    );
-    let reason = submission.reason.trim();
-    need(
-        !reason.is_empty() && submission.reason.chars().count() <= MAX_REASON,
-        "/reason",
-        "say why, in 1 to 2000 characters",
-    );
-    need(
-        is_readable(&submission.reason),
-        "/reason",
-        "a reason holds no control characters",
-    );
-    need(
-        (1..=MAX_DOCUMENTS).contains(&submission.documents.len()),
-        "/documents",
-        "a request has 1 to 20 documents",
-    );
-    need(
-        submission
-            .documents
-            .is_sorted_by(|a, b| a.subject < b.subject),
-        "/documents",
-        "documents are sorted by subject, and each subject has one",
-    );
-    need(
-        submission.attest.len() <= MAX_ATTEST && submission.attest.is_sorted_by(|a, b| a < b),
-        "/attest",
-        "at most 100 namespaces, sorted, each once",
-    );
-}
-
-async fn check_act(
-    ctx: &Ctx,
-    submission: &Submission,
-    digest: Digest,
-    act: &ActInput,
-    faults: &mut Vec<FieldFault>,
-) -> Result<(), AppError> {
-    act.check("/act", &trust(&ctx.app).await?, faults);
-    let item = act.item("/act", submission.request, faults);
-    let mut need = |ok: bool, pointer: &str, message: &str| {
-        if !ok {
-            faults.push(FieldFault::new(format!("/act/statement{pointer}"), message));
-        }
-    };
-    need(
-        act.statement.act == ActKind::Submit,
-        "/act",
-        "documents come with a `submit`",
-    );
-    if let Some(item) = item {
-        need(
-            item.round == 0,
-            "/items/0/round",
-            "a submission is of round 0",
-        );
-        need(
-            item.stage.is_empty(),
-            "/items/0/stage",
-            "a submission is for no stage",
-        );
-        need(
-            item.content == digest,
-            "/items/0/content",
-            "this is not the hash of the submission that was sent",
-        );
-    }
-    Ok(())
-}
-
-/// Documents that are exactly what was signed: valid, about their subject, in the normal form.
-fn decode(submission: &Submission, faults: &mut Vec<FieldFault>) -> Vec<Document> {
-    let mut documents = Vec::new();
-    for (number, sent) in submission.documents.iter().take(MAX_DOCUMENTS).enumerate() {
-        let base = format!("/submission/documents/{number}");
-        let place = format!("{base}/document");
-        match Document::from_value(&sent.document) {
-            Err(more) => {
-                faults.extend(more.into_iter().map(|f| FieldFault::of_document(&place, f)));
-            }
-            Ok(document) if document.subject() != sent.subject => {
-                let message = format!("the document is about {}", document.subject());
-                faults.push(FieldFault::new(format!("{base}/subject"), message));
-            }
-            Ok(document) if document.to_value() != sent.document => faults.push(FieldFault::new(
-                place,
-                "the document is not in its normal form; sign the form that the preview gives",
-            )),
-            Ok(document) => documents.push(document),
-        }
-        if (sent.base_revision == 0) != sent.base_hash.is_none() {
-            let message = "a base revision has a hash, and no base has none";
-            faults.push(FieldFault::new(format!("{base}/baseHash"), message));
-        }
-    }
-    documents
 }
 
 /// Clusters and platform rules are proposed by the platform; the name of a team by anybody.
@@ -308,31 +207,6 @@ pub(crate) async fn applied_platform(ctx: &Ctx) -> Result<Platform, AppError> {
             _ => Err(AppError::corrupt("platform document")),
         },
     }
-}
-
-/// Namespaces to trust again are claimed by a document of the request.
-pub(crate) fn attested(base: &str, attest: &[String], documents: &[Document]) -> Vec<FieldFault> {
-    let claimed: BTreeSet<String> = documents
-        .iter()
-        .filter_map(|document| match document {
-            Document::Team(team) => Some(&team.namespaces),
-            _ => None,
-        })
-        .flatten()
-        .map(|claim| format!("{}/{}", claim.cluster, claim.name))
-        .collect();
-    let unknown = attest
-        .iter()
-        .enumerate()
-        .filter(|(_, name)| !claimed.contains(*name));
-    unknown
-        .map(|(number, _)| {
-            FieldFault::new(
-                format!("{base}/{number}"),
-                "no document of this request claims this namespace (written cluster/namespace)",
-            )
-        })
-        .collect()
 }
 
 /// What was signed as the base must be what is applied now.

@@ -170,7 +170,6 @@ fn judge(
             .next("tell the platform team; do not rely on this act until it is cleared up")
     };
     match (view.verdict.as_str(), signed) {
-        (_, Some(Err(()))) | ("counted", None) => Err(forged()),
         ("counted", Some(Ok(Signed::Counted(receipt)))) => {
             let token = act.token_digest();
             if verify::receipt_is_for(&receipt, statement.act, &statement.items, &token) {
@@ -186,7 +185,7 @@ fn judge(
                 Err(forged())
             }
         }
-        (_, Some(Ok(_))) => Err(forged()),
+        (_, Some(_)) | ("counted", None) => Err(forged()),
         // An unsigned refusal is believed: whoever could forge it could as well have withheld the act.
         _ => {
             let reason = view.reason.clone().filter(|reason| !reason.is_empty());

@@ -11,7 +11,7 @@ pub mod floor;
 pub mod issuer;
 pub mod serve;
 
-pub use database::Database;
+pub use database::{Database, URL_VARIABLE};
 pub use execute::ExecuteConfig;
 pub use file::ConfigError;
 pub use floor::Floor;

@@ -32,6 +32,11 @@ pub struct Applied {
     pub plan_hash: Digest,
     /// Namespace UIDs pinned by that vote, by `cluster/namespace`.
     pub pins: BTreeMap<String, String>,
+    /// The document that people other than its submitter last voted on, where `document` came
+    /// after it by an owner's submission alone. Risk is judged against both, so that small steps
+    /// nobody voted on add up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub voted: Option<Value>,
 }
 
 /// A plan that has begun and not ended.

@@ -81,7 +81,7 @@ impl State {
             // Back to review: frozen anew in a new round.
             InReview => matches!(
                 next,
-                InReview | Approved | Applied | Rejected | Withdrawn | Expired | Superseded
+                InReview | Approved | Rejected | Withdrawn | Expired | Superseded
             ),
             Approved => {
                 matches!(

@@ -1,22 +1,24 @@
-//! One call: send, bound, classify.
+//! One call: check the path, send, bound the answer. Reads are tried again, writes never.
+//!
+//! What an answer means stands in `answer.rs`.
 
 use std::fmt;
 use std::time::Duration;
 
-use reqwest::StatusCode;
 use reqwest::header::{HeaderMap, HeaderValue};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
 use tracing::Instrument as _;
 
+use crate::answer::{Envelope, Head, MAX_ANSWER, classify};
 use crate::error::{EngineError, Failure};
 use crate::path;
 
-/// The largest answer that is read.
-const MAX_ANSWER: usize = 16 * 1024 * 1024;
-
 /// How often a read is tried in all.
 const READ_TRIES: u32 = 4;
+
+/// The longest wait before a read is tried again; an engine that asks for more is told of.
+const LONGEST_WAIT: Duration = Duration::from_secs(2);
 
 /// Where an engine is and whom to trust there.
 #[derive(Debug, Clone)]
@@ -57,8 +59,19 @@ impl Method {
     }
 }
 
-/// One call to make.
-#[derive(Debug)]
+impl fmt::Display for Method {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Get => "read",
+            Self::List => "list",
+            Self::Post => "write",
+            Self::Delete => "delete",
+        })
+    }
+}
+
+/// One call to make. Its `Debug` shows method and template only.
+#[derive(Clone, Copy)]
 pub struct Call<'a> {
     /// What is done.
     pub method: Method,
@@ -70,6 +83,12 @@ pub struct Call<'a> {
     pub body: Option<&'a Value>,
     /// Query parameters (the sign-in callback has some).
     pub query: &'a [(&'a str, &'a str)],
+}
+
+impl fmt::Debug for Call<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Call({} {})", self.method, self.template)
+    }
 }
 
 impl<'a> Call<'a> {
@@ -91,24 +110,6 @@ impl<'a> Call<'a> {
             ..Self::new(Method::Post, path, template)
         }
     }
-}
-
-/// A good answer. Fields that we do not know stay in `data`.
-#[derive(Debug, Clone, Default)]
-pub struct Envelope {
-    /// The HTTP status.
-    pub status: u16,
-    /// The answer's `data`, or the whole body where there is no envelope (`sys/health`).
-    pub data: Value,
-    /// The answer's `auth`, for logins.
-    pub auth: Value,
-    /// Warnings of the engine.
-    pub warnings: Vec<String>,
-    /// The engine's id of the request, where it told one: an answer without a body tells none.
-    pub request_id: Option<String>,
-    /// Our own id of a write. It travels in [`WRITE_ID_HEADER`], which the engine's audit log
-    /// records beside its own id of the request.
-    pub write_id: Option<String>,
 }
 
 /// The header that joins our journal with the engine's audit log.
@@ -149,7 +150,8 @@ impl EngineClient {
             && url.path() == "/"
             && url.query().is_none()
             && url.fragment().is_none()
-            && url.username().is_empty();
+            && url.username().is_empty()
+            && url.password().is_none();
         if !plain {
             return Err(SetupError::Address);
         }
@@ -158,6 +160,8 @@ impl EngineClient {
             .connect_timeout(Duration::from_secs(5))
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
+            // The library would repeat calls that a server says it has not looked at.
+            .retry(reqwest::retry::never())
             .https_only(true);
         if let Some(pem) = &address.ca_pem {
             let certificates =
@@ -177,22 +181,27 @@ impl EngineClient {
         call: Call<'_>,
         token: Option<&SecretString>,
     ) -> Result<Envelope, EngineError> {
-        path::check(call.path, call.template)?;
-        let span = tracing::debug_span!("engine.call", method = ?call.method, path = call.template);
+        let told = |error| EngineError {
+            operation: Some(call.method),
+            ..error
+        };
+        path::check(call.method, call.path, call.template).map_err(told)?;
+        let span = tracing::debug_span!("engine.call", method = %call.method, path = call.template);
         async {
             let mut tries = 1;
             loop {
-                let result = self.once(&call, token).await;
-                match result {
-                    Err(error)
-                        if call.method.is_read() && error.is_temporary() && tries < READ_TRIES =>
-                    {
-                        tracing::debug!(%error, tries, "a read is tried again");
-                        tokio::time::sleep(Duration::from_millis(50 << tries)).await;
-                        tries += 1;
-                    }
-                    result => return result,
-                }
+                let error = match self.once(&call, token).await {
+                    Ok(envelope) => return Ok(envelope),
+                    Err(error) => error,
+                };
+                let wait = wait_before_next(&error.failure, tries);
+                let Some(wait) = wait.filter(|_| call.method.is_read() && tries < READ_TRIES)
+                else {
+                    return Err(told(error));
+                };
+                tracing::debug!(%error, tries, "a read is tried again");
+                tokio::time::sleep(wait).await;
+                tries += 1;
             }
         }
         .instrument(span)
@@ -204,8 +213,11 @@ impl EngineClient {
         call: &Call<'_>,
         token: Option<&SecretString>,
     ) -> Result<Envelope, EngineError> {
-        let fail = |failure| EngineError::new(failure, call.template);
         let write_id = (!call.method.is_read()).then(|| uuid::Uuid::new_v4().to_string());
+        let fail = |failure| EngineError {
+            write_id: write_id.clone(),
+            ..EngineError::new(failure, call.template)
+        };
         let mut request = self
             .http
             .request(call.method.as_http(), format!("{}{}", self.base, call.path))
@@ -219,15 +231,15 @@ impl EngineClient {
         }
         let lost = |error: reqwest::Error| {
             let why = transport(&error);
-            if error.is_connect() || call.method.is_read() {
-                fail(Failure::Unreachable(why))
-            } else {
-                fail(Failure::UnknownOutcome(why))
-            }
+            fail(match call.method.is_read() {
+                _ if error.is_connect() => Failure::Unreachable(why),
+                true if error.is_timeout() => Failure::TimedOut(why),
+                true => Failure::Unreachable(why),
+                false => Failure::UnknownOutcome(why),
+            })
         };
         let mut response = request.send().await.map_err(lost)?;
-        let status = response.status();
-        let retry_after = retry_after(response.headers());
+        let head = Head::of(response.status(), response.headers());
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(lost)? {
             if body.len() + chunk.len() > MAX_ANSWER {
@@ -235,9 +247,28 @@ impl EngineClient {
             }
             body.extend_from_slice(&chunk);
         }
-        let answer = classify(call, status, retry_after, &body)?;
+        let answer = classify(call, &head, &body).map_err(|error| EngineError {
+            write_id: write_id.clone(),
+            ..error
+        })?;
         Ok(Envelope { write_id, ..answer })
     }
+}
+
+/// How long to wait before a read is tried again; `None` where trying again is no use.
+///
+/// A sealed engine, a standby and a time-out are told at once: the caller has other work.
+fn wait_before_next(failure: &Failure, tries: u32) -> Option<Duration> {
+    let asked = match failure {
+        Failure::Unreachable(_) | Failure::Server(412 | 502 | 503) => Duration::ZERO,
+        Failure::RateLimited(after) => after.unwrap_or(Duration::ZERO),
+        _ => return None,
+    };
+    let step = Duration::from_millis(100 << tries.min(4));
+    // Many readers that failed at the same moment must not come back at the same moment.
+    let jitter = f64::from(getrandom::u32().unwrap_or(0)) / f64::from(u32::MAX);
+    let wait = step.mul_f64(0.5 + jitter / 2.0).max(asked);
+    (wait <= LONGEST_WAIT).then_some(wait)
 }
 
 fn headers(token: Option<&SecretString>) -> Option<HeaderMap> {
@@ -267,85 +298,62 @@ fn transport(error: &reqwest::Error) -> String {
     format!("{kind}: {source}")
 }
 
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let seconds = headers.get("retry-after")?.to_str().ok()?.parse().ok()?;
-    Some(Duration::from_secs(seconds))
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-fn classify(
-    call: &Call<'_>,
-    status: StatusCode,
-    retry_after: Option<Duration>,
-    body: &[u8],
-) -> Result<Envelope, EngineError> {
-    let malformed = |why: &str| EngineError::new(Failure::Malformed(why.into()), call.template);
-    let json: Value = if body.is_empty() {
-        Value::Null
-    } else {
-        match serde_json::from_slice(body) {
-            Ok(json) => json,
-            Err(_) if status.is_success() => return Err(malformed("it is not JSON")),
-            Err(_) => Value::Null,
+    #[test]
+    fn only_a_plain_https_address_is_taken() {
+        let client = |url: &str| {
+            let address = EngineAddress {
+                url: url.to_owned(),
+                ca_pem: None,
+            };
+            EngineClient::new(&address, Duration::from_secs(1))
+        };
+        assert!(client("https://engine.example:8200").is_ok());
+        for bad in [
+            "http://engine.example:8200",
+            "https://engine.example/vault",
+            "https://engine.example?x=1",
+            "https://engine.example#x",
+            "https://user@engine.example",
+            "https://:password@engine.example",
+            "engine.example:8200",
+        ] {
+            assert!(matches!(client(bad), Err(SetupError::Address)), "{bad}");
         }
-    };
-    let request_id = json
-        .get("request_id")
-        .and_then(Value::as_str)
-        .map(str::to_owned);
-    if status.is_success() {
-        let texts = |name: &str| -> Vec<String> {
-            let items = json.get(name).and_then(Value::as_array);
-            items
-                .into_iter()
-                .flatten()
-                .filter_map(Value::as_str)
-                .map(str::to_owned)
-                .collect()
-        };
-        let warnings = texts("warnings");
-        let enveloped = json.get("request_id").is_some();
-        let auth = json.get("auth").cloned().unwrap_or_default();
-        let data = if enveloped {
-            json.get("data").cloned().unwrap_or_default()
-        } else {
-            json
-        };
-        let status = status.as_u16();
-        return Ok(Envelope {
-            status,
-            data,
-            auth,
-            warnings,
-            request_id,
-            write_id: None,
-        });
     }
-    let errors: Vec<String> = json
-        .get("errors")
-        .and_then(Value::as_array)
-        .into_iter()
-        .flatten()
-        .filter_map(Value::as_str)
-        .map(|text| text.trim().chars().take(500).collect())
-        .collect();
-    let says = |what: &str| errors.iter().any(|error| error.contains(what));
-    let failure = match status.as_u16() {
-        301..=308 => Failure::Malformed("a redirect; give the address of the active node".into()),
-        400 if says("check-and-set parameter did not match") => Failure::CasMismatch,
-        400 | 405 | 409 | 413 | 422 => Failure::Invalid(errors),
-        401 | 403 => Failure::Denied,
-        404 => Failure::NotFound,
-        429 if call.path == "sys/health" => Failure::Standby,
-        429 => Failure::RateLimited(retry_after),
-        472..=474 => Failure::Standby,
-        501 => Failure::NotInitialized,
-        503 if says("sealed") || call.path == "sys/health" => Failure::Sealed,
-        500.. => Failure::Server(status.as_u16()),
-        other => Failure::Malformed(format!("status {other}")),
-    };
-    Err(EngineError {
-        failure,
-        template: call.template,
-        request_id,
-    })
+
+    #[test]
+    fn waits_grow_and_stay_apart_and_a_long_one_is_not_made() {
+        let lost = Failure::Unreachable(String::new());
+        for tries in 1..READ_TRIES {
+            let step = Duration::from_millis(100 << tries);
+            for _ in 0..20 {
+                let wait = wait_before_next(&lost, tries).unwrap();
+                assert!(wait >= step / 2 && wait <= step, "{tries}: {wait:?}");
+            }
+        }
+        let limited = |seconds| Failure::RateLimited(Some(Duration::from_secs(seconds)));
+        assert!(wait_before_next(&limited(1), 1).unwrap() >= Duration::from_secs(1));
+        assert_eq!(wait_before_next(&limited(30), 1), None);
+        for failure in [
+            Failure::Sealed,
+            Failure::Standby,
+            Failure::Denied,
+            Failure::Server(500),
+            Failure::TimedOut(String::new()),
+        ] {
+            assert_eq!(wait_before_next(&failure, 1), None, "{failure:?}");
+        }
+    }
+
+    #[test]
+    fn a_call_shows_neither_path_nor_body() {
+        let body = serde_json::json!({ "secret_id": "hidden" });
+        let call = Call::post("team/hidden/kv/data/hidden", "{mount}/data/{path}", &body);
+        let shown = format!("{call:?}");
+        assert_eq!(shown, "Call(write {mount}/data/{path})");
+    }
 }

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use crate::client::Method;
+
 /// A call that did not succeed.
 #[derive(Debug)]
 pub struct EngineError {
@@ -10,8 +12,12 @@ pub struct EngineError {
     pub failure: Failure,
     /// The path with tenants' names taken out.
     pub template: &'static str,
+    /// What was being done there, once it was tried.
+    pub operation: Option<Method>,
     /// The engine's id of the request, where it told one.
     pub request_id: Option<String>,
+    /// Our own id of a write, by which the engine's audit log is searched after an unknown outcome.
+    pub write_id: Option<String>,
 }
 
 /// The ways a call fails.
@@ -19,8 +25,10 @@ pub struct EngineError {
 pub enum Failure {
     /// The path was not canonical; nothing was sent.
     BadPath,
-    /// No connection; nothing was sent.
+    /// No connection, so nothing was sent; or a read whose connection broke.
     Unreachable(String),
+    /// A read that was not answered in time.
+    TimedOut(String),
     /// Sent, and no answer: it may have happened. Read back before anything else.
     UnknownOutcome(String),
     /// The engine is sealed.
@@ -31,6 +39,8 @@ pub enum Failure {
     Standby,
     /// There is no such thing.
     NotFound,
+    /// There was a value, and its newest version is deleted. Not the same as never having been.
+    Deleted,
     /// The token may not do this, or is no longer good.
     Denied,
     /// The engine refuses the request as wrong.
@@ -51,7 +61,9 @@ impl EngineError {
         Self {
             failure,
             template,
+            operation: None,
             request_id: None,
+            write_id: None,
         }
     }
 
@@ -73,6 +85,7 @@ impl EngineError {
         matches!(
             self.failure,
             Failure::Unreachable(_)
+                | Failure::TimedOut(_)
                 | Failure::UnknownOutcome(_)
                 | Failure::Sealed
                 | Failure::Standby
@@ -84,10 +97,14 @@ impl EngineError {
 
 impl fmt::Display for EngineError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "engine call {}: ", self.template)?;
+        match self.operation {
+            Some(operation) => write!(f, "{operation} {} in the engine: ", self.template),
+            None => write!(f, "engine call {}: ", self.template),
+        }?;
         match &self.failure {
             Failure::BadPath => f.write_str("the path is not in canonical form; nothing was sent"),
             Failure::Unreachable(why) => write!(f, "the engine cannot be reached ({why})"),
+            Failure::TimedOut(why) => write!(f, "no answer in time ({why})"),
             Failure::UnknownOutcome(why) => {
                 write!(f, "no answer after sending ({why}); it may have happened")
             }
@@ -95,6 +112,7 @@ impl fmt::Display for EngineError {
             Failure::NotInitialized => f.write_str("the engine is not initialised"),
             Failure::Standby => f.write_str("this node is a standby"),
             Failure::NotFound => f.write_str("there is no such thing"),
+            Failure::Deleted => f.write_str("its newest version is deleted"),
             Failure::Denied => f.write_str("permission denied"),
             Failure::Invalid(errors) => write!(f, "refused: {}", errors.join("; ")),
             Failure::CasMismatch => f.write_str("check-and-set did not match: somebody else wrote"),

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::client::Envelope;
+use crate::answer::Envelope;
 use crate::error::{EngineError, Failure};
 use crate::session::Session;
 

@@ -1,13 +1,15 @@
 //! KV version 2 with check-and-set: the executor's heads, and people's own values.
 
+use std::fmt;
+
 use serde_json::{Value, json};
 
-use crate::client::Envelope;
+use crate::answer::Envelope;
 use crate::error::{EngineError, Failure};
 use crate::session::Session;
 
-/// One version of a value.
-#[derive(Debug, Clone, PartialEq)]
+/// One version of a value. Its `Debug` does not show the value.
+#[derive(Clone, PartialEq)]
 pub struct Versioned {
     /// The value.
     pub data: Value,
@@ -15,9 +17,17 @@ pub struct Versioned {
     pub version: u64,
 }
 
+impl fmt::Debug for Versioned {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Versioned")
+            .field("version", &self.version)
+            .finish_non_exhaustive()
+    }
+}
+
 /// Reads the newest version; `None` when there never was one.
 ///
-/// A deleted newest version is an error, not an absence: heads are never deleted.
+/// A deleted newest version is [`Failure::Deleted`], not an absence: heads are never deleted.
 pub async fn read(
     session: &Session,
     mount: &str,

@@ -4,6 +4,7 @@
 //! know whether a write happened. It never logs a token, a body or the path of a secret: spans and
 //! errors carry path templates. What to write is decided elsewhere.
 
+mod answer;
 pub mod audit;
 pub mod auth;
 pub mod client;
@@ -14,6 +15,7 @@ pub mod path;
 pub mod session;
 pub mod sys;
 
-pub use client::{Call, EngineAddress, EngineClient, Envelope, Method, WRITE_ID_HEADER};
+pub use answer::Envelope;
+pub use client::{Call, EngineAddress, EngineClient, Method, WRITE_ID_HEADER};
 pub use error::EngineError;
 pub use session::Session;

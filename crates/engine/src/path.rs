@@ -4,6 +4,7 @@
 //! escape) never leaves this process: names judged in one spelling and used in another are the
 //! commonest hole in this field.
 
+use crate::client::Method;
 use crate::error::{EngineError, Failure};
 
 /// Whether a path may be sent: slash-separated segments of plain characters.
@@ -16,9 +17,13 @@ pub fn is_canonical(path: &str) -> bool {
         })
 }
 
-pub(crate) fn check(path: &str, template: &'static str) -> Result<(), EngineError> {
-    // LIST of a folder ends with a slash.
-    if is_canonical(path.strip_suffix('/').unwrap_or(path)) {
+pub(crate) fn check(method: Method, path: &str, template: &'static str) -> Result<(), EngineError> {
+    // LIST of a folder ends with a slash; anywhere else it is a second spelling.
+    let path = match method {
+        Method::List => path.strip_suffix('/').unwrap_or(path),
+        Method::Get | Method::Post | Method::Delete => path,
+    };
+    if is_canonical(path) {
         return Ok(());
     }
     Err(EngineError::new(Failure::BadPath, template))
@@ -43,5 +48,14 @@ mod tests {
         ] {
             assert!(!is_canonical(bad), "{bad}");
         }
+    }
+
+    #[test]
+    fn only_a_list_may_end_with_a_slash() {
+        assert!(check(Method::List, "team/a/kv/metadata/", "{path}").is_ok());
+        for method in [Method::Get, Method::Post, Method::Delete] {
+            assert!(check(method, "team/a/kv/data/x/", "{path}").is_err());
+        }
+        assert!(check(Method::List, "team//", "{path}").is_err());
     }
 }

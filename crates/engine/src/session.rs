@@ -5,12 +5,13 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
+use crate::answer::Envelope;
 use crate::auth::{Login, approle_login};
-use crate::client::{Call, EngineClient, Envelope, Method};
+use crate::client::{Call, EngineClient, Method};
 use crate::error::{EngineError, Failure};
 
 /// How the session logs in.
@@ -43,14 +44,18 @@ struct Held {
 }
 
 impl Held {
-    fn new(login: Login) -> Self {
-        let now = Instant::now();
+    /// `asked` is from before the call: the engine's time runs from some moment after it.
+    fn new(login: Login, asked: Instant) -> Self {
         let ttl = Duration::from_secs(login.ttl_seconds);
         Self {
             token: login.token,
-            renew_at: now + ttl * 2 / 3,
-            ends_at: now + ttl,
+            renew_at: asked + ttl * 2 / 3,
+            ends_at: asked + ttl,
         }
+    }
+
+    fn is(&self, token: &SecretString) -> bool {
+        self.token.expose_secret() == token.expose_secret()
     }
 }
 
@@ -71,7 +76,7 @@ impl Session {
     pub fn with_login(client: EngineClient, login: Login) -> Self {
         let state = State {
             approle: None,
-            login: Some(Held::new(login)),
+            login: Some(Held::new(login, Instant::now())),
         };
         Self {
             client,
@@ -91,15 +96,19 @@ impl Session {
         }
     }
 
-    /// Makes one call with the token. A denied call is tried once more with a fresh login, because
-    /// a token that ran out is denied like one that may not; nothing was done by a denied call.
+    /// Makes one call with the token.
+    ///
+    /// A token that ran out or was revoked is denied like one that may not. So after a denial the
+    /// engine is asked whether it still knows the token, and only if not the call is made once more
+    /// with a fresh one. A denied call did nothing, so this repeats no write.
     pub async fn call(&self, call: Call<'_>) -> Result<Envelope, EngineError> {
-        let again = Call { ..call };
-        let token = self.token(false).await?;
+        let token = self.token().await?;
         match self.client.call(call, Some(&token)).await {
-            Err(error) if error.failure == Failure::Denied && self.can_log_in().await => {
-                let token = self.token(true).await?;
-                self.client.call(again, Some(&token)).await
+            Err(error) if error.failure == Failure::Denied => {
+                match self.token_after_denial(&token).await? {
+                    Some(fresh) => self.client.call(call, Some(&fresh)).await,
+                    None => Err(error),
+                }
             }
             result => result,
         }
@@ -202,36 +211,74 @@ impl Session {
         Ok(())
     }
 
-    async fn can_log_in(&self) -> bool {
-        self.state.lock().await.approle.is_some()
-    }
-
-    async fn token(&self, fresh: bool) -> Result<SecretString, EngineError> {
+    /// The token to use now: held, renewed or new.
+    async fn token(&self) -> Result<SecretString, EngineError> {
         let mut state = self.state.lock().await;
         let now = Instant::now();
-        if !fresh && let Some(held) = &state.login {
-            if now < held.renew_at {
-                return Ok(held.token.clone());
-            }
-            if now < held.ends_at
-                && let Ok(login) = renew(&self.client, &held.token).await
-                // A renewal that brings nothing means the longest life is reached.
-                && login.ttl_seconds > 30
-            {
-                let token = login.token.clone();
-                state.login = Some(Held::new(login));
+        if let Some(held) = &state.login
+            && now < held.renew_at
+        {
+            return Ok(held.token.clone());
+        }
+        if let Some(held) = &state.login
+            && now < held.ends_at
+            && let Ok(login) = renew(&self.client, &held.token).await
+        {
+            let renewed = Held::new(login, now);
+            // A renewal that brings no time means that the token's longest life is reached.
+            if renewed.ends_at > held.ends_at + Duration::from_secs(1) {
+                let token = renewed.token.clone();
+                state.login = Some(renewed);
                 return Ok(token);
             }
         }
-        let Some(approle) = &state.approle else {
-            return match &state.login {
-                Some(held) => Ok(held.token.clone()),
-                None => Err(EngineError::new(Failure::Denied, "auth/token")),
-            };
+        match (state.log_in(&self.client).await, &state.login) {
+            (Ok(token), _) => Ok(token),
+            // Logging in fails for now, or cannot be done at all: what is left of the old one.
+            (Err(_), Some(held)) if state.approle.is_none() || now < held.ends_at => {
+                Ok(held.token.clone())
+            }
+            (Err(error), _) => Err(error),
+        }
+    }
+
+    /// Another token after this one was denied; `None` when the engine still knows it, so that the
+    /// denial was meant.
+    async fn token_after_denial(
+        &self,
+        denied: &SecretString,
+    ) -> Result<Option<SecretString>, EngineError> {
+        let mut state = self.state.lock().await;
+        if state.approle.is_none() {
+            return Ok(None);
+        }
+        if let Some(held) = &state.login
+            && !held.is(denied)
+        {
+            // Somebody else has logged in meanwhile.
+            return Ok(Some(held.token.clone()));
+        }
+        let template = "auth/token/lookup-self";
+        let lookup = Call::new(Method::Get, template, template);
+        match self.client.call(lookup, Some(denied)).await {
+            Ok(_) => Ok(None),
+            Err(error) if error.failure == Failure::Denied => {
+                state.log_in(&self.client).await.map(Some)
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
+
+impl State {
+    async fn log_in(&mut self, client: &EngineClient) -> Result<SecretString, EngineError> {
+        let Some(approle) = &self.approle else {
+            return Err(EngineError::new(Failure::Denied, "auth/token"));
         };
-        let login = approle_login(&self.client, approle).await?;
+        let asked = Instant::now();
+        let login = approle_login(client, approle).await?;
         let token = login.token.clone();
-        state.login = Some(Held::new(login));
+        self.login = Some(Held::new(login, asked));
         Ok(token)
     }
 }

@@ -96,36 +96,34 @@ impl About {
 /// Asks an engine what it is. Works without a token, and only on the active node.
 pub async fn about(client: &EngineClient) -> Result<About, EngineError> {
     let template = "sys/health";
-    let health = client
-        .call(Call::new(Method::Get, template, template), None)
-        .await?;
-    let text = |name: &str| {
-        health
-            .data
-            .get(name)
-            .and_then(Value::as_str)
-            .unwrap_or_default()
-    };
-    let version = Version::parse(text("version")).ok_or_else(|| {
-        EngineError::new(
-            Failure::Malformed("no version in sys/health".into()),
-            template,
-        )
-    })?;
+    let health = ask(client, template).await?;
+    let status = ask(client, "sys/seal-status").await?;
+    let malformed = |why: &str| EngineError::new(Failure::Malformed(why.into()), template);
+    let text = |name: &str| health.get(name).and_then(Value::as_str).unwrap_or_default();
     Ok(About {
-        product: product(&health.data),
-        version,
+        product: product(&health, &status)
+            .ok_or_else(|| malformed("neither OpenBao nor Vault says such things of itself"))?,
+        version: Version::parse(text("version"))
+            .ok_or_else(|| malformed("no version in sys/health"))?,
         cluster_id: text("cluster_id").to_owned(),
     })
 }
 
-/// Tells the product by what only one of them answers, never by a version number: Vault says in
-/// every edition whether it is the enterprise one, OpenBao has no such field.
-fn product(health: &Value) -> Product {
-    if health.get("enterprise").is_some() {
-        Product::Vault
-    } else {
-        Product::OpenBao
+async fn ask(client: &EngineClient, path: &'static str) -> Result<Value, EngineError> {
+    let call = Call::new(Method::Get, path, path);
+    Ok(client.call(call, None).await?.data)
+}
+
+/// Tells the product by what only one of them says, never by a version number and never by what
+/// is missing: Vault says in `sys/health` of every edition whether it is the enterprise one,
+/// OpenBao says in `sys/seal-status` when its source was committed where Vault says `build_date`.
+fn product(health: &Value, status: &Value) -> Option<Product> {
+    let vault = health.get("enterprise").is_some_and(Value::is_boolean);
+    let openbao = status.get("commit_date").is_some_and(Value::is_string);
+    match (vault, openbao) {
+        (true, false) => Some(Product::Vault),
+        (false, true) => Some(Product::OpenBao),
+        _ => None,
     }
 }
 
@@ -164,4 +162,52 @@ pub async fn auth_accessor(session: &Session, mount: &str) -> Result<Option<Stri
     let template = "sys/auth/{mount}";
     let answer = session.read(&format!("sys/auth/{mount}"), template).await?;
     Ok(answer.and_then(|data| Some(data.get("accessor")?.as_str()?.to_owned())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_order_by_number_and_odd_ones_are_not_guessed() {
+        let version = |text| Version::parse(text);
+        assert_eq!(version("2.7.2"), Some(Version(2, 7, 2)));
+        assert_eq!(version("v1.21.0+ent.hsm"), Some(Version(1, 21, 0)));
+        assert_eq!(version("2.8.0-beta20261101"), Some(Version(2, 8, 0)));
+        assert!(version("2.10.0") > version("2.9.9"));
+        for odd in ["", "2.7", "2.7.x", "2.7.2.1", "latest", "2..7"] {
+            assert_eq!(version(odd), None, "{odd}");
+        }
+    }
+
+    #[test]
+    fn a_product_is_told_by_what_it_says_and_not_by_what_is_missing() {
+        let bare = json!({});
+        let vault = json!({ "enterprise": false });
+        let openbao = json!({ "commit_date": "2026-10-26T20:32:27Z" });
+        assert_eq!(product(&vault, &bare), Some(Product::Vault));
+        assert_eq!(product(&bare, &openbao), Some(Product::OpenBao));
+        assert_eq!(product(&bare, &bare), None);
+        assert_eq!(product(&vault, &openbao), None);
+    }
+
+    #[test]
+    fn the_minimum_is_a_line_of_its_own_for_each_product() {
+        let about = |product, version| About {
+            product,
+            version,
+            cluster_id: String::new(),
+        };
+        for (product, version, good) in [
+            (Product::OpenBao, Version(2, 6, 4), false),
+            (Product::OpenBao, Version(2, 7, 0), true),
+            (Product::OpenBao, Version(3, 0, 0), true),
+            (Product::Vault, Version(2, 2, 1), false),
+            (Product::Vault, Version(2, 2, 2), true),
+        ] {
+            let about = about(product, version);
+            assert_eq!(about.ensure_supported(false).is_ok(), good, "{about:?}");
+            assert!(about.ensure_supported(true).is_ok());
+        }
+    }
 }

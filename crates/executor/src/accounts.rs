@@ -273,7 +273,7 @@ impl Executor {
             }
             self.entity_end(account, "its account was made anew")
                 .await?;
-            let write = self.order("attach accounts", "adopt", "entity", &name);
+            let write = order("attach accounts", "adopt", "entity", &name);
             self.intent(&write).await?;
             let done = identity::entity_rename(&self.engine, &entity.id, &name, &metadata).await?;
             self.receipt(&write, "written", &Written::of(&done)).await?;
@@ -281,11 +281,11 @@ impl Executor {
         }
         self.entity_end(account, "its account was made anew")
             .await?;
-        let write = self.order("attach accounts", "create", "entity", &name);
+        let write = order("attach accounts", "create", "entity", &name);
         self.intent(&write).await?;
         let (id, done) = identity::entity_create(&self.engine, &name, &metadata).await?;
         self.receipt(&write, "written", &Written::of(&done)).await?;
-        let write = self.order("attach accounts", "create", "entity-alias", &name);
+        let write = order("attach accounts", "create", "entity-alias", &name);
         self.intent(&write).await?;
         let done = identity::alias_create(&self.engine, &id, uid, accessor).await?;
         let read_back = identity::entity_by_alias(&self.engine, uid, accessor).await?;
@@ -311,7 +311,7 @@ impl Executor {
         }
         let name = account.entity_name();
         tracing::info!(entity = %name, why, "entity ends");
-        let write = self.order("suspend on a changed UID", "delete", "entity", &name);
+        let write = order("suspend on a changed UID", "delete", "entity", &name);
         self.intent(&write).await?;
         let done = identity::entity_delete(&self.engine, &entity.id).await?;
         self.receipt(&write, "written", &Written::of(&done)).await
@@ -330,7 +330,7 @@ impl Executor {
         }
         let text = name.to_string();
         tracing::info!(binding = %name, why, "binding is suspended");
-        let write = self.order("suspend on a changed UID", "delete", "group", &text);
+        let write = order("suspend on a changed UID", "delete", "group", &text);
         self.intent(&write).await?;
         let written = self.write_object(&mut reading, &key, None, true).await?;
         self.receipt(&write, "written", &written).await
@@ -380,7 +380,7 @@ impl Executor {
         let text = name.to_string();
         let write = Write {
             after: Some(fingerprint(fields)),
-            ..self.order("attach accounts", "members", "group", &text)
+            ..order("attach accounts", "members", "group", &text)
         };
         self.intent(&write).await?;
         let list: Vec<String> = members.iter().cloned().collect();
@@ -392,7 +392,7 @@ impl Executor {
             .await?;
         let mut written = Written::of(&done);
         let (_, read_back) = self.read_now(&mut reading, &key).await?;
-        written.read_back_id = read_back;
+        written.read_back = read_back;
         tracing::info!(binding = %binding.name, team = %team.name, count = list.len(), "members");
         self.receipt(&write, "written", &written).await
     }
@@ -432,31 +432,10 @@ impl Executor {
         let early = identity::entity_by_alias(&self.engine, &account_uid, &accessor).await?;
         let Some(early) = early else { return Ok(()) };
         let name = account.entity_name();
-        let write = self.order("trust a namespace anew", "delete", "entity", &name);
+        let write = order("trust a namespace anew", "delete", "entity", &name);
         self.intent(&write).await?;
         let done = identity::entity_delete(&self.engine, &early.id).await?;
         self.receipt(&write, "written", &Written::of(&done)).await
-    }
-
-    fn order<'a>(
-        &self,
-        order: &'a str,
-        operation: &'a str,
-        kind: &'a str,
-        name: &'a str,
-    ) -> Write<'a> {
-        let subject = team_of(name).map(Subject::Team);
-        Write {
-            request: None,
-            plan_hash: None,
-            standing_order: Some(order),
-            subject,
-            step: 0,
-            operation,
-            object_kind: kind,
-            object_name: name,
-            after: None,
-        }
     }
 
     async fn standing_store(
@@ -517,6 +496,22 @@ impl Executor {
             .binding_state_put(engine, &state, &[event])
             .await?;
         Ok(())
+    }
+}
+
+/// A write under a standing order.
+fn order<'a>(order: &'a str, operation: &'a str, kind: &'a str, name: &'a str) -> Write<'a> {
+    let subject = team_of(name).map(Subject::Team);
+    Write {
+        request: None,
+        plan_hash: None,
+        standing_order: Some(order),
+        subject,
+        step: 0,
+        operation,
+        object_kind: kind,
+        object_name: name,
+        after: None,
     }
 }
 

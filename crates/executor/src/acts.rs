@@ -160,7 +160,7 @@ impl Executor {
             acr: self.floor.acr.clone(),
             denied_kids: self.floor.denied_kids.clone(),
             denied_people: self.floor.denied_people.clone(),
-            not_before: self.floor.not_before.map(|at| at.as_second()),
+            not_before: self.floor.not_before.map(jiff::Timestamp::as_second),
         };
         let expected = Expectation {
             nonce,

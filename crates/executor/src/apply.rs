@@ -1,6 +1,9 @@
 //! Applying exactly what was signed: compare, head `applying`, step by step, head `applied`.
 
+use std::collections::BTreeMap;
+
 use serde_json::json;
+use strongroom_domain::Digest;
 use strongroom_domain::document::Document;
 use strongroom_domain::event::EventKind;
 use strongroom_domain::head::{Applied, Applying};
@@ -53,20 +56,34 @@ impl Executor {
         for step in &plan.steps {
             match self.step(&plan, &stored, step, &mut reading, resume).await {
                 Ok(()) => {}
+                // The engine says no, and trying again would not change that.
+                Err(ExecutorError::Engine(error)) if !error.is_temporary() => {
+                    return self.fail(row, &plan, step, &error.to_string()).await;
+                }
                 Err(ExecutorError::Stopped(why)) => {
-                    self.heads_back(&plan).await?;
-                    let detail = json!({ "because": why, "step": step.ordinal });
-                    let event =
-                        self.event(EventKind::RequestFailed, Some(row.request), None, detail);
-                    return self
-                        .transition(row, State::Failed, Some(&why), &[event])
-                        .await;
+                    return self.fail(row, &plan, step, &why).await;
                 }
                 Err(error) => return Err(error),
             }
         }
         self.heads_applied(&plan).await?;
         self.finish(row, &plan, &stored).await
+    }
+
+    /// Stops in the middle: the heads say again what was applied before, and what was written stays
+    /// to be seen by the next plan.
+    async fn fail(
+        &mut self,
+        row: &RequestRow,
+        plan: &Plan,
+        step: &Step,
+        why: &str,
+    ) -> Result<(), ExecutorError> {
+        self.heads_back(plan).await?;
+        let detail = json!({ "because": why, "step": step.ordinal });
+        let event = self.event(EventKind::RequestFailed, Some(row.request), None, detail);
+        self.transition(row, State::Failed, Some(why), &[event])
+            .await
     }
 
     /// Every signature, once more, right before the first write.
@@ -199,28 +216,6 @@ impl Executor {
             .await
     }
 
-    /// What the head will say of one document.
-    fn target(plan: &Plan, stored_hash: strongroom_domain::Digest, index: usize) -> Applied {
-        let document = &plan.documents[index];
-        let pins = match Document::from_value(&document.document) {
-            Ok(Document::Team(team)) => team
-                .namespaces
-                .iter()
-                .map(|claim| format!("{}/{}", claim.cluster, claim.name))
-                .filter_map(|name| Some((name.clone(), plan.pins.get(&name)?.clone())))
-                .collect(),
-            _ => std::collections::BTreeMap::new(),
-        };
-        Applied {
-            revision: document.revision,
-            document: document.document.clone(),
-            document_hash: document.document_hash,
-            request: plan.request,
-            plan_hash: stored_hash,
-            pins,
-        }
-    }
-
     /// All heads to `applying`, in name order, before the first step; back again if one fails.
     async fn heads_applying(&mut self, plan: &Plan, stored: &PlanRow) -> Result<(), ExecutorError> {
         let text = String::from_utf8_lossy(&stored.canonical).into_owned();
@@ -229,7 +224,7 @@ impl Executor {
                 return Err(ExecutorError::Stopped("a head was not read".into()));
             };
             head.head.applying = Some(Applying {
-                target: Self::target(plan, stored.hash, index),
+                target: target(plan, stored.hash, index, head.head.applied.as_ref()),
                 plan: text.clone(),
             });
             if let Err(error) = self.head_write(head, plan.request, "applying").await {
@@ -302,7 +297,7 @@ impl Executor {
             };
             if is(step.after.as_ref()) {
                 let written = Written {
-                    read_back_id: id,
+                    read_back: id,
                     ..Written::default()
                 };
                 return self.receipt(&write, "already", &written).await;
@@ -384,5 +379,32 @@ impl Executor {
             updated_at: self.clock.now(),
         };
         Ok(self.store.subject_state_put(&state).await?)
+    }
+}
+
+/// What the head will say of one document.
+fn target(plan: &Plan, plan_hash: Digest, index: usize, base: Option<&Applied>) -> Applied {
+    let document = &plan.documents[index];
+    let pins = match Document::from_value(&document.document) {
+        Ok(Document::Team(team)) => team
+            .namespaces
+            .iter()
+            .map(|claim| format!("{}/{}", claim.cluster, claim.name))
+            .filter_map(|name| Some((name.clone(), plan.pins.get(&name)?.clone())))
+            .collect(),
+        _ => BTreeMap::new(),
+    };
+    // An owner's narrowing is applied without a vote: what was voted on stays what it was.
+    let voted = base
+        .filter(|_| plan.stages.is_empty())
+        .map(|base| base.voted.clone().unwrap_or_else(|| base.document.clone()));
+    Applied {
+        revision: document.revision,
+        document: document.document.clone(),
+        document_hash: document.document_hash,
+        request: plan.request,
+        plan_hash,
+        pins,
+        voted,
     }
 }

@@ -11,6 +11,7 @@ use strongroom_plan::{Change, Context};
 use strongroom_vault_model::name::{ClusterName, NamespaceName};
 
 use crate::error::ExecutorError;
+use crate::heads::VersionedHead;
 use crate::start::{Executor, Watched};
 
 impl Executor {
@@ -19,7 +20,7 @@ impl Executor {
         let platform = match self
             .heads
             .get(&Subject::Platform)
-            .map(|head| head.document())
+            .map(VersionedHead::document)
         {
             Some(document) => match document? {
                 Some(Document::Platform(platform)) => *platform,

@@ -9,19 +9,22 @@ use strongroom_domain::act::Submission;
 use strongroom_domain::canonical;
 use strongroom_domain::document::Document;
 use strongroom_domain::event::EventKind;
+use strongroom_plan::build::{VotedDocuments, build_since_vote};
 use strongroom_plan::model::{EngineRef, MAX_BYTES, PlannedDocument, RENDERER};
-use strongroom_plan::{Change, Plan, build, keys};
+use strongroom_plan::{Change, Plan, keys};
 use strongroom_storage::plan::PlanRow;
 use strongroom_storage::request::RequestRow;
 
 use crate::acts::{About, Verified};
 use crate::error::ExecutorError;
 use crate::object::Reading;
+use crate::review::sees_all;
 use crate::start::Executor;
 
 /// What a submission wants, against what the heads say.
 pub(crate) struct Proposal {
     pub(crate) changes: Vec<Change>,
+    pub(crate) voted: VotedDocuments,
     pub(crate) documents: Vec<PlannedDocument>,
 }
 
@@ -55,6 +58,7 @@ impl Executor {
         let numbers = self.revision_numbers(row).await?;
         let mut changes = Vec::new();
         let mut documents = Vec::new();
+        let mut voted = VotedDocuments::new();
         for wanted in &submission.documents {
             let subject = &wanted.subject;
             let proposed = Document::from_value(&wanted.document).map_err(|faults| {
@@ -93,6 +97,9 @@ impl Executor {
                 document_hash: proposed.digest(),
                 document: wanted.document.clone(),
             });
+            if let Some(document) = head.voted()? {
+                voted.insert(subject.clone(), document);
+            }
             changes.push(Change {
                 base: head.document()?,
                 proposed,
@@ -100,8 +107,11 @@ impl Executor {
             });
             self.heads.insert(subject.clone(), head);
         }
-        // Two subjects could want the same object; then neither order of writing is right.
-        Ok(Proposal { changes, documents })
+        Ok(Proposal {
+            changes,
+            voted,
+            documents,
+        })
     }
 
     async fn revision_numbers(
@@ -110,7 +120,7 @@ impl Executor {
     ) -> Result<BTreeMap<String, u64>, ExecutorError> {
         let rows = self
             .store
-            .request_documents(&self.sees_all(), row.request)
+            .request_documents(&sees_all(), row.request)
             .await?;
         let pair = |row: strongroom_storage::request::DocumentRow| {
             (
@@ -140,9 +150,10 @@ impl Executor {
         let live = self.live_namespaces(changes).await?;
         let observed = self.observe(reading, &keys(&context, changes)?).await?;
         let groups = &submitter.accepted.person.groups;
-        let draft = build(
+        let draft = build_since_vote(
             &context,
             changes,
+            &proposal.voted,
             &observed,
             &live,
             &submission.attest,

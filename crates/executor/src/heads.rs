@@ -42,6 +42,24 @@ impl VersionedHead {
     }
 }
 
+impl VersionedHead {
+    /// The document that people last voted on, where it is not the applied one.
+    pub(crate) fn voted(&self) -> Result<Option<Document>, ExecutorError> {
+        let voted = self
+            .head
+            .applied
+            .as_ref()
+            .and_then(|applied| applied.voted.as_ref());
+        let document = voted.map(Document::from_value).transpose();
+        document.map_err(|_| {
+            ExecutorError::Stopped(format!(
+                "the head of {} holds no document",
+                self.head.subject
+            ))
+        })
+    }
+}
+
 fn path(subject: &Subject) -> String {
     format!("heads/{subject}")
 }

@@ -117,14 +117,14 @@ impl Executor {
             Err(ExecutorError::Engine(error)) if error.is_unknown_outcome() => {
                 tracing::warn!(%error, "the outcome of a write is unknown; reading back");
                 Written {
-                    request_id: error.request_id,
+                    engine: error.request_id,
                     ..Written::default()
                 }
             }
             Err(error) => return Err(error),
         };
         let (found, read_back_id) = self.read_now(reading, key).await?;
-        written.read_back_id = read_back_id;
+        written.read_back = read_back_id;
         let as_wanted = match (after, &found) {
             (None, None) => true,
             (Some(wanted), Some(found)) => same(key, wanted, found),

@@ -11,6 +11,7 @@ use strongroom_kubernetes::InventoryState;
 use strongroom_storage::inventory::Inventory;
 
 use crate::error::ExecutorError;
+use crate::review::sees_all;
 use crate::start::Executor;
 
 /// The name of the lease.
@@ -121,7 +122,7 @@ impl Executor {
                         continue;
                     }
                 }
-                let all = self.sees_all();
+                let all = sees_all();
                 let after = self.store.request_get(&all, row.request).await?;
                 moved |= (after.state, after.round) != before;
             }

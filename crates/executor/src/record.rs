@@ -30,19 +30,19 @@ pub(crate) struct Write<'a> {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Written {
     /// Our id of the write; the engine's audit log records it beside its own.
-    pub(crate) write_id: Option<String>,
+    pub(crate) write: Option<String>,
     /// The engine's id of the write, where it told one.
-    pub(crate) request_id: Option<String>,
+    pub(crate) engine: Option<String>,
     /// The engine's id of the read-back.
-    pub(crate) read_back_id: Option<String>,
+    pub(crate) read_back: Option<String>,
 }
 
 impl Written {
     pub(crate) fn of(envelope: &Envelope) -> Self {
         Self {
-            write_id: envelope.write_id.clone(),
-            request_id: envelope.request_id.clone(),
-            read_back_id: None,
+            write: envelope.write_id.clone(),
+            engine: envelope.request_id.clone(),
+            read_back: None,
         }
     }
 }
@@ -127,9 +127,9 @@ impl Executor {
             "plan": write.plan_hash,
             "after": write.after,
             "outcome": outcome,
-            "writeId": written.write_id,
-            "engineRequestId": written.request_id,
-            "readBackRequestId": written.read_back_id,
+            "writeId": written.write,
+            "engineRequestId": written.engine,
+            "readBackRequestId": written.read_back,
             "epoch": self.epoch,
         });
         let event = self.event(
@@ -138,10 +138,7 @@ impl Executor {
             write.subject.clone(),
             detail,
         );
-        let engine_request_id = written
-            .request_id
-            .clone()
-            .or_else(|| written.read_back_id.clone());
+        let engine_request_id = written.engine.clone().or_else(|| written.read_back.clone());
         let outcome = Outcome {
             outcome: outcome.to_owned(),
             engine_request_id,

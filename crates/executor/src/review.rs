@@ -3,6 +3,7 @@
 use serde_json::json;
 use strongroom_domain::act::ActKind;
 use strongroom_domain::event::{Event, EventKind};
+use strongroom_domain::name::GroupName;
 use strongroom_domain::person::PersonId;
 use strongroom_domain::request::{State, Tally, Vote};
 use strongroom_plan::Plan;
@@ -14,26 +15,39 @@ use crate::error::ExecutorError;
 use crate::freeze::submission;
 use crate::start::Executor;
 
-impl Executor {
-    pub(crate) fn sees_all(&self) -> Visibility {
-        Visibility {
-            all: true,
-            teams: std::collections::BTreeSet::new(),
-            groups: std::collections::BTreeSet::new(),
-            person: PersonId {
-                issuer: String::new(),
-                person: String::new(),
-            },
-        }
+/// The executor judges rows, it hides none.
+pub(crate) fn sees_all() -> Visibility {
+    Visibility {
+        all: true,
+        teams: std::collections::BTreeSet::new(),
+        groups: std::collections::BTreeSet::new(),
+        person: PersonId {
+            issuer: String::new(),
+            person: String::new(),
+        },
     }
+}
 
+impl Executor {
     /// Takes one request as far as it goes now.
     pub(crate) async fn request_advance(&mut self, row: &RequestRow) -> Result<(), ExecutorError> {
         let result = match row.state {
             State::Submitted => self.take_in(row).await,
-            State::InReview => self.review(row).await,
-            State::Approved | State::Applying => self.apply(row).await,
+            State::InReview => self.review(row).await.map(drop),
+            // Until the first write a no still counts, and votes can become too old.
+            State::Approved => match self.review(row).await {
+                Ok(true) => Ok(()),
+                Ok(false) => self.apply(row).await,
+                Err(error) => Err(error),
+            },
+            State::Applying => self.apply(row).await,
             _ => Ok(()),
+        };
+        let result = match result {
+            Err(ExecutorError::Engine(error)) if error.is_temporary() => Err(ExecutorError::Wait(
+                format!("{error}; it goes on by itself"),
+            )),
+            result => result,
         };
         match result {
             Err(ExecutorError::Superseded(why)) if row.state != State::Applying => {
@@ -122,15 +136,15 @@ impl Executor {
         self.freeze(row, &submission, &submitter, None).await
     }
 
-    /// A request in review: judge new acts, then see whether it is decided.
-    async fn review(&mut self, row: &RequestRow) -> Result<(), ExecutorError> {
+    /// A request in review: judge new acts, then see whether it is decided. Gives whether it moved.
+    async fn review(&mut self, row: &RequestRow) -> Result<bool, ExecutorError> {
         let submission = submission(row)?;
         let (plan, stored) = self.frozen_plan(row).await?;
         if self.is_over(row.expires_at) || self.is_over(plan.expires_at) {
             let why = Some("nobody decided in time");
-            return self
-                .move_on(row, State::Expired, why, EventKind::RequestExpired)
-                .await;
+            self.move_on(row, State::Expired, why, EventKind::RequestExpired)
+                .await?;
+            return Ok(true);
         }
         let about = About::Plan {
             plan: &plan,
@@ -161,12 +175,15 @@ impl Executor {
                 ActKind::Reject => {
                     let why = format!("rejected by {who}");
                     let kind = EventKind::RequestRejected;
-                    return self.move_on(row, State::Rejected, Some(&why), kind).await;
+                    self.move_on(row, State::Rejected, Some(&why), kind).await?;
+                    return Ok(true);
                 }
                 ActKind::Withdraw => {
                     let why = format!("withdrawn by {who}");
                     let kind = EventKind::RequestWithdrawn;
-                    return self.move_on(row, State::Withdrawn, Some(&why), kind).await;
+                    self.move_on(row, State::Withdrawn, Some(&why), kind)
+                        .await?;
+                    return Ok(true);
                 }
                 ActKind::Approve | ActKind::Submit => {}
             }
@@ -174,14 +191,23 @@ impl Executor {
             return Box::pin(self.review(row)).await;
         }
         let tally = Tally::count(&plan.stages, &submitter, &self.votes(&acts, about));
-        if tally.is_complete() {
-            let people: Vec<_> = tally.counted.iter().collect();
-            let detail = json!({ "plan": stored.hash, "counted": people });
-            let event = self.event(EventKind::RequestApproved, Some(row.request), None, detail);
-            self.transition(row, State::Approved, None, &[event])
-                .await?;
+        match (row.state, tally.is_complete()) {
+            (State::InReview, true) => {
+                let people: Vec<_> = tally.counted.iter().collect();
+                let detail = json!({ "plan": stored.hash, "counted": people });
+                let event = self.event(EventKind::RequestApproved, Some(row.request), None, detail);
+                self.transition(row, State::Approved, None, &[event])
+                    .await?;
+                Ok(true)
+            }
+            (State::Approved, false) => {
+                let why = "votes have become too old before it could be applied";
+                self.transition(row, State::InReview, Some(why), &[])
+                    .await?;
+                Ok(true)
+            }
+            _ => Ok(false),
         }
-        Ok(())
     }
 
     /// The approvals that count now, verified again. One whose sign-in has become too old, or whose
@@ -224,11 +250,7 @@ impl Executor {
                     .map_err(|reason| reason.to_string())
             }
             ActKind::Reject => {
-                let platform = self
-                    .floor
-                    .platform_groups
-                    .iter()
-                    .map(|group| group.as_str());
+                let platform = self.floor.platform_groups.iter().map(GroupName::as_str);
                 let has_vote = plan.stages.iter().any(|stage| stage.admits(person));
                 if has_vote || person.in_any(platform) {
                     Ok(())

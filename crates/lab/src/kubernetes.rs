@@ -142,7 +142,7 @@ impl Kubernetes {
         let mut apiserver = apiserver;
         let ready = api.clone();
         apiserver
-            .wait_ready(Duration::from_secs(120), || {
+            .wait_ready(Duration::from_mins(2), || {
                 let ready = ready.clone();
                 async move { ready.call(Method::GET, "/readyz", None).await.is_ok() }
             })
@@ -270,7 +270,7 @@ impl KubernetesApi {
         self.call(Method::DELETE, &path, None).await?;
         let start = Instant::now();
         while self.raw(Method::GET, &path, None).await?.0 != StatusCode::NOT_FOUND {
-            if start.elapsed() > Duration::from_secs(60) {
+            if start.elapsed() > Duration::from_mins(1) {
                 bail!("the namespace {name} is still there a minute after its deletion");
             }
             tokio::time::sleep(Duration::from_millis(100)).await;

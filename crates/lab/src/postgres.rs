@@ -87,7 +87,7 @@ impl Postgres {
         let mut process = Process::start("postgres", dir, server)?;
         let ready = parts.postgres_bin.join("pg_isready");
         process
-            .wait_ready(Duration::from_secs(60), || async {
+            .wait_ready(Duration::from_mins(1), || async {
                 let mut probe = Command::new(&ready);
                 probe.args(["-q", "-h", "127.0.0.1", "-p", &port.to_string()]);
                 probe.status().await.is_ok_and(|status| status.success())

@@ -1,5 +1,10 @@
 //! Each part starts, does its work, and takes up its data at the next start.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::os::unix::fs::PermissionsExt as _;
+
+use base64::Engine as _;
 use serde_json::{Value, json};
 use strongroom_lab::engine::http_client;
 use strongroom_lab::{
@@ -13,7 +18,6 @@ fn dir() -> tempfile::TempDir {
         .tempdir()
         .unwrap();
     // Postgres runs as another user than root.
-    use std::os::unix::fs::PermissionsExt as _;
     std::fs::set_permissions(dir.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
     dir
 }
@@ -138,7 +142,6 @@ async fn the_provider_signs_people_in_with_their_groups() {
             .as_str()
             .unwrap_or_else(|| panic!("{answer}"));
         let payload = token.split('.').nth(1).unwrap();
-        use base64::Engine as _;
         let claims: Value = serde_json::from_slice(
             &base64::engine::general_purpose::URL_SAFE_NO_PAD
                 .decode(payload)

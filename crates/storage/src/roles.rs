@@ -3,6 +3,11 @@
 //! Roles are cluster-wide and made once; grants follow every migration. This is the only module
 //! that builds SQL from text, because a role's name cannot be a parameter.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a role's name cannot be a parameter"
+)]
+
 use sqlx::{AssertSqlSafe, PgPool};
 
 use crate::error::StorageError;

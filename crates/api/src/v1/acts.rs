@@ -1,7 +1,6 @@
 //! Acts on a request: what people signed, and what the executor said about it.
 
 use axum::Json;
-use axum::extract::Path;
 use axum::http::StatusCode;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -11,7 +10,7 @@ use strongroom_domain::act::Statement;
 use strongroom_domain::id::ActId;
 
 use crate::body::Body;
-use crate::extract::{SignedIn, named};
+use crate::extract::{Path, SignedIn, named};
 use crate::problem::Problem;
 use crate::v1::{Page, base64};
 
@@ -54,7 +53,7 @@ pub(crate) async fn create(
 /// One act of a list. The token is shown to nobody.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Act {
+pub(crate) struct ActView {
     act_id: ActId,
     kind: String,
     round: u32,
@@ -98,12 +97,14 @@ pub(crate) struct Signer {
 pub(crate) async fn list(
     SignedIn(ctx): SignedIn,
     Path(id): Path<String>,
-) -> Result<Json<Page<Act>>, Problem> {
+) -> Result<Json<Page<ActView>>, Problem> {
     let rows = act::act_list(&ctx, named(&id)?).await?;
-    Ok(Json(Page::whole(rows.into_iter().map(Act::from).collect())))
+    Ok(Json(Page::whole(
+        rows.into_iter().map(ActView::from).collect(),
+    )))
 }
 
-impl From<ActRow> for Act {
+impl From<ActRow> for ActView {
     fn from(row: ActRow) -> Self {
         let statement: Option<Statement> = serde_json::from_slice(&row.statement).ok();
         let item = statement.and_then(|statement| statement.items.into_iter().next());

@@ -1,12 +1,11 @@
 //! Clusters, and what they hold as last seen.
 
 use axum::Json;
-use axum::extract::Path;
 use jiff::Timestamp;
 use serde::Serialize;
 use strongroom_app::{inventory, team};
 
-use crate::extract::{SignedIn, named};
+use crate::extract::{Path, SignedIn, named};
 use crate::problem::Problem;
 use crate::v1::Page;
 use crate::v1::teams::Named;

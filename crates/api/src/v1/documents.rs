@@ -1,7 +1,6 @@
 //! Applied documents and their revisions.
 
 use axum::Json;
-use axum::extract::Path;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use strongroom_app::document;
@@ -9,7 +8,7 @@ use strongroom_domain::Digest;
 use strongroom_domain::id::RequestId;
 use strongroom_domain::subject::Subject;
 
-use crate::extract::{Query, SignedIn, named};
+use crate::extract::{Path, Query, SignedIn, named};
 use crate::problem::Problem;
 
 /// The query of `GET /api/v1/documents/{kind}/{name}`.
@@ -22,7 +21,7 @@ pub(crate) struct ShowQuery {
 /// One revision of a document.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Document {
+pub(crate) struct DocumentView {
     subject: Subject,
     revision: i64,
     document: Value,
@@ -37,14 +36,14 @@ pub(crate) async fn show(
     SignedIn(ctx): SignedIn,
     Path((kind, name)): Path<(String, String)>,
     Query(query): Query<ShowQuery>,
-) -> Result<Json<Document>, Problem> {
+) -> Result<Json<DocumentView>, Problem> {
     let subject: Subject = if (kind.as_str(), name.as_str()) == ("platform", "platform") {
         Subject::Platform
     } else {
         named(&format!("{kind}/{name}"))?
     };
     let view = document::document_get(&ctx, &subject, query.revision).await?;
-    Ok(Json(Document {
+    Ok(Json(DocumentView {
         subject: view.subject,
         revision: view.revision,
         document: view.document,

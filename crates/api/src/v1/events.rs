@@ -26,7 +26,7 @@ pub(crate) struct ListQuery {
 /// One event.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Event {
+pub(crate) struct EventView {
     sequence: i64,
     event_id: Uuid,
     at: Timestamp,
@@ -41,7 +41,7 @@ pub(crate) struct Event {
 pub(crate) async fn list(
     SignedIn(ctx): SignedIn,
     Query(query): Query<ListQuery>,
-) -> Result<Json<Page<Event>>, Problem> {
+) -> Result<Json<Page<EventView>>, Problem> {
     let subject = query.subject.as_deref().map(|text| {
         let message = "`subject` is `team/<name>`, `cluster/<name>` or `platform`";
         text.parse::<Subject>()
@@ -59,7 +59,7 @@ pub(crate) async fn list(
         .map(|row| row.sequence.to_string());
     let items = rows
         .into_iter()
-        .map(|row| Event {
+        .map(|row| EventView {
             sequence: row.sequence,
             event_id: row.event_id,
             at: row.at,

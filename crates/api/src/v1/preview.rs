@@ -26,21 +26,21 @@ pub(crate) struct Make {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Preview {
-    documents: Vec<Document>,
+    documents: Vec<DocumentView>,
     unchanged: bool,
     steps: Vec<StepView>,
     risk: Risk,
     reasons: Vec<RiskReason>,
     stages: Vec<Stage>,
     summary: Vec<String>,
-    accounts: Vec<Account>,
+    accounts: Vec<AccountView>,
     observed_at: Option<Timestamp>,
 }
 
 /// One document.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Document {
+pub(crate) struct DocumentView {
     subject: Subject,
     base_revision: i64,
     base_hash: Option<Digest>,
@@ -78,7 +78,7 @@ pub(crate) struct Stage {
 /// A service account as the cluster last reported it.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Account {
+pub(crate) struct AccountView {
     cluster: String,
     namespace: String,
     account: String,
@@ -101,7 +101,7 @@ pub(crate) async fn make(
 
 impl From<View> for Preview {
     fn from(view: View) -> Self {
-        let document = |each: preview::PreviewDocument| Document {
+        let document = |each: preview::PreviewDocument| DocumentView {
             subject: each.subject,
             base_revision: each.base_revision,
             base_hash: each.base_hash,
@@ -115,7 +115,7 @@ impl From<View> for Preview {
             votes: stage.votes,
             known,
         };
-        let account = |each: preview::PreviewAccount| Account {
+        let account = |each: preview::PreviewAccount| AccountView {
             cluster: each.cluster,
             namespace: each.namespace,
             account: each.account,

@@ -1,7 +1,6 @@
 //! Change requests.
 
 use axum::Json;
-use axum::extract::Path;
 use axum::http::{HeaderName, StatusCode, header};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -16,7 +15,7 @@ use strongroom_domain::request::State;
 use strongroom_domain::subject::Subject;
 
 use crate::body::Body;
-use crate::extract::{Query, SignedIn, limit, named};
+use crate::extract::{Path, Query, SignedIn, limit, named};
 use crate::problem::Problem;
 use crate::v1::acts::SignedAct;
 use crate::v1::{Page, base64, hex};

@@ -15,14 +15,14 @@ use crate::problem::Problem;
 /// A person as of the sign-in.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Person {
+pub(crate) struct PersonView {
     issuer: String,
     person: String,
     display: String,
     groups: BTreeSet<String>,
 }
 
-impl From<&SignedPerson> for Person {
+impl From<&SignedPerson> for PersonView {
     fn from(person: &SignedPerson) -> Self {
         Self {
             issuer: person.id.issuer.clone(),
@@ -38,13 +38,13 @@ impl From<&SignedPerson> for Person {
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Session {
     #[serde(flatten)]
-    person: Person,
+    person: PersonView,
     expires_at: Timestamp,
 }
 
 /// `GET /api/v1/session`.
 pub(crate) async fn show(SignedIn(ctx): SignedIn) -> Json<Session> {
-    let person = Person::from(&ctx.person);
+    let person = PersonView::from(&ctx.person);
     Json(Session {
         person,
         expires_at: ctx.session_expires_at,

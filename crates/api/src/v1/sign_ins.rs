@@ -1,7 +1,7 @@
 //! Signing in: a nonce of ours, a token of the provider's, a session.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -11,10 +11,10 @@ use strongroom_authn::{IssuerError, SessionToken, SignInError, verify_sign_in};
 use strongroom_domain::id::SignInId;
 
 use crate::body::Body;
-use crate::extract::named;
+use crate::extract::{Path, named};
 use crate::problem::Problem;
 use crate::state::AppState;
-use crate::v1::session::Person;
+use crate::v1::session::PersonView;
 
 /// The body of `POST /api/v1/sign-ins`: nothing yet.
 #[derive(Debug, Deserialize)]
@@ -64,7 +64,7 @@ pub(crate) struct Complete {
 pub(crate) struct Completed {
     token: String,
     expires_at: Timestamp,
-    person: Person,
+    person: PersonView,
 }
 
 /// `POST /api/v1/sign-ins/{id}/complete`.
@@ -90,7 +90,7 @@ pub(crate) async fn complete(
     let body = Completed {
         token: token.expose().to_owned(),
         expires_at,
-        person: Person::from(&person),
+        person: PersonView::from(&person),
     };
     Ok((StatusCode::CREATED, Json(body)))
 }

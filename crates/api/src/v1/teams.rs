@@ -1,12 +1,11 @@
 //! Teams, and how their bindings stand.
 
 use axum::Json;
-use axum::extract::Path;
 use jiff::Timestamp;
 use serde::Serialize;
 use strongroom_app::team;
 
-use crate::extract::{SignedIn, named};
+use crate::extract::{Path, SignedIn, named};
 use crate::problem::Problem;
 use crate::v1::Page;
 
@@ -45,7 +44,7 @@ pub(crate) async fn list(SignedIn(ctx): SignedIn) -> Result<Json<Page<Named>>, P
 /// How one service account of a binding stands.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Binding {
+pub(crate) struct BindingView {
     binding: String,
     cluster: String,
     namespace: String,
@@ -61,11 +60,11 @@ pub(crate) struct Binding {
 pub(crate) async fn bindings(
     SignedIn(ctx): SignedIn,
     Path(name): Path<String>,
-) -> Result<Json<Page<Binding>>, Problem> {
+) -> Result<Json<Page<BindingView>>, Problem> {
     let rows = team::binding_list(&ctx, &named(&name)?).await?;
     let items = rows
         .into_iter()
-        .map(|row| Binding {
+        .map(|row| BindingView {
             binding: row.binding,
             cluster: row.cluster,
             namespace: row.namespace,

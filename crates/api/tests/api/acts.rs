@@ -1,5 +1,7 @@
 //! Votes: stored for the executor, refused early where they could only be refused.
 
+use base64::Engine as _;
+use jiff::SignedDuration;
 use serde_json::json;
 use strongroom_domain::Digest;
 use strongroom_domain::act::ActKind;
@@ -32,13 +34,24 @@ async fn the_plan_is_shown_once_it_is_frozen() {
     let alice = app.sign_in("alice", &["payments-dev"]).await;
     let request = app.submit(&alice, &[payments()]).await;
     let plan = format!("/api/v1/requests/{request}/plan");
-    insta::assert_snapshot!(alice.get(&plan).await.shown(), @"");
+    insta::assert_snapshot!(alice.get(&plan).await.shown(), @r#"
+    404
+    {
+      "code": "plan_not_frozen",
+      "detail": "the executor has not frozen a plan yet",
+      "errors": [],
+      "hint": "try again in a moment; if it stays so, `strongroom execute` is not running",
+      "status": 404,
+      "title": "Not there yet",
+      "traceId": "[traceId]",
+      "type": "urn:strongroom:problem:plan_not_frozen"
+    }
+    "#);
 
     let hash = app.executor.freeze_plan(request, &STAGES).await;
     let shown = alice.get(&plan).await;
     assert_eq!(shown.status, 200);
     assert_eq!(shown.text("/hash"), hash.to_string());
-    use base64::Engine as _;
     let bytes = base64::engine::general_purpose::STANDARD
         .decode(shown.text("/canonical"))
         .unwrap();
@@ -53,6 +66,8 @@ async fn the_plan_is_shown_once_it_is_frozen() {
 async fn a_vote_is_stored_once_and_shown_with_its_receipt() {
     let app = TestApp::start().await;
     let (_, request, hash) = in_review(&app).await;
+    // Acts are listed in the order in which they came in.
+    app.clock.advance(SignedDuration::from_secs(1));
     let bob = app.sign_in("bob", &["payments-leads"]).await;
     let vote = (1, "owners of payments", hash);
     let body = app.act_body(&bob, ActKind::Approve, request, vote);
@@ -129,7 +144,24 @@ async fn a_vote_on_something_else_than_the_frozen_plan_is_refused_at_its_place()
     let body = app.act_body(&bob, ActKind::Approve, request, (1, "platform", hash));
     app.executor.freeze_plan(request, &STAGES).await;
     let answer = bob.post(&path(request), &body).await;
-    insta::assert_snapshot!(answer.shown(), @"");
+    insta::assert_snapshot!(answer.shown(), @r#"
+    422
+    {
+      "code": "invalid",
+      "detail": "what was sent cannot be taken as it is",
+      "errors": [
+        {
+          "message": "the plan is in round 2; read it again and sign that",
+          "pointer": "/statement/items/0/round"
+        }
+      ],
+      "hint": "correct what `errors` names and send it again",
+      "status": 422,
+      "title": "Not valid",
+      "traceId": "[traceId]",
+      "type": "urn:strongroom:problem:invalid"
+    }
+    "#);
 }
 
 #[tokio::test]
@@ -138,7 +170,19 @@ async fn only_the_submitter_withdraws() {
     let (alice, request, hash) = in_review(&app).await;
     let bob = app.sign_in("bob", &["payments-leads"]).await;
     let body = app.act_body(&bob, ActKind::Withdraw, request, (1, "", hash));
-    insta::assert_snapshot!(bob.post(&path(request), &body).await.shown(), @"");
+    insta::assert_snapshot!(bob.post(&path(request), &body).await.shown(), @r#"
+    403
+    {
+      "code": "forbidden",
+      "detail": "only the submitter can take a request back",
+      "errors": [],
+      "hint": "reject it if you have a vote in it",
+      "status": 403,
+      "title": "Not allowed",
+      "traceId": "[traceId]",
+      "type": "urn:strongroom:problem:forbidden"
+    }
+    "#);
     let body = app.act_body(&alice, ActKind::Withdraw, request, (1, "", hash));
     assert_eq!(alice.post(&path(request), &body).await.status, 202);
 }

@@ -3,6 +3,8 @@
 use serde_json::{Value, json};
 
 use crate::support::TestApp;
+use crate::support::act::submission;
+use crate::support::documents::payments;
 
 #[tokio::test]
 async fn bodies_that_are_none() {
@@ -45,6 +47,39 @@ async fn bodies_that_are_none() {
 }
 
 #[tokio::test]
+async fn documents_of_strange_values_are_faults_and_not_failures() {
+    let app = TestApp::start().await;
+    let alice = app.sign_in("alice", &["payments-dev"]).await;
+    let good = submission(&[payments()]);
+    let body = app.submit_body(&alice, &good).to_string();
+    for strange in [
+        "18446744073709551615",
+        "-9223372036854775808",
+        "1e308",
+        "0.1",
+        "null",
+        "true",
+        "\"\\u0000\"",
+        "{}",
+        "[[[[1]]]]",
+    ] {
+        for name in ["\"displayName\":", "\"maxVersions\":", "\"tokenTtl\":"] {
+            let begins = body.find(name).unwrap() + name.len();
+            let ends = begins + body[begins..].find([',', '}']).unwrap();
+            let spoilt = format!("{}{strange}{}", &body[..begins], &body[ends..]);
+            let answer = alice
+                .send("POST", "/api/v1/requests", |request| {
+                    request
+                        .header("content-type", "application/json")
+                        .body(spoilt)
+                })
+                .await;
+            assert_eq!(answer.status, 422, "{name}{strange}: {:#}", answer.body);
+        }
+    }
+}
+
+#[tokio::test]
 async fn an_unknown_field_is_named() {
     let app = TestApp::start().await;
     let alice = app.sign_in("alice", &["payments-dev"]).await;
@@ -54,7 +89,24 @@ async fn an_unknown_field_is_named() {
             &json!({ "documents": [], "force": true }),
         )
         .await;
-    insta::assert_snapshot!(answer.shown(), @"");
+    insta::assert_snapshot!(answer.shown(), @r#"
+    422
+    {
+      "code": "invalid",
+      "detail": "what was sent cannot be taken as it is",
+      "errors": [
+        {
+          "message": "unknown field `force`, expected `documents` or `attest` at line 1 column 23",
+          "pointer": ""
+        }
+      ],
+      "hint": "correct what `errors` names and send it again",
+      "status": 422,
+      "title": "Not valid",
+      "traceId": "[traceId]",
+      "type": "urn:strongroom:problem:invalid"
+    }
+    "#);
 }
 
 #[tokio::test]
@@ -179,6 +231,18 @@ async fn a_failure_of_ours_says_nothing_about_its_cause() {
         .unwrap();
     let body = json!({ "documents": [crate::support::documents::prod_eu()] });
     let answer = sue.post("/api/v1/requests/preview", &body).await;
-    insta::assert_snapshot!(answer.shown(), @"");
+    insta::assert_snapshot!(answer.shown(), @r#"
+    500
+    {
+      "code": "internal",
+      "detail": "something went wrong here",
+      "errors": [],
+      "hint": "tell the platform team the trace id",
+      "status": 500,
+      "title": "Something went wrong",
+      "traceId": "[traceId]",
+      "type": "urn:strongroom:problem:internal"
+    }
+    "#);
     assert_eq!(answer.body["errors"], Value::Array(Vec::new()));
 }

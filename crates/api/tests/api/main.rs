@@ -1,8 +1,11 @@
 //! The API over a real Postgres, under the role it has in production, with tokens signed by a
 //! provider that exists only here.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on ends here")]
+
 mod acts;
 mod hostile;
+mod membership;
 mod preview;
 mod reading;
 mod requests;

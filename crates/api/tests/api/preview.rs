@@ -54,7 +54,89 @@ async fn a_new_team_is_told_whole() {
     short["steps"] = json!(all);
     short["documents"][0]["document"] = json!("as sent");
     assert_eq!(answer.body["documents"][0]["document"], payments());
-    insta::assert_snapshot!(format!("{short:#}"), @"");
+    insta::assert_snapshot!(format!("{short:#}"), @r#"
+    {
+      "accounts": [
+        {
+          "account": "api",
+          "cluster": "prod-eu",
+          "createdAt": null,
+          "namespace": "payments-prod",
+          "namespaceUid": "uid-2",
+          "uid": "uid-4"
+        }
+      ],
+      "documents": [
+        {
+          "baseHash": null,
+          "baseRevision": 0,
+          "changed": true,
+          "document": "as sent",
+          "managedBy": null,
+          "subject": "team/payments"
+        }
+      ],
+      "observedAt": "2026-11-23T12:00:00Z",
+      "reasons": [
+        {
+          "risk": "high",
+          "text": "api reaches kv/prod/api/* from production"
+        },
+        {
+          "risk": "high",
+          "text": "first claim on the namespace payments-prod of prod-eu"
+        },
+        {
+          "risk": "high",
+          "text": "payments is a new team and names its own people"
+        }
+      ],
+      "risk": "high",
+      "stages": [
+        {
+          "groups": [
+            "payments-leads"
+          ],
+          "known": [
+            "bob"
+          ],
+          "name": "owners of payments",
+          "votes": 1
+        },
+        {
+          "groups": [
+            "platform-sre"
+          ],
+          "known": [],
+          "name": "platform",
+          "votes": 1
+        }
+      ],
+      "steps": [
+        "create mount team/payments/kv",
+        "create mount-config team/payments/kv",
+        "create policy team.payments.binding.api",
+        "create policy team.payments.owner",
+        "create policy team.payments.editor",
+        "create role auth/k8s/prod-eu/role/payments-prod",
+        "create anchor people.31408879be819ba6cffbb47267568447",
+        "create anchor people.33008f056d19fd87a08a6ea2c7d9056d",
+        "create anchor-alias people.31408879be819ba6cffbb47267568447",
+        "create anchor-alias people.33008f056d19fd87a08a6ea2c7d9056d",
+        "create group team.payments.binding.api",
+        "create group team.payments.owner",
+        "create group team.payments.editor"
+      ],
+      "summary": [
+        "team payments (PAYMENTS) is new",
+        "a secret engine is mounted at team/payments/kv",
+        "people in payments-leads will decide for the team",
+        "people in payments-dev will set values without reading them",
+        "service account api in payments-prod (prod-eu) will read everything beneath prod/api in team/payments/kv"
+      ],
+      "unchanged": false
+    }
+    "#);
 }
 
 #[tokio::test]

@@ -65,9 +65,54 @@ async fn lists_of_teams_clusters_and_bindings() {
     app.executor.apply(&prod_eu(), 1, json!({})).await;
     app.executor.binding("payments").await;
     let alice = app.sign_in("alice", &["payments-dev"]).await;
-    insta::assert_snapshot!(alice.get("/api/v1/teams").await.shown(), @"");
-    insta::assert_snapshot!(alice.get("/api/v1/clusters").await.shown(), @"");
-    insta::assert_snapshot!(alice.get("/api/v1/teams/payments/bindings").await.shown(), @"");
+    insta::assert_snapshot!(alice.get("/api/v1/teams").await.shown(), @r#"
+    200
+    {
+      "items": [
+        {
+          "displayName": "PAYMENTS",
+          "name": "payments",
+          "revision": 1,
+          "state": "applied",
+          "updatedAt": "2026-11-23T12:00:00Z"
+        }
+      ],
+      "nextCursor": null
+    }
+    "#);
+    insta::assert_snapshot!(alice.get("/api/v1/clusters").await.shown(), @r#"
+    200
+    {
+      "items": [
+        {
+          "name": "prod-eu",
+          "revision": 1,
+          "state": "applied",
+          "updatedAt": "2026-11-23T12:00:00Z"
+        }
+      ],
+      "nextCursor": null
+    }
+    "#);
+    insta::assert_snapshot!(alice.get("/api/v1/teams/payments/bindings").await.shown(), @r#"
+    200
+    {
+      "items": [
+        {
+          "account": "api",
+          "accountUid": "uid-of-account",
+          "binding": "api",
+          "cluster": "prod-eu",
+          "namespace": "payments-prod",
+          "namespaceUid": "uid-of-namespace",
+          "reason": null,
+          "state": "attached",
+          "updatedAt": "2026-11-23T12:00:00Z"
+        }
+      ],
+      "nextCursor": null
+    }
+    "#);
     let ada = app.sign_in("ada", &["auditors"]).await;
     assert_eq!(ada.get("/api/v1/teams").await.count(), 2);
 }
@@ -93,7 +138,34 @@ async fn of_a_clusters_inventory_others_see_names_of_namespaces_only() {
             ],
         )
         .await;
-    insta::assert_snapshot!(alice.get(path).await.shown(), @"");
+    insta::assert_snapshot!(alice.get(path).await.shown(), @r#"
+    200
+    {
+      "asOf": "2026-11-23T12:00:00Z",
+      "known": true,
+      "namespaces": [
+        {
+          "createdAt": null,
+          "name": "orders-prod",
+          "uid": null
+        },
+        {
+          "createdAt": null,
+          "name": "payments-prod",
+          "uid": "uid-2"
+        }
+      ],
+      "reason": null,
+      "serviceAccounts": [
+        {
+          "createdAt": null,
+          "name": "api",
+          "namespace": "payments-prod",
+          "uid": "uid-4"
+        }
+      ]
+    }
+    "#);
     let nobodys = app.sign_in("eve", &["somebody"]).await.get(path).await;
     assert_eq!(nobodys.body["serviceAccounts"], json!([]));
     assert!(!nobodys.body.to_string().contains("uid-"));

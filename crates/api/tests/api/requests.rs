@@ -23,7 +23,13 @@ async fn a_submission_is_stored_as_it_was_signed() {
     let submission = submission(&[payments()]);
     let body = app.submit_body(&alice, &submission);
     let answer = alice.post(PATH, &body).await;
-    insta::assert_snapshot!(answer.shown(), @"");
+    insta::assert_snapshot!(answer.shown(), @r#"
+    201
+    {
+      "requestId": "[id]",
+      "state": "submitted"
+    }
+    "#);
     let location = answer.headers["location"].to_str().unwrap().to_owned();
     assert_eq!(location, format!("{PATH}/{}", submission.request));
 
@@ -94,7 +100,19 @@ async fn the_same_submission_again_is_the_same_and_another_is_refused() {
     let mut other = first.clone();
     other.reason = "another reason".to_owned();
     let refused = send(&app, &alice, &other).await;
-    insta::assert_snapshot!(refused.shown(), @"");
+    insta::assert_snapshot!(refused.shown(), @r#"
+    409
+    {
+      "code": "conflict",
+      "detail": "a request with this id and another content is there already",
+      "errors": [],
+      "hint": "make a new id for a new request",
+      "status": 409,
+      "title": "In conflict",
+      "traceId": "[traceId]",
+      "type": "urn:strongroom:problem:conflict"
+    }
+    "#);
 
     // Somebody else with the same id learns nothing but that it is taken.
     let eve = app.sign_in("eve", &["payments-dev-too"]).await;
@@ -306,7 +324,19 @@ async fn a_base_that_has_moved_is_a_conflict() {
         .freeze_subject("team/payments", "the database is behind its head")
         .await;
     let answer = send(&app, &alice, &based_on(submission(&[payments()]), 3, hash)).await;
-    insta::assert_snapshot!(answer.shown(), @"");
+    insta::assert_snapshot!(answer.shown(), @r#"
+    409
+    {
+      "code": "conflict",
+      "detail": "team/payments is frozen: the database is behind its head",
+      "errors": [],
+      "hint": "ask the platform team; nothing is applied to it until that is cleared up",
+      "status": 409,
+      "title": "In conflict",
+      "traceId": "[traceId]",
+      "type": "urn:strongroom:problem:conflict"
+    }
+    "#);
 }
 
 #[tokio::test]
@@ -320,7 +350,24 @@ async fn names_and_namespaces_of_others_are_not_taken() {
 
     let theirs = team("payments", "payments-leads", "payments-dev", "orders-prod");
     let answer = send(&app, &alice, &submission(&[theirs])).await;
-    insta::assert_snapshot!(answer.shown(), @"");
+    insta::assert_snapshot!(answer.shown(), @r#"
+    422
+    {
+      "code": "invalid",
+      "detail": "what was sent cannot be taken as it is",
+      "errors": [
+        {
+          "message": "the namespace prod-eu/orders-prod is claimed by another team; a namespace has one team",
+          "pointer": "/submission/documents/0/document/spec/namespaces/0"
+        }
+      ],
+      "hint": "correct what `errors` names and send it again",
+      "status": 422,
+      "title": "Not valid",
+      "traceId": "[traceId]",
+      "type": "urn:strongroom:problem:invalid"
+    }
+    "#);
 
     let answer = send(&app, &alice, &submission(&[orders()])).await;
     assert_eq!(answer.pointers(), ["/submission/documents/0/subject"]);
@@ -375,9 +422,21 @@ async fn clusters_and_rules_are_the_platforms_and_auditors_only_look() {
     let app = TestApp::start().await;
     let alice = app.sign_in("alice", &["payments-dev"]).await;
     let answer = send(&app, &alice, &submission(&[prod_eu()])).await;
-    insta::assert_snapshot!(answer.shown(), @"");
+    insta::assert_snapshot!(answer.shown(), @r#"
+    403
+    {
+      "code": "forbidden",
+      "detail": "clusters and platform rules are proposed by the platform team",
+      "errors": [],
+      "hint": "ask a member of the platform team to submit it",
+      "status": 403,
+      "title": "Not allowed",
+      "traceId": "[traceId]",
+      "type": "urn:strongroom:problem:forbidden"
+    }
+    "#);
     assert_eq!(
-        send(&app, &alice, &submission(&[platform("x")]))
+        send(&app, &alice, &submission(&[platform("security")]))
             .await
             .status,
         403

@@ -3,10 +3,12 @@
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use rustix::process::Signal;
 use strongroom_lab::process::Process;
 use tokio::process::Command;
+
+use super::stack::program;
 
 /// The two processes.
 #[derive(Debug)]
@@ -16,7 +18,7 @@ pub struct Children {
 }
 
 fn command(verb: &str, config: &Path) -> Result<Command> {
-    let mut command = Command::new(std::env::current_exe().context("find this program")?);
+    let mut command = Command::new(program()?);
     command.arg(verb).arg("--config").arg(config);
     Ok(command)
 }

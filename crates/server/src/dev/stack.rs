@@ -7,11 +7,13 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use strongroom_lab::process::remembered_port;
-use strongroom_lab::{Engine, EngineOptions, InitRequest, Kubernetes, Parts, Postgres, Provider};
+use strongroom_lab::{
+    Engine, EngineOptions, InitRequest, Kubernetes, Parts, Person, Postgres, Provider,
+};
 use tokio::sync::Mutex;
 
 use super::children::Children;
-use super::people::{PASSWORD, PEOPLE, Person, provider_options};
+use super::people::{PASSWORD, PEOPLE, provider_options};
 use super::setup;
 use super::teller::Teller;
 
@@ -133,7 +135,7 @@ impl Stack {
 
     /// A person at a terminal.
     pub fn person(&self, name: &str) -> Result<Person> {
-        Person::new(name, &self.dir, &self.server)
+        Person::new(&program()?, name, &self.dir, &self.server)
     }
 
     /// The API.
@@ -196,4 +198,9 @@ impl Stack {
         self.provider.stop().await?;
         self.postgres.stop().await
     }
+}
+
+/// This program, which people and processes of the stack run too.
+pub fn program() -> Result<PathBuf> {
+    std::env::current_exe().context("find this program")
 }

@@ -11,7 +11,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::{Value, json};
 
-use super::people::Person;
+use strongroom_lab::Person;
+
 use super::stack::Stack;
 use super::teller::Teller;
 use secrets::Workload;

@@ -1,7 +1,8 @@
 //! A fresh database in the Postgres of the lab, with the roles of production.
 
-use sqlx::{AssertSqlSafe, Connection as _, PgConnection, PgPool};
+use sqlx::{Connection as _, PgConnection, PgPool};
 use strongroom_storage::RoleNames;
+use strongroom_storage::roles::ensure_database;
 use uuid::Uuid;
 
 const PASSWORDS: [&str; 4] = [
@@ -41,32 +42,21 @@ impl Database {
             .unwrap();
         let pool = PgPool::connect(&admin_url).await.unwrap();
         roles.create(&pool, PASSWORDS).await.unwrap();
+        ensure_database(&pool, &name).await.unwrap();
         pool.close().await;
-        create(&mut admin, &name).await;
         let owner = PgPool::connect(&with(&admin_url, None, &name))
             .await
             .unwrap();
         strongroom_storage::migrate(&owner).await.unwrap();
         roles.apply_grants(&owner).await.unwrap();
         owner.close().await;
-        // Grants to roles of the whole server are made one after the other as well.
+        // The lock ends with its connection: grants are made one after the other as well.
         admin.close().await.unwrap();
         Self {
             api_url: with(&admin_url, Some((&roles.api, PASSWORDS[0])), &name),
             executor_url: with(&admin_url, Some((&roles.executor, PASSWORDS[1])), &name),
         }
     }
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "a database's name cannot be a parameter"
-)]
-async fn create(admin: &mut PgConnection, name: &str) {
-    sqlx::query(AssertSqlSafe(format!("CREATE DATABASE {name}")))
-        .execute(admin)
-        .await
-        .unwrap();
 }
 
 fn admin_url() -> String {

@@ -95,7 +95,7 @@ impl Executor {
             .await
             .unwrap()
             .unwrap();
-        state.state = "frozen".to_owned();
+        "frozen".clone_into(&mut state.state);
         state.reason = Some(reason.to_owned());
         self.store.subject_state_put(&state).await.unwrap();
     }

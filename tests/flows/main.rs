@@ -1,0 +1,17 @@
+//! End-to-end tests through the built binary, on the shared lab of the test run.
+//!
+//! Every test makes its own team, namespaces and secrets, so that tests can run side by side. Ids
+//! in the names are those of the project's list of checks.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(
+    clippy::print_stdout,
+    reason = "figures are printed for who reads the run"
+)]
+
+mod approval;
+mod credential;
+mod figures;
+mod kubernetes;
+mod stack;
+mod support;

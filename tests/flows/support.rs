@@ -1,0 +1,286 @@
+//! The shared lab as tests see it: people at terminals, an engine administrator, workloads.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use secrecy::{ExposeSecret as _, SecretString};
+use serde_json::{Value, json};
+use strongroom_engine::error::Failure;
+use strongroom_engine::{EngineAddress, EngineClient, EngineError, Session, auth};
+use strongroom_lab::kubernetes::KubernetesApi;
+use strongroom_lab::{Browser, Person};
+
+/// The password of everybody in the lab.
+pub const PASSWORD: &str = "correct horse battery staple";
+
+/// The shared lab.
+pub struct Lab {
+    value: Value,
+    /// Context files and documents of this test.
+    pub scratch: tempfile::TempDir,
+}
+
+/// A team of one test.
+pub struct Team {
+    /// Its slug; its namespace is called the same.
+    pub slug: String,
+    /// Its document.
+    pub file: PathBuf,
+}
+
+impl Lab {
+    pub fn get() -> Self {
+        let file = std::env::var_os("STRONGROOM_LAB")
+            .expect("these tests need the shared lab: run `cargo xtask test`");
+        let value = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
+        Self {
+            value,
+            scratch: tempfile::tempdir().unwrap(),
+        }
+    }
+
+    pub fn text(&self, pointer: &str) -> &str {
+        self.value.pointer(pointer).and_then(Value::as_str).unwrap()
+    }
+
+    pub fn dir(&self) -> &Path {
+        Path::new(self.text("/dir"))
+    }
+
+    pub fn server(&self) -> &str {
+        self.text("/server")
+    }
+
+    pub fn kubernetes(&self) -> KubernetesApi {
+        let text = |name: &str| self.text(&format!("/kubernetes/{name}"));
+        KubernetesApi::connect(text("server"), text("ca_pem"), text("admin_token")).unwrap()
+    }
+
+    pub fn engine(&self) -> EngineClient {
+        let address = EngineAddress {
+            url: self.text("/engine/address").to_owned(),
+            ca_pem: Some(self.text("/engine/ca_pem").to_owned()),
+        };
+        EngineClient::new(&address, Duration::from_secs(20)).unwrap()
+    }
+
+    /// The engine's administrator, whom only tests have.
+    pub async fn admin(&self) -> Session {
+        let client = self.engine();
+        let body = json!({ "password": self.text("/engine/admin_password") });
+        let path = "auth/lab/login/admin";
+        let call = strongroom_engine::Call::post(path, path, &body);
+        let envelope = client.call(call, None).await.unwrap();
+        let text = |name: &str| envelope.auth.get(name).and_then(Value::as_str);
+        let login = auth::Login {
+            token: SecretString::from(text("client_token").unwrap()),
+            ttl_seconds: 3600,
+            entity_id: String::new(),
+            policies: Vec::new(),
+        };
+        Session::with_login(client, login)
+    }
+
+    /// A person who has signed in.
+    pub async fn person(&self, name: &str) -> Person {
+        let program = std::env::var_os("STRONGROOM_BIN")
+            .expect("STRONGROOM_BIN names the built program: run `cargo xtask test`");
+        let person = Person::new(
+            Path::new(&program),
+            name,
+            self.scratch.path(),
+            self.server(),
+        )
+        .unwrap();
+        person.does(&["login"]).await.unwrap();
+        person
+    }
+
+    pub fn browser(&self, name: &str) -> Browser {
+        Browser::new(name, PASSWORD).unwrap()
+    }
+
+    pub fn write(&self, name: &str, text: &str) -> PathBuf {
+        let file = self.scratch.path().join(name);
+        std::fs::write(&file, text).unwrap();
+        file
+    }
+
+    /// A team with a namespace and the accounts `api` and `batch`, not yet submitted.
+    pub async fn new_team(&self, prefix: &str) -> Team {
+        let slug = format!(
+            "{prefix}-{}",
+            &uuid::Uuid::new_v4().simple().to_string()[..10]
+        );
+        let api = self.kubernetes();
+        api.create_namespace(&slug).await.unwrap();
+        for account in ["api", "batch"] {
+            api.create_service_account(&slug, account).await.unwrap();
+        }
+        let file = self.write(&format!("{slug}.yaml"), &document(&slug, true));
+        let team = Team { slug, file };
+        self.until_seen(&team).await;
+        team
+    }
+
+    /// Previews follow the cluster within a second or so.
+    async fn until_seen(&self, team: &Team) {
+        let sue = self.person("sue").await;
+        let file = team.file.display().to_string();
+        let start = Instant::now();
+        loop {
+            let preview = ["apply", "-f", &file, "--dry-run", "--reason", "look"];
+            let printed = sue.run(&preview).await.unwrap();
+            if printed.code == 0 {
+                return;
+            }
+            assert!(
+                start.elapsed() < Duration::from_secs(30),
+                "no preview: {}",
+                printed.err
+            );
+            tokio::time::sleep(Duration::from_millis(300)).await;
+        }
+    }
+
+    /// Submits as alice, approved by bob and sue, applied; a value in each binding's path.
+    pub async fn onboard(&self, team: &Team) {
+        let alice = self.person("alice").await;
+        let request = alice
+            .submits(&team.file, "a test's team", &[])
+            .await
+            .unwrap();
+        for name in ["bob", "sue"] {
+            self.until(&request, "in_review").await;
+            self.person(name).await.approves(&request).await.unwrap();
+        }
+        self.until(&request, "applied").await;
+        let bob = self.person("bob").await;
+        for folder in ["api", "batch"] {
+            let path = format!("{}/kv/prod/{folder}/db", team.slug);
+            bob.must(&["kv", "put", &path, "password=-"], Some("s3cr3t"), 0)
+                .await
+                .unwrap();
+        }
+    }
+
+    /// The state of a request, and the whole of it, as an SRE sees it.
+    pub async fn request(&self, request: &str) -> Value {
+        let sue = self.person("sue").await;
+        let out = sue
+            .does(&["request", "show", request, "-o", "json"])
+            .await
+            .unwrap();
+        let value: Value = serde_json::from_str(&out).unwrap();
+        value
+            .get("request")
+            .filter(|inner| inner.is_object())
+            .cloned()
+            .unwrap_or(value)
+    }
+
+    pub async fn until(&self, request: &str, wanted: &str) {
+        let start = Instant::now();
+        loop {
+            let shown = self.request(request).await;
+            if shown["state"] == wanted {
+                return;
+            }
+            assert!(
+                start.elapsed() < Duration::from_secs(60),
+                "not {wanted}: {shown:#}"
+            );
+            tokio::time::sleep(Duration::from_millis(250)).await;
+        }
+    }
+
+    /// A workload's live token.
+    pub async fn workload(&self, namespace: &str, account: &str) -> Workload {
+        let jwt = self
+            .kubernetes()
+            .token(namespace, account, &["strongroom"], 900)
+            .await
+            .unwrap();
+        let client = self.engine();
+        let login =
+            auth::kubernetes_login(&client, "k8s/prod-eu", namespace, &SecretString::from(jwt))
+                .await
+                .unwrap();
+        let token = login.token.expose_secret().to_owned();
+        Workload {
+            session: Session::with_login(client, login),
+            token,
+        }
+    }
+}
+
+/// A team's document, with one binding or two.
+pub fn document(slug: &str, with_batch: bool) -> String {
+    let batch = format!(
+        "    - name: batch\n      cluster: prod-eu\n      namespace: {slug}\n      \
+         serviceAccounts: [batch]\n      access: [{{ mount: kv, path: prod/batch/*, level: read }}]\n"
+    );
+    format!(
+        "apiVersion: strongroom.dev/v1\nkind: Team\nmetadata: {{ name: {slug} }}\nspec:\n  \
+         displayName: Test\n  contact: test@example.com\n  people:\n    \
+         owners: [{{ group: payments-leads }}]\n    editors: [{{ group: payments-dev }}]\n  \
+         mounts: [{{ name: kv, type: kv-v2 }}]\n  namespaces:\n    \
+         - {{ cluster: prod-eu, name: {slug}, environment: production, tokenTtl: 20m }}\n  \
+         bindings:\n    - name: api\n      cluster: prod-eu\n      namespace: {slug}\n      \
+         serviceAccounts: [api]\n      access: [{{ mount: kv, path: prod/api/*, level: read }}]\n\
+         {}  limits: {{ requestsPerSecond: 500 }}\n",
+        if with_batch { batch } else { String::new() }
+    )
+}
+
+/// A live token of a service account.
+pub struct Workload {
+    session: Session,
+    pub token: String,
+}
+
+impl Workload {
+    pub async fn read(&self, path: &str) -> Result<Option<Value>, EngineError> {
+        self.session.read(path, "{secret}").await
+    }
+
+    pub async fn is_refused(&self, path: &str) -> bool {
+        matches!(self.read(path).await, Err(error) if error.failure == Failure::Denied)
+    }
+
+    pub async fn reads_soon(&self, path: &str) {
+        let start = Instant::now();
+        loop {
+            match self.read(path).await {
+                Ok(Some(_)) => return,
+                Ok(None) => panic!("there is no secret at {path}"),
+                Err(error) => {
+                    assert_eq!(error.failure, Failure::Denied, "{error}");
+                    assert!(
+                        start.elapsed() < Duration::from_secs(40),
+                        "never reads {path}"
+                    );
+                }
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
+    /// Reads until it is refused; gives how long that took.
+    pub async fn refused_soon(&self, path: &str) -> Duration {
+        let start = Instant::now();
+        while !self.is_refused(path).await {
+            assert!(
+                start.elapsed() < Duration::from_secs(40),
+                "still reads {path}"
+            );
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        start.elapsed()
+    }
+
+    pub async fn renews(&self) -> bool {
+        let path = "auth/token/renew-self";
+        self.session.write(path, path, &json!({})).await.is_ok()
+    }
+}
