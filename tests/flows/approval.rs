@@ -6,7 +6,7 @@ use strongroom_authn::code_flow::FlowRequest;
 use strongroom_authn::{CodeFlow, Issuer};
 use strongroom_domain::act::{ActItem, ActKind, Statement};
 
-use crate::support::{Lab, Team};
+use crate::support::{Lab, Team, browser};
 
 /// Every way in which one person could decide alone is refused and recorded.
 #[tokio::test]
@@ -165,7 +165,6 @@ struct Forger {
     issuer: Issuer,
     trust: Value,
     sign_in_client: String,
-    lab: Lab,
 }
 
 impl Forger {
@@ -193,7 +192,7 @@ impl Forger {
         let issuer = Issuer::new(trust["issuer"].as_str().unwrap(), None, &[]).unwrap();
         let client = begun["clientId"].as_str().unwrap().to_owned();
         let nonce = begun["nonce"].as_str().unwrap();
-        let token = id_token(lab, &issuer, "sue", &client, nonce).await;
+        let token = id_token(&issuer, "sue", &client, nonce).await;
         let id = begun["signInId"].as_str().unwrap();
         let session: Value = http
             .post(get(&format!("sign-ins/{id}/complete")))
@@ -211,7 +210,6 @@ impl Forger {
             server,
             issuer,
             trust,
-            lab: Lab::get(),
         }
     }
 
@@ -256,14 +254,7 @@ impl Forger {
     async fn token(&self, user: &str, client: &str, statement: &Statement) -> String {
         // The sign-in of a vote must be after the freeze.
         tokio::time::sleep(std::time::Duration::from_secs(2)).await;
-        id_token(
-            &self.lab,
-            &self.issuer,
-            user,
-            client,
-            &nonce(statement).unwrap(),
-        )
-        .await
+        id_token(&self.issuer, user, client, &nonce(statement).unwrap()).await
     }
 
     /// Offers a token as a vote; the sentence it was refused with, if it was.
@@ -297,7 +288,7 @@ impl Forger {
     }
 }
 
-async fn id_token(lab: &Lab, issuer: &Issuer, user: &str, client: &str, nonce: &str) -> String {
+async fn id_token(issuer: &Issuer, user: &str, client: &str, nonce: &str) -> String {
     let ask = FlowRequest {
         client_id: client,
         redirect_uri: "http://127.0.0.1:7/callback",
@@ -307,8 +298,7 @@ async fn id_token(lab: &Lab, issuer: &Issuer, user: &str, client: &str, nonce: &
         prompt_login: false,
     };
     let flow = CodeFlow::begin(issuer, &ask).await.unwrap();
-    let target = lab
-        .browser(user)
+    let target = browser(user)
         .authorize(flow.authorize_url.as_str())
         .await
         .unwrap();

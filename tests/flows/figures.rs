@@ -53,12 +53,16 @@ async fn figures_calls_per_object_are_exact_and_do_not_grow_with_the_estate() {
                     count + 2,
                     "one write per group, one per binding's members"
                 );
-                assert_eq!(reads, 3 * count + 2 * 3, "group");
+                assert_eq!(reads, 3 * count + 2 * 2, "group");
             }
             "entity" => {
                 assert_eq!(writes, count);
                 // Before: by alias (a lookup counts as a read) and by name.
-                assert!(reads <= 3 * count, "entity: {reads} reads");
+                assert_eq!(
+                    reads,
+                    3 * count,
+                    "by alias, by name, and the read-back of both"
+                );
             }
             "entity-alias" => assert_eq!(writes, count),
             // Nothing is beneath a mount that is not there: one read less at freeze and at apply.
@@ -78,7 +82,7 @@ async fn figures_calls_per_object_are_exact_and_do_not_grow_with_the_estate() {
     }
     let (head_reads, head_writes) = few["head"];
     assert_eq!(head_writes, 2, "two head writes per subject and plan");
-    assert!(head_reads <= 3, "head: {head_reads} reads");
+    assert_eq!(head_reads, 3, "head: one at freeze, two at apply");
     let (other_reads, other_writes) = few.get("other").copied().unwrap_or_default();
     assert_eq!(other_writes, 0, "something else was written");
     assert!(
@@ -171,6 +175,10 @@ fn calls_since(lab: &Lab, offset: u64) -> Calls {
         }
         let path = entry["request"]["path"].as_str().unwrap_or_default();
         let operation = entry["request"]["operation"].as_str().unwrap_or_default();
+        // A new KV mount refuses for up to two seconds; nothing was written, and it is tried again.
+        if entry["error"].is_string() {
+            continue;
+        }
         // The executor's own token is not about any object.
         if path.starts_with("auth/token/") || path.starts_with("auth/approle/") {
             continue;

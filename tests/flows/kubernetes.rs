@@ -91,7 +91,10 @@ async fn k8s_01_wildcards_are_refused_and_roles_carry_nothing() {
         for name in names("bound_service_account_names") {
             assert!(!name.contains(['*', '?', ',', '[']), "{role} binds {name}");
         }
-        assert_eq!(names("bound_service_account_namespaces"), [role.clone()]);
+        assert_eq!(
+            names("bound_service_account_namespaces"),
+            std::slice::from_ref(role)
+        );
         assert_eq!(read["bound_service_account_namespace_selector"], "");
         assert_eq!(read["audience"], "strongroom");
         assert_eq!(read["alias_name_source"], "serviceaccount_uid");

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::SecretString;
 use serde_json::{Value, json};
 use strongroom_engine::error::Failure;
 use strongroom_engine::{EngineAddress, EngineClient, EngineError, Session, auth};
@@ -96,10 +96,6 @@ impl Lab {
         person
     }
 
-    pub fn browser(&self, name: &str) -> Browser {
-        Browser::new(name, PASSWORD).unwrap()
-    }
-
     pub fn write(&self, name: &str, text: &str) -> PathBuf {
         let file = self.scratch.path().join(name);
         std::fs::write(&file, text).unwrap();
@@ -187,7 +183,7 @@ impl Lab {
                 return;
             }
             assert!(
-                start.elapsed() < Duration::from_secs(60),
+                start.elapsed() < Duration::from_mins(1),
                 "not {wanted}: {shown:#}"
             );
             tokio::time::sleep(Duration::from_millis(250)).await;
@@ -206,10 +202,8 @@ impl Lab {
             auth::kubernetes_login(&client, "k8s/prod-eu", namespace, &SecretString::from(jwt))
                 .await
                 .unwrap();
-        let token = login.token.expose_secret().to_owned();
         Workload {
             session: Session::with_login(client, login),
-            token,
         }
     }
 }
@@ -236,7 +230,6 @@ pub fn document(slug: &str, with_batch: bool) -> String {
 /// A live token of a service account.
 pub struct Workload {
     session: Session,
-    pub token: String,
 }
 
 impl Workload {
@@ -283,4 +276,9 @@ impl Workload {
         let path = "auth/token/renew-self";
         self.session.write(path, path, &json!({})).await.is_ok()
     }
+}
+
+/// A browser of one of the lab's people, not signed in.
+pub fn browser(name: &str) -> Browser {
+    Browser::new(name, PASSWORD).unwrap()
 }

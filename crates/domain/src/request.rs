@@ -250,7 +250,7 @@ mod tests {
         let table = [
             // submitted in_review approved applying applied failed rejected withdrawn expired superseded
             ("submitted", ".x....xxxx"),
-            ("in_review", ".xx.x.xxxx"),
+            ("in_review", ".xx...xxxx"),
             ("approved", ".x.x..xxxx"),
             ("applying", "....xx...."),
             ("applied", ".........."),

@@ -120,6 +120,7 @@ pub const WRITE_ID_HEADER: &str = "x-strongroom-write";
 pub struct EngineClient {
     http: reqwest::Client,
     base: String,
+    namespace: Option<HeaderValue>,
 }
 
 impl fmt::Debug for EngineClient {
@@ -172,7 +173,31 @@ impl EngineClient {
         Ok(Self {
             http,
             base: format!("{}v1/", url.as_str()),
+            namespace: None,
         })
+    }
+
+    /// The same client inside a vault namespace.
+    ///
+    /// A server without namespaces ignores the header and answers with the root namespace's data,
+    /// so the engine is first asked for something in a namespace that cannot be there: only one
+    /// that refuses it is believed.
+    pub async fn in_namespace(&self, namespace: &str) -> Result<Self, EngineError> {
+        let template = "sys/internal/ui/mounts";
+        let within = |name: &str| Self {
+            namespace: HeaderValue::from_str(name).ok(),
+            ..self.clone()
+        };
+        if !path::is_canonical(namespace) {
+            return Err(EngineError::new(Failure::BadPath, template));
+        }
+        let nowhere = within(&format!("strongroom-probe-{}", uuid::Uuid::new_v4()));
+        let probe = Call::new(Method::Get, template, template);
+        match nowhere.call(probe, None).await {
+            Ok(_) => Err(EngineError::new(Failure::NamespaceIgnored, template)),
+            Err(error) if error.is_not_found() => Ok(within(namespace)),
+            Err(error) => Err(error),
+        }
     }
 
     /// Makes one call. Reads are tried again on temporary failures; writes never.
@@ -223,6 +248,9 @@ impl EngineClient {
             .request(call.method.as_http(), format!("{}{}", self.base, call.path))
             .headers(headers(token).ok_or_else(|| fail(Failure::Denied))?)
             .query(call.query);
+        if let Some(namespace) = &self.namespace {
+            request = request.header("x-vault-namespace", namespace);
+        }
         if let Some(id) = &write_id {
             request = request.header(WRITE_ID_HEADER, id);
         }

@@ -51,6 +51,8 @@ pub enum Failure {
     RateLimited(Option<Duration>),
     /// The engine failed.
     Server(u16),
+    /// The engine knows no vault namespaces and would answer with the root namespace's data.
+    NamespaceIgnored,
     /// The answer is not one of an engine: a redirect, no JSON, too large.
     Malformed(String),
 }
@@ -118,6 +120,9 @@ impl fmt::Display for EngineError {
             Failure::CasMismatch => f.write_str("check-and-set did not match: somebody else wrote"),
             Failure::RateLimited(_) => f.write_str("too many requests"),
             Failure::Server(status) => write!(f, "the engine failed with status {status}"),
+            Failure::NamespaceIgnored => {
+                f.write_str("the engine knows no vault namespaces and ignores the one it is given")
+            }
             Failure::Malformed(why) => write!(f, "the answer is not one of an engine ({why})"),
         }?;
         if let Some(id) = &self.request_id {

@@ -133,6 +133,40 @@ pub fn policies_expire(policy_answer: &Value) -> bool {
     policy_answer.get("version").is_some() && policy_answer.get("cas_required").is_some()
 }
 
+/// What an engine can do that another one cannot: found by asking, never from the version.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Capabilities {
+    /// Policies have versions and may end by themselves.
+    pub policies_expire: bool,
+    /// All policies with their texts come in one list, and this token may have it.
+    pub policy_list_is_detailed: bool,
+    /// There are vault namespaces.
+    pub namespaces: bool,
+}
+
+/// Asks what the engine can do. `policy` is one that the session may read.
+pub async fn capabilities(session: &Session, policy: &str) -> Result<Capabilities, EngineError> {
+    let path = format!("sys/policies/acl/{policy}");
+    let answer = session.read(&path, "sys/policies/acl/{name}").await?;
+    let template = "sys/policies/detailed/acl";
+    let detailed = Call::new(Method::List, template, template);
+    let policy_list_is_detailed = match session.call(detailed).await {
+        Ok(envelope) => envelope.data.get("key_info").is_some(),
+        Err(error) if matches!(error.failure, Failure::NotFound | Failure::Denied) => false,
+        Err(error) => return Err(error),
+    };
+    let namespaces = match session.client().in_namespace("any").await {
+        Ok(_) => true,
+        Err(error) if error.failure == Failure::NamespaceIgnored => false,
+        Err(error) => return Err(error),
+    };
+    Ok(Capabilities {
+        policies_expire: answer.as_ref().is_some_and(policies_expire),
+        policy_list_is_detailed,
+        namespaces,
+    })
+}
+
 /// What the session's token may do at these paths.
 pub async fn capabilities_self(
     session: &Session,

@@ -31,7 +31,11 @@ use crate::start::Executor;
 
 /// What was last made true for each binding, so that a quiet cluster costs nothing.
 #[derive(Debug, Default)]
-pub(crate) struct Attached(BTreeMap<PolicyName, Seen>);
+pub(crate) struct Attached {
+    seen: BTreeMap<PolicyName, Seen>,
+    /// Whether something could not be made true and has to be tried again soon.
+    pub(crate) is_pending: bool,
+}
 
 /// Namespace UID and account UIDs as the inventory showed them.
 type Seen = (Option<String>, BTreeMap<Account, Option<String>>);
@@ -39,7 +43,14 @@ type Seen = (Option<String>, BTreeMap<Account, Option<String>>);
 impl Attached {
     /// Everything is looked at again.
     pub(crate) fn forget_all(&mut self) {
-        self.0.clear();
+        self.seen.clear();
+        self.is_pending = true;
+    }
+
+    /// Everything of one team is looked at again.
+    pub(crate) fn forget(&mut self, team: &TeamName) {
+        self.seen.retain(|name, _| name.team() != team);
+        self.is_pending = true;
     }
 }
 
@@ -67,21 +78,22 @@ impl Executor {
                 teams.push((*team, applied.pins.clone()));
             }
         }
+        self.attached.is_pending = false;
         for (team, pins) in teams {
             for binding in &team.bindings {
                 let name = PolicyName::Binding(team.name.clone(), binding.name.clone());
                 let Some(seen) = self.seen(binding) else {
                     continue;
                 };
-                if self.attached.0.get(&name) == Some(&seen) {
+                if self.attached.seen.get(&name) == Some(&seen) {
                     continue;
                 }
                 // One binding that cannot be kept stops no other.
                 match self.binding_keep(&team, binding, &name, &pins).await {
                     Ok(true) => {
-                        self.attached.0.insert(name, seen);
+                        self.attached.seen.insert(name, seen);
                     }
-                    Ok(false) => {}
+                    Ok(false) => self.attached.is_pending = true,
                     Err(ExecutorError::LeaseLost) => return Err(ExecutorError::LeaseLost),
                     Err(error) => tracing::warn!(binding = %name, %error, "binding is not kept"),
                 }
@@ -346,8 +358,9 @@ impl Executor {
         members: &BTreeSet<String>,
     ) -> Result<(), ExecutorError> {
         let key = ObjectKey::Group(name.clone());
-        let path = wire::read_path(&key);
-        let Some(data) = self.engine.read(&path, wire::template(&key)).await? else {
+        let mut reading = self.reading();
+        let (found, _) = self.read_now(&mut reading, &key).await?;
+        let (Some(found), Some(data)) = (found, reading.answer(&key)) else {
             return Ok(());
         };
         let ids = |field: &str| -> BTreeSet<String> {
@@ -369,12 +382,14 @@ impl Executor {
         let Some(fields) = objects.get(&key) else {
             return Ok(());
         };
-        let mut reading = self.reading();
-        let (found, _) = self.read_now(&mut reading, &key).await?;
-        let ours = found.is_some_and(|f| f.get("owner") == fields.get("owner"));
-        if !ours || !Self::anchor_ids(&reading).is_empty() {
+        let ours = found.get("owner") == fields.get("owner");
+        let no_groups = found
+            .get("anchors")
+            .and_then(Value::as_array)
+            .is_none_or(Vec::is_empty);
+        if !ours || !no_groups {
             return Err(ExecutorError::Stopped(format!(
-                "the group {name} is not Strongroom's"
+                "the group {name} is not as Strongroom left it"
             )));
         }
         let text = name.to_string();

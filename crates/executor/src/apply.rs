@@ -8,6 +8,7 @@ use strongroom_domain::document::Document;
 use strongroom_domain::event::EventKind;
 use strongroom_domain::head::{Applied, Applying};
 use strongroom_domain::request::{State, Tally};
+use strongroom_domain::subject::Subject;
 use strongroom_engine::audit;
 use strongroom_plan::Plan;
 use strongroom_plan::model::Step;
@@ -347,15 +348,16 @@ impl Executor {
         });
         let event = self.event(EventKind::RequestApplied, Some(row.request), None, detail);
         self.transition(row, State::Applied, None, &[event]).await?;
-        self.attached.forget_all();
+        for document in &plan.documents {
+            if let Subject::Team(team) = &document.subject {
+                self.attached.forget(team);
+            }
+        }
         Ok(())
     }
 
     /// Copies a head into the database for pages.
-    pub(crate) async fn subject_publish(
-        &self,
-        subject: &strongroom_domain::subject::Subject,
-    ) -> Result<(), ExecutorError> {
+    pub(crate) async fn subject_publish(&self, subject: &Subject) -> Result<(), ExecutorError> {
         let Some(head) = self.heads.get(subject) else {
             return Ok(());
         };

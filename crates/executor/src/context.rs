@@ -15,6 +15,13 @@ use crate::heads::VersionedHead;
 use crate::start::{Executor, Watched};
 
 impl Executor {
+    /// The heads of clusters; there are few of them among many teams.
+    fn cluster_heads(&self) -> impl Iterator<Item = (&Subject, &VersionedHead)> {
+        self.heads
+            .iter()
+            .filter(|(subject, _)| matches!(subject, Subject::Cluster(_)))
+    }
+
     /// The rules in force and the clusters that the changes may name.
     pub(crate) fn context(&self, changes: &[Change]) -> Result<Context, ExecutorError> {
         let platform = match self
@@ -29,7 +36,7 @@ impl Executor {
             None => Platform::default(),
         };
         let mut clusters: BTreeMap<ClusterName, ClusterDocument> = BTreeMap::new();
-        for head in self.heads.values() {
+        for (_, head) in self.cluster_heads() {
             if let Some(Document::Cluster(cluster)) = head.document()? {
                 clusters.insert(cluster.name.clone(), *cluster);
             }
@@ -83,7 +90,7 @@ impl Executor {
     /// Connects to every applied cluster whose credentials are in the floor file, and watches it.
     pub(crate) async fn clusters_refresh(&mut self) -> Result<(), ExecutorError> {
         let mut wanted = Vec::new();
-        for head in self.heads.values() {
+        for (_, head) in self.cluster_heads() {
             if let Some(Document::Cluster(cluster)) = head.document()? {
                 wanted.push(*cluster);
             }

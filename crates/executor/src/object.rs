@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use strongroom_engine::error::Failure;
 use strongroom_engine::{EngineError, Envelope, identity};
 use strongroom_plan::steps::{Observed, same};
-use strongroom_vault_model::object::{Account, AnchorName, Fields, ObjectKey};
+use strongroom_vault_model::object::{Account, Fields, ObjectKey};
 use strongroom_vault_model::wire::{self, Ids};
 
 use crate::error::ExecutorError;
@@ -20,6 +20,13 @@ use crate::start::Executor;
 pub(crate) struct Reading {
     answers: BTreeMap<String, Option<Value>>,
     pub(crate) ids: Ids,
+}
+
+impl Reading {
+    /// What the engine answered for an object, if it was read and is there.
+    pub(crate) fn answer(&self, key: &ObjectKey) -> Option<&Value> {
+        self.answers.get(&wire::read_path(key))?.as_ref()
+    }
 }
 
 impl Executor {
@@ -211,11 +218,6 @@ impl Executor {
             );
         }
         Ok(kept)
-    }
-
-    /// The engine's id of an anchor, for groups that are written outside a plan.
-    pub(crate) fn anchor_ids(reading: &Reading) -> &BTreeMap<AnchorName, String> {
-        &reading.ids.anchors
     }
 }
 

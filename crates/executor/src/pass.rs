@@ -80,6 +80,7 @@ impl Executor {
             self.epoch = epoch;
             self.heads_load().await?;
             self.attached.forget_all();
+            self.accessors.clear();
             *looked = None;
             for subject in self.heads.keys().cloned().collect::<Vec<_>>() {
                 self.subject_publish(&subject).await?;
@@ -94,9 +95,15 @@ impl Executor {
         if slow {
             *looked = Some(Instant::now());
         }
-        // Inventory first: an account that is gone loses its rights before anybody gets new ones.
+        // Accounts first: one that is gone loses its rights before anybody gets new ones.
+        let news = self
+            .clusters
+            .values()
+            .any(|c| c.inventory.has_changed().unwrap_or(true));
         self.inventory_store().await?;
-        self.accounts_keep().await?;
+        if slow || news || self.attached.is_pending {
+            self.accounts_keep().await?;
+        }
         if slow || !work.is_empty() {
             self.requests_advance().await?;
             self.clusters_refresh().await?;

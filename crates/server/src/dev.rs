@@ -26,9 +26,9 @@ use teller::Teller;
 /// Runs the stack; with `--once` until the story is told.
 pub async fn run(options: &DevOptions) -> ExitCode {
     let result = if options.lab {
-        lab::run(options).await
+        Box::pin(lab::run(options)).await
     } else {
-        run_checked(options).await
+        Box::pin(run_checked(options)).await
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -52,7 +52,7 @@ async fn run_checked(options: &DevOptions) -> Result<()> {
         );
     }
     let stack = tokio::select! {
-        stack = Stack::start(&dir, &mut teller, Vec::new()) => stack?,
+        stack = Box::pin(Stack::start(&dir, &mut teller, Vec::new())) => stack?,
         () = signals::stop() => bail!("stopped while starting"),
     };
     let result = tokio::select! {
@@ -61,7 +61,7 @@ async fn run_checked(options: &DevOptions) -> Result<()> {
     };
     let result = match result {
         Ok(()) if !options.once => {
-            teller.say(&stack.describe());
+            Teller::say(&stack.describe());
             stack.wait(signals::stop()).await
         }
         result => result,
@@ -72,7 +72,7 @@ async fn run_checked(options: &DevOptions) -> Result<()> {
 
 async fn tell(stack: &Stack, teller: &mut Teller, told: &Path, half_told: &Path) -> Result<()> {
     if told.is_file() {
-        teller.say("The story was told on this data before; going on with it.");
+        Teller::say("The story was told on this data before; going on with it.");
         return Ok(());
     }
     std::fs::write(half_told, "")?;

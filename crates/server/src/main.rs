@@ -24,7 +24,7 @@ async fn main() -> ExitCode {
         Command::Serve(options) => serve::run(&options).await,
         Command::Execute(options) => execute::run(&options).await,
         Command::Migrate(options) => migrate::run(&options).await,
-        Command::Dev(options) => return dev::run(&options).await,
+        Command::Dev(options) => return Box::pin(dev::run(&options)).await,
         Command::DevBrowser(options) => dev::browser::run(&options).await,
     };
     match result {

@@ -37,7 +37,7 @@ impl Children {
             let answer = http.get(&trust).send().await;
             answer.is_ok_and(|answer| answer.status().is_success())
         };
-        let ready = serve.wait_ready(Duration::from_secs(60), up).await;
+        let ready = serve.wait_ready(Duration::from_mins(1), up).await;
         if !execute.is_running() {
             anyhow::bail!("execute ended while starting:\n{}", execute.log_tail());
         }

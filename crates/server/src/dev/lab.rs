@@ -23,7 +23,7 @@ pub async fn run(options: &DevOptions) -> Result<()> {
     empty(&dir)?;
     let password = random_word(16)?;
     let mut teller = Teller::new();
-    let stack = Stack::start(&dir, &mut teller, administrator(&password)).await?;
+    let stack = Box::pin(Stack::start(&dir, &mut teller, administrator(&password))).await?;
     let result = async {
         story::register_cluster(&stack)
             .await

@@ -39,7 +39,7 @@ impl Stack {
     /// Starts parts and processes on `dir`. Tests give the engine an administrator of their own.
     pub async fn start(dir: &Path, teller: &mut Teller, more: Vec<InitRequest>) -> Result<Self> {
         let parts = Parts::find()?;
-        teller.say(&format!(
+        Teller::say(&format!(
             "Strongroom on real parts, data in {}",
             dir.display()
         ));

@@ -71,8 +71,8 @@ pub async fn tell(stack: &Stack, teller: &mut Teller) -> Result<()> {
             story.events(&request),
         )
         .await?;
-    teller.say(&events);
-    teller.say(&format!(
+    Teller::say(&events);
+    Teller::say(&format!(
         "All of it is so, after {:.0} s.",
         teller.seconds()
     ));
@@ -132,7 +132,7 @@ impl<'a> Story<'a> {
                 "expired",
                 "superseded",
             ];
-            if over.contains(&state) || start.elapsed() > Duration::from_secs(60) {
+            if over.contains(&state) || start.elapsed() > Duration::from_mins(1) {
                 let reason = find(&shown, "stateReason").cloned().unwrap_or_default();
                 bail!("request {request} is {state}, not {wanted}: {reason}");
             }

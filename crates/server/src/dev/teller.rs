@@ -21,7 +21,7 @@ impl Teller {
     }
 
     /// Says something between the steps.
-    pub fn say(&self, text: &str) {
+    pub fn say(text: &str) {
         let _ = writeln!(std::io::stdout().lock(), "{text}");
     }
 
@@ -39,14 +39,14 @@ impl Teller {
                 } else {
                     format!(": {remark}")
                 };
-                self.say(&format!(
+                Self::say(&format!(
                     "  ok {:>6.1}s  {what}{remark}",
                     start.elapsed().as_secs_f64()
                 ));
                 Ok(value)
             }
             Err(error) => {
-                self.say(&format!(
+                Self::say(&format!(
                     "FAIL {:>6.1}s  {what}",
                     start.elapsed().as_secs_f64()
                 ));
