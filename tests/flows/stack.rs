@@ -8,8 +8,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use tokio::process::{Child, Command};
 
 fn dev(dir: &Path, arguments: &[&str]) -> Command {
-    let program = std::env::var_os("STRONGROOM_BIN").expect("run `cargo xtask test`");
-    let mut command = Command::new(program);
+    let mut command = Command::new(strongroom_test_support::program());
     command
         .arg("dev")
         .args(arguments)

@@ -9,13 +9,14 @@ use strongroom_engine::error::Failure;
 use strongroom_engine::{EngineAddress, EngineClient, EngineError, Session, auth};
 use strongroom_lab::kubernetes::KubernetesApi;
 use strongroom_lab::{Browser, Person};
+use strongroom_test_support::{SharedLab, program};
 
 /// The password of everybody in the lab.
 pub const PASSWORD: &str = "correct horse battery staple";
 
 /// The shared lab.
 pub struct Lab {
-    value: Value,
+    shared: SharedLab,
     /// Context files and documents of this test.
     pub scratch: tempfile::TempDir,
 }
@@ -30,21 +31,18 @@ pub struct Team {
 
 impl Lab {
     pub fn get() -> Self {
-        let file = std::env::var_os("STRONGROOM_LAB")
-            .expect("these tests need the shared lab: run `cargo xtask test`");
-        let value = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
         Self {
-            value,
+            shared: SharedLab::get(),
             scratch: tempfile::tempdir().unwrap(),
         }
     }
 
     pub fn text(&self, pointer: &str) -> &str {
-        self.value.pointer(pointer).and_then(Value::as_str).unwrap()
+        self.shared.text(pointer)
     }
 
     pub fn dir(&self) -> &Path {
-        Path::new(self.text("/dir"))
+        self.shared.dir()
     }
 
     pub fn server(&self) -> &str {
@@ -83,15 +81,7 @@ impl Lab {
 
     /// A person who has signed in.
     pub async fn person(&self, name: &str) -> Person {
-        let program = std::env::var_os("STRONGROOM_BIN")
-            .expect("STRONGROOM_BIN names the built program: run `cargo xtask test`");
-        let person = Person::new(
-            Path::new(&program),
-            name,
-            self.scratch.path(),
-            self.server(),
-        )
-        .unwrap();
+        let person = Person::new(&program(), name, self.scratch.path(), self.server()).unwrap();
         person.does(&["login"]).await.unwrap();
         person
     }

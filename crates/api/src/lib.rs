@@ -1,7 +1,7 @@
 //! REST handlers, DTOs and the mapping of outcomes to HTTP.
 //!
 //! A handler takes a session, parses, makes one call into `app`, and answers. It holds no SQL, no
-//! policy and no engine call. Which routes need no session stands in one table, [`routes`].
+//! policy and no engine call. Which routes need no session stands in one table, [`routes()`].
 
 mod body;
 mod edge;

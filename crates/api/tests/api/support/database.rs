@@ -3,6 +3,7 @@
 use sqlx::{Connection as _, PgConnection, PgPool};
 use strongroom_storage::RoleNames;
 use strongroom_storage::roles::ensure_database;
+use strongroom_test_support::SharedLab;
 use uuid::Uuid;
 
 const PASSWORDS: [&str; 4] = [
@@ -26,7 +27,8 @@ pub struct Database {
 impl Database {
     /// Makes it.
     pub async fn fresh() -> Self {
-        let admin_url = admin_url();
+        let lab = SharedLab::get();
+        let admin_url = lab.postgres_admin_url();
         let name = format!("api_{}", Uuid::new_v4().simple());
         let roles = RoleNames {
             api: "test_api".into(),
@@ -34,17 +36,17 @@ impl Database {
             ballot: "test_ballot".into(),
             ingest: "test_ingest".into(),
         };
-        let mut admin = PgConnection::connect(&admin_url).await.unwrap();
+        let mut admin = PgConnection::connect(admin_url).await.unwrap();
         sqlx::query("SELECT pg_advisory_lock($1)")
             .bind(ROLES_LOCK)
             .execute(&mut admin)
             .await
             .unwrap();
-        let pool = PgPool::connect(&admin_url).await.unwrap();
+        let pool = PgPool::connect(admin_url).await.unwrap();
         roles.create(&pool, PASSWORDS).await.unwrap();
         ensure_database(&pool, &name).await.unwrap();
         pool.close().await;
-        let owner = PgPool::connect(&with(&admin_url, None, &name))
+        let owner = PgPool::connect(&with(admin_url, None, &name))
             .await
             .unwrap();
         strongroom_storage::migrate(&owner).await.unwrap();
@@ -53,21 +55,10 @@ impl Database {
         // The lock ends with its connection: grants are made one after the other as well.
         admin.close().await.unwrap();
         Self {
-            api_url: with(&admin_url, Some((&roles.api, PASSWORDS[0])), &name),
-            executor_url: with(&admin_url, Some((&roles.executor, PASSWORDS[1])), &name),
+            api_url: with(admin_url, Some((&roles.api, PASSWORDS[0])), &name),
+            executor_url: with(admin_url, Some((&roles.executor, PASSWORDS[1])), &name),
         }
     }
-}
-
-fn admin_url() -> String {
-    let path = std::env::var("STRONGROOM_LAB")
-        .expect("STRONGROOM_LAB names the lab's file; run the tests with `cargo xtask test`");
-    let text = std::fs::read_to_string(&path).unwrap();
-    let lab: serde_json::Value = serde_json::from_str(&text).unwrap();
-    lab["postgres_admin_url"]
-        .as_str()
-        .expect("the lab's file names Postgres")
-        .to_owned()
 }
 
 /// The same server, another database and possibly another user.

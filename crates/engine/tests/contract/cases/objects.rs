@@ -137,8 +137,9 @@ pub async fn written_objects_read_back_as_they_were_sent(server: &Server) {
                 let found = found.and_then(|data| wire::observed(key, &data, &ids));
                 assert_eq!(found, None, "{key} before it was written");
             }
-            // An auth mount is made once: a second write is refused and changes nothing.
-            if exists && matches!(key, ObjectKey::AuthMount(_)) {
+            // These are made once: a second write is refused and changes nothing.
+            let once = matches!(key, ObjectKey::AuthMount(_) | ObjectKey::AnchorAlias(_));
+            if exists && once {
                 let (path, body) = wire::write(key, fields, exists, &ids, &[]).unwrap();
                 let again = session.write(&path, wire::template(key), &body).await;
                 assert!(matches!(again.unwrap_err().failure, Failure::Invalid(_)));
