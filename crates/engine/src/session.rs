@@ -194,6 +194,7 @@ impl Session {
             Err(error) if error.is_not_found() => Ok(Envelope {
                 status: 404,
                 request_id: error.request_id,
+                write_id: error.write_id,
                 ..Envelope::default()
             }),
             result => result,

@@ -101,6 +101,14 @@ pub fn first_secret_id(role: &str) -> String {
     format!("first-secret-id-of-{role}")
 }
 
+/// A role's login.
+pub fn approle(role: &str) -> AppRole {
+    AppRole {
+        role_id: role_id(role),
+        secret_id: first_secret_id(role).into(),
+    }
+}
+
 async fn provider(parts: &Parts, dir: &Path) -> Provider {
     let options = ProviderOptions {
         users: vec![User {
@@ -188,22 +196,14 @@ impl Server {
         EngineClient::new(&self.address(), timeout).unwrap()
     }
 
-    /// A role's login.
-    pub fn approle(&self, role: &str) -> AppRole {
-        AppRole {
-            role_id: role_id(role),
-            secret_id: first_secret_id(role).into(),
-        }
-    }
-
     /// A session that may do everything.
     pub fn admin(&self) -> Session {
-        Session::approle(self.client(), self.approle(ADMIN_ROLE))
+        Session::approle(self.client(), approle(ADMIN_ROLE))
     }
 
     /// A session as the executor has one.
     pub fn executor(&self) -> Session {
-        Session::approle(self.client(), self.approle(EXECUTOR_ROLE))
+        Session::approle(self.client(), approle(EXECUTOR_ROLE))
     }
 
     /// The requests in the audit log that a condition picks; waits until there is one.

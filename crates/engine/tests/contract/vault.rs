@@ -82,7 +82,7 @@ impl Vault {
                 async move { asked.await.is_ok_and(|answer| answer.status() == status) }
             }
         };
-        process.wait_ready(Duration::from_secs(60), is(501)).await?;
+        process.wait_ready(Duration::from_mins(1), is(501)).await?;
 
         let mut root = Root {
             http: http.clone(),
@@ -98,7 +98,7 @@ impl Vault {
         root.token = text("/root_token")?;
         let key = json!({ "key": text("/keys/0")? });
         root.post("sys/unseal", &key).await?;
-        process.wait_ready(Duration::from_secs(60), is(200)).await?;
+        process.wait_ready(Duration::from_mins(1), is(200)).await?;
         for name in ["one", "two"] {
             let file = dir.join(format!("audit-{name}.log"));
             let device = json!({ "type": "file", "options": { "file_path": file } });

@@ -5,13 +5,13 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 use strongroom_engine::auth::approle_login;
 use strongroom_engine::error::Failure;
-use strongroom_engine::{EngineClient, Session, kv, sys};
+use strongroom_engine::{EngineAddress, EngineClient, Session, kv, sys};
 
-use crate::server::Server;
+use crate::server::{Server, approle};
 
 pub async fn a_write_without_an_answer_has_an_unknown_outcome(server: &Server) {
     let client = server.impatient_client(Duration::from_secs(1));
-    let login = approle_login(&client, &server.approle("contract-admin")).await;
+    let login = approle_login(&client, &approle("contract-admin")).await;
     let session = Session::with_login(client, login.unwrap());
     let before = kv::write(&session, "strongroom", "fault", &json!({ "n": 1 }))
         .await
@@ -73,10 +73,12 @@ pub async fn sealed_and_gone_are_told_apart(server: &Server) {
     assert_eq!(about.failure, Failure::Sealed);
 
     // A port that nobody listens on: nothing was sent, so a write may be tried again.
-    let mut address = server.address();
-    address.url = "https://127.0.0.1:1".to_owned();
+    let address = EngineAddress {
+        url: "https://127.0.0.1:1".to_owned(),
+        ..server.address()
+    };
     let gone = EngineClient::new(&address, Duration::from_secs(5)).unwrap();
-    let login = approle_login(&gone, &server.approle("x")).await;
+    let login = approle_login(&gone, &approle("x")).await;
     let error = login.unwrap_err();
     assert!(matches!(error.failure, Failure::Unreachable(_)), "{error}");
     assert!(!error.is_unknown_outcome());

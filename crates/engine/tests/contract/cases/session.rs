@@ -8,7 +8,7 @@ use strongroom_engine::session::AppRole;
 use strongroom_engine::{Session, auth};
 use strongroom_vault_model::bootstrap::EXECUTOR_ROLE;
 
-use crate::server::{SHORT_ROLE, Server, first_secret_id};
+use crate::server::{SHORT_ROLE, Server, approle, first_secret_id};
 
 /// What the engine says of the token that the session uses now.
 async fn token(session: &Session) -> Value {
@@ -24,7 +24,7 @@ async fn accessor(session: &Session) -> String {
 }
 
 pub async fn is_renewed_in_time_and_then_logs_in_anew(server: &Server) {
-    let session = Session::approle(server.client(), server.approle(SHORT_ROLE));
+    let session = Session::approle(server.client(), approle(SHORT_ROLE));
     let first = accessor(&session).await;
     let begun = Instant::now();
     let mut seen_renewed = false;
@@ -60,7 +60,7 @@ pub async fn a_revoked_token_is_replaced(server: &Server) {
     assert_ne!(accessor(&session).await, first);
 
     // A session without a login of its own has no way back.
-    let login = auth::approle_login(&server.client(), &server.approle(EXECUTOR_ROLE)).await;
+    let login = auth::approle_login(&server.client(), &approle(EXECUTOR_ROLE)).await;
     let session = Session::with_login(server.client(), login.unwrap());
     let body = json!({ "accessor": accessor(&session).await });
     server
@@ -123,7 +123,7 @@ pub async fn a_secret_id_can_be_replaced(server: &Server) {
 
     let old = AppRole {
         secret_id: first,
-        ..server.approle(EXECUTOR_ROLE)
+        ..approle(EXECUTOR_ROLE)
     };
     let refused = auth::approle_login(&server.client(), &old)
         .await
