@@ -72,9 +72,14 @@ impl Executor {
             if head.head.applying.is_some() {
                 continue;
             }
-            if let (Some(Document::Team(team)), Some(applied)) =
-                (head.document()?, &head.head.applied)
-            {
+            let document = match head.document() {
+                Ok(document) => document,
+                Err(error) => {
+                    tracing::error!(subject = %head.head.subject, %error, "its accounts are left alone");
+                    continue;
+                }
+            };
+            if let (Some(Document::Team(team)), Some(applied)) = (document, &head.head.applied) {
                 teams.push((*team, applied.pins.clone()));
             }
         }

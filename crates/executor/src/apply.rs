@@ -52,8 +52,10 @@ impl Executor {
         let row = &self.enter_applying(row, &plan, &stored).await?;
         if !resume {
             self.heads_applying(&plan, &stored).await?;
-            self.reset_attested(&plan).await?;
         }
+        // After an interruption too: nobody is attached while the head says `applying`, and a
+        // token from before the vote must never be adopted.
+        self.reset_attested(&plan).await?;
         for step in &plan.steps {
             match self.step(&plan, &stored, step, &mut reading, resume).await {
                 Ok(()) => {}

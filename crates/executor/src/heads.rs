@@ -5,6 +5,7 @@ use strongroom_domain::document::Document;
 use strongroom_domain::head::{HEAD_VERSION, Head};
 use strongroom_domain::id::RequestId;
 use strongroom_domain::subject::Subject;
+use strongroom_engine::error::Failure;
 use strongroom_engine::kv;
 use strongroom_vault_model::object::HEADS_MOUNT;
 
@@ -70,7 +71,15 @@ impl Executor {
         &self,
         subject: &Subject,
     ) -> Result<VersionedHead, ExecutorError> {
-        let Some(stored) = kv::read(&self.engine, HEADS_MOUNT, &path(subject)).await? else {
+        let stored = match kv::read(&self.engine, HEADS_MOUNT, &path(subject)).await {
+            Err(error) if error.failure == Failure::Deleted => {
+                return Err(ExecutorError::Stopped(format!(
+                    "the head of {subject} was deleted by hand; undelete it in the engine"
+                )));
+            }
+            stored => stored?,
+        };
+        let Some(stored) = stored else {
             let head = Head {
                 version: HEAD_VERSION,
                 deployment: self.floor.deployment,
@@ -120,9 +129,17 @@ impl Executor {
             }
         }
         for subject in subjects {
-            let head = self.head_read(&subject).await?;
-            if head.version > 0 {
-                self.heads.insert(subject, head);
+            match self.head_read(&subject).await {
+                Ok(head) if head.version > 0 => {
+                    self.heads.insert(subject, head);
+                }
+                Ok(_) => {}
+                // One head that cannot be read freezes its own subject and no other: nothing is
+                // planned or attached for it until somebody has looked.
+                Err(ExecutorError::Stopped(why)) => {
+                    tracing::error!(%subject, why, "a head is not believed; its subject is frozen");
+                }
+                Err(error) => return Err(error),
             }
         }
         tracing::info!(count = self.heads.len(), "heads are loaded");

@@ -124,6 +124,7 @@ impl Executor {
             Err(ExecutorError::Engine(error)) if error.is_unknown_outcome() => {
                 tracing::warn!(%error, "the outcome of a write is unknown; reading back");
                 Written {
+                    write: error.write_id,
                     engine: error.request_id,
                     ..Written::default()
                 }

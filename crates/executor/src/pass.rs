@@ -77,8 +77,10 @@ impl Executor {
         };
         if epoch != self.epoch {
             tracing::info!(epoch, "lease is taken");
-            self.epoch = epoch;
+            // Not ours to use until everything is loaded.
+            self.epoch = 0;
             self.heads_load().await?;
+            self.epoch = epoch;
             self.attached.forget_all();
             self.accessors.clear();
             *looked = None;
