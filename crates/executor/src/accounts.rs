@@ -458,6 +458,43 @@ impl Executor {
         self.receipt(&write, "written", &Written::of(&done)).await
     }
 
+    /// Forgets how accounts stood that the applied document no longer names.
+    pub(crate) async fn standings_sweep(&self, team: &TeamName) -> Result<(), ExecutorError> {
+        let engine = self.config.engine.id;
+        let subject = Subject::Team(team.clone());
+        let document = match self.heads.get(&subject) {
+            Some(head) => head.document()?,
+            None => None,
+        };
+        let Some(Document::Team(applied)) = document else {
+            return Ok(());
+        };
+        for row in self.store.binding_states_of(engine, team.as_str()).await? {
+            let is_named = applied.bindings.iter().any(|binding| {
+                binding.name.as_str() == row.binding
+                    && desired::accounts(binding).iter().any(|account| {
+                        account.cluster.as_str() == row.cluster
+                            && account.namespace.as_str() == row.namespace
+                            && account.account.as_str() == row.account
+                    })
+            });
+            if is_named {
+                continue;
+            }
+            let detail = json!({
+                "binding": row.binding,
+                "account": format!("{}/{}/{}", row.cluster, row.namespace, row.account),
+                "reason": "the applied document no longer names it",
+            });
+            let subject = Some(subject.clone());
+            let event = self.event(EventKind::AccountDetached, None, subject, detail);
+            self.store
+                .binding_state_remove(engine, &row, &[event])
+                .await?;
+        }
+        Ok(())
+    }
+
     async fn standing_store(
         &self,
         team: &Team,

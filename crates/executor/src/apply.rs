@@ -353,6 +353,7 @@ impl Executor {
         for document in &plan.documents {
             if let Subject::Team(team) = &document.subject {
                 self.attached.forget(team);
+                self.standings_sweep(team).await?;
             }
         }
         Ok(())

@@ -230,7 +230,7 @@ impl Executor {
             "risk": plan.risk,
             "steps": plan.steps.len(),
             "stages": plan.stages,
-            "key": stored.key_id,
+            "executorKey": stored.key_id,
             "because": why,
         });
         let event = self.event(EventKind::PlanFrozen, Some(row.request), None, detail);

@@ -265,12 +265,14 @@ impl Store {
         Ok(tx.commit().await?)
     }
 
-    /// Forgets a service account that no binding names any more.
+    /// Forgets a service account that no binding names any more, with the event that says so.
     pub async fn binding_state_remove(
         &self,
         engine: EngineId,
         state: &BindingState,
+        events: &[Event],
     ) -> Result<(), StorageError> {
+        let mut tx = self.pool.begin().await?;
         sqlx::query(
             "DELETE FROM binding_states WHERE engine_id = $1 AND team = $2 AND binding = $3 \
              AND cluster = $4 AND namespace = $5 AND account = $6",
@@ -281,8 +283,9 @@ impl Store {
         .bind(&state.cluster)
         .bind(&state.namespace)
         .bind(&state.account)
-        .execute(&self.pool)
+        .execute(&mut *tx)
         .await?;
-        Ok(())
+        event::append(&mut tx, events).await?;
+        Ok(tx.commit().await?)
     }
 }
