@@ -22,14 +22,8 @@ async fn apr_02_nobody_decides_alone() {
 
     // 1. His own approval, for each stage there could be.
     for stage in ["platform", &format!("owners of {}", team.slug)] {
-        let printed = bob
-            .run(&["approve", &request, "--stage", stage, "--yes"])
-            .await
-            .unwrap();
-        assert_ne!(
-            printed.code, 0,
-            "the submitter's vote counts for {stage}: {stages}"
-        );
+        let printed = bob.run(&["approve", &request, "--stage", stage, "--yes"]).await.unwrap();
+        assert_ne!(printed.code, 0, "the submitter's vote counts for {stage}: {stages}");
         refused.push(printed.err);
     }
     // 2. Somebody in no group that votes.
@@ -45,9 +39,7 @@ async fn apr_02_nobody_decides_alone() {
     let forger = Forger::new(&lab).await;
     let plan = forger.plan(&request).await;
     let statement = forger.statement(&request, &plan, "platform");
-    let sign_in = forger
-        .token("sue", forger.sign_in_client(), &statement)
-        .await;
+    let sign_in = forger.token("sue", forger.sign_in_client(), &statement).await;
     let answer = forger.offer(&request, &statement, &sign_in).await;
     assert_eq!(
         answer,
@@ -62,20 +54,14 @@ async fn apr_02_nobody_decides_alone() {
 
     // 4. One SRE, twice.
     let sue = lab.person("sue").await;
-    assert_eq!(
-        lab.request(&request).await["state"],
-        "in_review",
-        "decided by one person"
-    );
+    assert_eq!(lab.request(&request).await["state"], "in_review", "decided by one person");
     sue.approves(&request).await.unwrap();
     lab.until(&request, "applied").await;
 
     // 5. A replay of a token that counted.
     let acts = forger.acts(&request).await;
-    let counted: Vec<&Value> = acts
-        .iter()
-        .filter(|act| act["receipt"]["verdict"] == "counted")
-        .collect();
+    let counted: Vec<&Value> =
+        acts.iter().filter(|act| act["receipt"]["verdict"] == "counted").collect();
     assert_eq!(counted.len(), 2, "submission and one vote: {acts:#?}");
     let again = sue.run(&["approve", &request, "--yes"]).await.unwrap();
     assert_ne!(again.code, 0, "an applied request takes votes");
@@ -90,10 +76,7 @@ async fn apr_02_nobody_decides_alone() {
     let events: Value = serde_json::from_str(&events).unwrap();
     let text = events.to_string();
     assert!(text.matches("act.refused").count() >= 2, "{text}");
-    println!(
-        "APR-02: 0 votes counted of {} refused ways",
-        refused.len() + 5
-    );
+    println!("APR-02: 0 votes counted of {} refused ways", refused.len() + 5);
     let _ = team;
 }
 
@@ -124,37 +107,22 @@ async fn apr_01_a_changed_engine_makes_a_new_round() {
         if reason.contains("not Strongroom's") {
             break shown;
         }
-        assert_ne!(
-            shown["state"], "applied",
-            "a foreign policy was overwritten"
-        );
-        assert!(
-            start.elapsed() < std::time::Duration::from_secs(40),
-            "{shown:#}"
-        );
+        assert_ne!(shown["state"], "applied", "a foreign policy was overwritten");
+        assert!(start.elapsed() < std::time::Duration::from_secs(40), "{shown:#}");
         tokio::time::sleep(std::time::Duration::from_millis(300)).await;
     };
     assert_ne!(shown["state"], "applied");
     let kept = admin.read(&path, "{policy}").await.unwrap().unwrap();
-    assert_eq!(
-        kept["policy"], body["policy"],
-        "the foreign policy was touched"
-    );
+    assert_eq!(kept["policy"], body["policy"], "the foreign policy was touched");
     let mount = format!("sys/mounts/team/{}/kv", team.slug);
-    assert!(
-        admin.read(&mount, "{mount}").await.unwrap().is_none(),
-        "a step was done all the same"
-    );
+    assert!(admin.read(&mount, "{mount}").await.unwrap().is_none(), "a step was done all the same");
     admin.delete(&path, "{policy}").await.unwrap();
     lab.until(&request, "applied").await;
     finish(&team);
 }
 
 fn finish(team: &Team) {
-    println!(
-        "APR-01: {} applied only after the foreign policy was gone",
-        team.slug
-    );
+    println!("APR-01: {} applied only after the foreign policy was gone", team.slug);
 }
 
 /// Somebody who has taken over the API and a person's session, but not the provider.
@@ -172,23 +140,9 @@ impl Forger {
         let http = strongroom_lab::engine::http_client(None).unwrap();
         let server = lab.server().to_owned();
         let get = |path: &str| format!("{server}/api/v1/{path}");
-        let trust: Value = http
-            .get(get("trust"))
-            .send()
-            .await
-            .unwrap()
-            .json()
-            .await
-            .unwrap();
-        let begun: Value = http
-            .post(get("sign-ins"))
-            .json(&json!({}))
-            .send()
-            .await
-            .unwrap()
-            .json()
-            .await
-            .unwrap();
+        let trust: Value = http.get(get("trust")).send().await.unwrap().json().await.unwrap();
+        let begun: Value =
+            http.post(get("sign-ins")).json(&json!({})).send().await.unwrap().json().await.unwrap();
         let issuer = Issuer::new(trust["issuer"].as_str().unwrap(), None, &[]).unwrap();
         let client = begun["clientId"].as_str().unwrap().to_owned();
         let nonce = begun["nonce"].as_str().unwrap();
@@ -228,10 +182,7 @@ impl Forger {
     }
 
     async fn acts(&self, request: &str) -> Vec<Value> {
-        self.get(&format!("requests/{request}/acts")).await["items"]
-            .as_array()
-            .cloned()
-            .unwrap()
+        self.get(&format!("requests/{request}/acts")).await["items"].as_array().cloned().unwrap()
     }
 
     fn statement(&self, request: &str, plan: &Value, stage: &str) -> Statement {
@@ -274,10 +225,7 @@ impl Forger {
         }
         for _ in 0..100 {
             let acts = self.acts(request).await;
-            let act = acts
-                .iter()
-                .find(|act| act["actId"] == body["actId"])
-                .unwrap();
+            let act = acts.iter().find(|act| act["actId"] == body["actId"]).unwrap();
             match act["receipt"]["verdict"].as_str() {
                 Some("refused") => return act["receipt"]["reason"].as_str().map(str::to_owned),
                 Some(_) => return None,
@@ -298,15 +246,7 @@ async fn id_token(issuer: &Issuer, user: &str, client: &str, nonce: &str) -> Str
         prompt_login: false,
     };
     let flow = CodeFlow::begin(issuer, &ask).await.unwrap();
-    let target = browser(user)
-        .authorize(flow.authorize_url.as_str())
-        .await
-        .unwrap();
-    let code = target
-        .query_pairs()
-        .find(|(name, _)| name == "code")
-        .unwrap()
-        .1
-        .into_owned();
+    let target = browser(user).authorize(flow.authorize_url.as_str()).await.unwrap();
+    let code = target.query_pairs().find(|(name, _)| name == "code").unwrap().1.into_owned();
     flow.finish(issuer, &code).await.unwrap()
 }

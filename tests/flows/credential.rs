@@ -20,11 +20,7 @@ async fn crd_01_the_executors_credential_opens_no_tenant_data() {
         secret_id: SecretString::from(read("executor/secret-id")),
     };
     let login = auth::approle_login(&lab.engine(), &approle).await.unwrap();
-    assert!(
-        login.ttl_seconds <= 600,
-        "the token lives {} s",
-        login.ttl_seconds
-    );
+    assert!(login.ttl_seconds <= 600, "the token lives {} s", login.ttl_seconds);
     let token = login.token.clone();
     let session = Session::with_login(lab.engine(), login);
 
@@ -71,10 +67,7 @@ async fn crd_01_the_executors_credential_opens_no_tenant_data() {
     let paths: Vec<&str> = forbidden.iter().map(String::as_str).collect();
     let answers = sys::capabilities_self(&session, &paths).await.unwrap();
     assert_eq!(answers.len(), forbidden.len());
-    let allowed: Vec<_> = answers
-        .iter()
-        .filter(|(_, words)| words != &["deny"])
-        .collect();
+    let allowed: Vec<_> = answers.iter().filter(|(_, words)| words != &["deny"]).collect();
     assert!(allowed.is_empty(), "the executor's token may: {allowed:?}");
     // Asking is one thing, trying another.
     for path in &paths[..8] {
@@ -83,39 +76,20 @@ async fn crd_01_the_executors_credential_opens_no_tenant_data() {
     }
     let mount = format!("sys/mounts/team/{slug}/kv");
     let may = sys::capabilities_self(&session, &[&mount]).await.unwrap();
-    assert!(
-        !may[0].1.contains(&"delete".to_owned()),
-        "the executor may unmount: {may:?}"
-    );
-    assert!(
-        session.delete(&mount, "{mount}").await.is_err(),
-        "a mount was deleted"
-    );
+    assert!(!may[0].1.contains(&"delete".to_owned()), "the executor may unmount: {may:?}");
+    assert!(session.delete(&mount, "{mount}").await.is_err(), "a mount was deleted");
 
     // Its policy's parameter rules hold for every spelling.
-    for policies in [
-        serde_json::json!(["lab-admin"]),
-        "lab-admin".into(),
-        serde_json::json!([]),
-    ] {
+    for policies in [serde_json::json!(["lab-admin"]), "lab-admin".into(), serde_json::json!([])] {
         let body = serde_json::json!({
             "bound_service_account_names": ["x"],
             "bound_service_account_namespaces": [slug],
             "token_policies": policies,
         });
         let path = format!("auth/k8s/prod-eu/role/{slug}");
-        assert!(
-            session.write(&path, "{role}", &body).await.is_err(),
-            "{body} was taken"
-        );
+        assert!(session.write(&path, "{role}", &body).await.is_err(), "{body} was taken");
         let body = serde_json::json!({ "name": "sa.x.y.z", "policies": policies });
-        assert!(
-            session
-                .write("identity/entity", "{entity}", &body)
-                .await
-                .is_err(),
-            "{body}"
-        );
+        assert!(session.write("identity/entity", "{entity}", &body).await.is_err(), "{body}");
     }
 
     // From another address the same token is nothing.
@@ -140,10 +114,7 @@ async fn crd_01_the_executors_credential_opens_no_tenant_data() {
         role_id: read("role-id"),
         secret_id: SecretString::from(read("first-secret-id")),
     };
-    assert!(
-        auth::approle_login(&lab.engine(), &first).await.is_err(),
-        "the first SecretID lives"
-    );
+    assert!(auth::approle_login(&lab.engine(), &first).await.is_err(), "the first SecretID lives");
     session.revoke_self().await.unwrap();
     println!(
         "CRD-01: 0 forbidden capabilities of {}; the token lives 600 s at most per login",

@@ -42,30 +42,18 @@ async fn figures_calls_per_object_are_exact_and_do_not_grow_with_the_estate() {
             // The anchors of these groups stand already: looked at, not written.
             "anchor" => {
                 assert_eq!(writes, 0, "a shared anchor is written again");
-                assert_eq!(
-                    reads,
-                    2 * count,
-                    "anchor: one read per pass (freeze, apply)"
-                );
+                assert_eq!(reads, 2 * count, "anchor: one read per pass (freeze, apply)");
             }
             // A group's members come in by one more write and its read-back, after its accounts
             // have entities: two bindings, so two such writes; each looks at the group before.
             "group" => {
-                assert_eq!(
-                    writes,
-                    count + 2,
-                    "one write per group, one per binding's members"
-                );
+                assert_eq!(writes, count + 2, "one write per group, one per binding's members");
                 assert_eq!(reads, 3 * count + 2 * 2, "group");
             }
             "entity" => {
                 assert_eq!(writes, count);
                 // Before: by alias (a lookup counts as a read) and by name.
-                assert_eq!(
-                    reads,
-                    3 * count,
-                    "by alias, by name, and the read-back of both"
-                );
+                assert_eq!(reads, 3 * count, "by alias, by name, and the read-back of both");
             }
             "entity-alias" => assert_eq!(writes, count),
             // Nothing is beneath a mount that is not there: one read less at freeze and at apply.
@@ -88,16 +76,9 @@ async fn figures_calls_per_object_are_exact_and_do_not_grow_with_the_estate() {
     assert_eq!(head_reads, 3, "head: one at freeze, two at apply");
     let (other_reads, other_writes) = few.get("other").copied().unwrap_or_default();
     assert_eq!(other_writes, 0, "something else was written");
-    assert!(
-        other_reads <= 2,
-        "two reads per pass at most: {other_reads}"
-    );
+    assert!(other_reads <= 2, "two reads per pass at most: {other_reads}");
 
-    let many = if std::env::var_os("STRONGROOM_FULL").is_some() {
-        1000
-    } else {
-        100
-    };
+    let many = if std::env::var_os("STRONGROOM_FULL").is_some() { 1000 } else { 100 };
     populate(&lab, many).await;
     let among = measure(&lab, "many").await;
     print_table(&format!("among {many} more teams"), &among);
@@ -117,26 +98,17 @@ async fn measure(lab: &Lab, prefix: &str) -> Calls {
     let quiet = size(lab);
     let alice = lab.person("alice").await;
     let file = team.file.display().to_string();
-    let printed = alice
-        .run(&["apply", "-f", &file, "--reason", "again", "--yes"])
-        .await
-        .unwrap();
+    let printed = alice.run(&["apply", "-f", &file, "--reason", "again", "--yes"]).await.unwrap();
     assert_eq!(printed.code, 0, "{}", printed.err);
     tokio::time::sleep(Duration::from_secs(2)).await;
-    let writes: u32 = calls_since(lab, quiet)
-        .values()
-        .map(|(_, writes)| writes)
-        .sum();
+    let writes: u32 = calls_since(lab, quiet).values().map(|(_, writes)| writes).sum();
     assert_eq!(writes, 0, "an unchanged document writes something");
     calls
 }
 
 async fn onboard(lab: &Lab, team: &Team) {
     let alice = lab.person("alice").await;
-    let request = alice
-        .submits(&team.file, "to be counted", &[])
-        .await
-        .unwrap();
+    let request = alice.submits(&team.file, "to be counted", &[]).await.unwrap();
     for name in ["bob", "sue"] {
         lab.until(&request, "in_review").await;
         lab.person(name).await.approves(&request).await.unwrap();
@@ -144,10 +116,8 @@ async fn onboard(lab: &Lab, team: &Team) {
     lab.until(&request, "applied").await;
     // Until both accounts are attached.
     for _ in 0..100 {
-        let shown = alice
-            .does(&["get", "bindings", "--team", &team.slug, "-o", "json"])
-            .await
-            .unwrap();
+        let shown =
+            alice.does(&["get", "bindings", "--team", &team.slug, "-o", "json"]).await.unwrap();
         if shown.matches("attached").count() >= 2 {
             break;
         }
@@ -157,9 +127,7 @@ async fn onboard(lab: &Lab, team: &Team) {
 }
 
 fn size(lab: &Lab) -> u64 {
-    std::fs::metadata(lab.text("/engine/audit_log"))
-        .unwrap()
-        .len()
+    std::fs::metadata(lab.text("/engine/audit_log")).unwrap().len()
 }
 
 fn calls_since(lab: &Lab, offset: u64) -> Calls {

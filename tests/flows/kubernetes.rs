@@ -19,10 +19,7 @@ async fn k8s_01_wildcards_are_refused_and_roles_carry_nothing() {
             &format!("name: {}, environment", team.slug),
             &format!("name: {text}, environment"),
         )
-        .replace(
-            &format!("namespace: {}", team.slug),
-            &format!("namespace: {text}"),
-        )
+        .replace(&format!("namespace: {}", team.slug), &format!("namespace: {text}"))
     };
     let bad = [
         accounts("serviceAccounts: ['*']"),
@@ -42,38 +39,18 @@ async fn k8s_01_wildcards_are_refused_and_roles_carry_nothing() {
         assert_ne!(*text, good, "case {number} changes nothing");
         let file = lab.write(&format!("bad-{number}.yaml"), text);
         let file = file.display().to_string();
-        let printed = alice
-            .run(&["apply", "-f", &file, "--reason", "try", "--yes"])
-            .await
-            .unwrap();
+        let printed = alice.run(&["apply", "-f", &file, "--reason", "try", "--yes"]).await.unwrap();
         assert_ne!(printed.code, 0, "taken: {text}");
-        assert!(
-            printed.err.contains("/spec/"),
-            "no pointer in: {}",
-            printed.err
-        );
+        assert!(printed.err.contains("/spec/"), "no pointer in: {}", printed.err);
     }
-    let requests = alice
-        .does(&["get", "requests", "-o", "name"])
-        .await
-        .unwrap();
+    let requests = alice.does(&["get", "requests", "-o", "name"]).await.unwrap();
     let subject = format!("team/{}", team.slug);
-    let ours = alice
-        .does(&["get", "requests", "--subject", &subject, "-o", "name"])
-        .await
-        .unwrap();
-    assert_eq!(
-        ours.trim(),
-        "",
-        "a bad document became a request: {requests}"
-    );
+    let ours = alice.does(&["get", "requests", "--subject", &subject, "-o", "name"]).await.unwrap();
+    assert_eq!(ours.trim(), "", "a bad document became a request: {requests}");
 
     lab.onboard(&team).await;
     let admin = lab.admin().await;
-    let roles = admin
-        .list("auth/k8s/prod-eu/role", "auth/k8s/{cluster}/role")
-        .await
-        .unwrap();
+    let roles = admin.list("auth/k8s/prod-eu/role", "auth/k8s/{cluster}/role").await.unwrap();
     assert!(roles.contains(&team.slug));
     for role in &roles {
         let path = format!("auth/k8s/prod-eu/role/{role}");
@@ -82,33 +59,21 @@ async fn k8s_01_wildcards_are_refused_and_roles_carry_nothing() {
         };
         let names = |field: &str| -> Vec<String> {
             let items = read[field].as_array().cloned().unwrap_or_default();
-            items
-                .iter()
-                .filter_map(Value::as_str)
-                .map(str::to_owned)
-                .collect()
+            items.iter().filter_map(Value::as_str).map(str::to_owned).collect()
         };
         for name in names("bound_service_account_names") {
             assert!(!name.contains(['*', '?', ',', '[']), "{role} binds {name}");
         }
-        assert_eq!(
-            names("bound_service_account_namespaces"),
-            std::slice::from_ref(role)
-        );
+        assert_eq!(names("bound_service_account_namespaces"), std::slice::from_ref(role));
         assert_eq!(read["bound_service_account_namespace_selector"], "");
         assert_eq!(read["audience"], "strongroom");
         assert_eq!(read["alias_name_source"], "serviceaccount_uid");
         assert_eq!(read["token_policies"], json!([]));
         assert_eq!(read["token_no_default_policy"], true);
         assert_eq!(read["token_period"], 0);
-        let (ttl, most) = (
-            read["token_ttl"].as_u64().unwrap(),
-            read["token_max_ttl"].as_u64().unwrap(),
-        );
-        assert!(
-            0 < ttl && ttl <= most && most <= 86_400,
-            "{role}: {ttl} {most}"
-        );
+        let (ttl, most) =
+            (read["token_ttl"].as_u64().unwrap(), read["token_max_ttl"].as_u64().unwrap());
+        assert!(0 < ttl && ttl <= most && most <= 86_400, "{role}: {ttl} {most}");
     }
     println!(
         "K8S-01: {} roles read back, 0 exceptions; {} bad documents refused",
@@ -135,17 +100,12 @@ async fn k8s_03_a_recreated_namespace_reads_nothing() {
     api.delete_namespace(&team.slug).await.unwrap();
     api.create_namespace(&team.slug).await.unwrap();
     for account in ["api", "batch"] {
-        api.create_service_account(&team.slug, account)
-            .await
-            .unwrap();
+        api.create_service_account(&team.slug, account).await.unwrap();
     }
     let newcomer = lab.workload(&team.slug, "api").await;
     let mut refused = 0;
     for _ in 0..20 {
-        assert!(
-            newcomer.is_refused(&path).await,
-            "the newcomer reads while the executor stands"
-        );
+        assert!(newcomer.is_refused(&path).await, "the newcomer reads while the executor stands");
         refused += 1;
     }
     executor.signal(Signal::CONT);
@@ -157,27 +117,15 @@ async fn k8s_03_a_recreated_namespace_reads_nothing() {
 
     // The state is visible with its reason.
     let alice = lab.person("alice").await;
-    let shown = alice
-        .does(&["get", "bindings", "--team", &team.slug, "-o", "json"])
-        .await
-        .unwrap();
-    assert!(
-        shown.contains("suspended") && shown.contains("--reattest"),
-        "{shown}"
-    );
+    let shown = alice.does(&["get", "bindings", "--team", &team.slug, "-o", "json"]).await.unwrap();
+    assert!(shown.contains("suspended") && shown.contains("--reattest"), "{shown}");
 
     // Applying the same document again without saying so trusts nothing: the pins are kept.
     let place = format!("prod-eu/{}", team.slug);
-    let request = alice
-        .submits(&team.file, "rebuilt", &["--reattest", &place])
-        .await
-        .unwrap();
+    let request = alice.submits(&team.file, "rebuilt", &["--reattest", &place]).await.unwrap();
     lab.until(&request, "in_review").await;
     assert_eq!(lab.request(&request).await["risk"], "high");
-    assert!(
-        newcomer.is_refused(&path).await,
-        "a request alone gives the newcomer something"
-    );
+    assert!(newcomer.is_refused(&path).await, "a request alone gives the newcomer something");
     for name in ["bob", "sue"] {
         lab.person(name).await.approves(&request).await.unwrap();
     }
@@ -185,14 +133,8 @@ async fn k8s_03_a_recreated_namespace_reads_nothing() {
     let again = lab.workload(&team.slug, "api").await;
     again.reads_soon(&path).await;
     for _ in 0..20 {
-        assert!(
-            old.is_refused(&path).await,
-            "a token of the deleted namespace reads"
-        );
-        assert!(
-            newcomer.is_refused(&path).await,
-            "a token from before the vote reads"
-        );
+        assert!(old.is_refused(&path).await, "a token of the deleted namespace reads");
+        assert!(newcomer.is_refused(&path).await, "a token from before the vote reads");
         refused += 2;
     }
     println!("K8S-03: 0 reads of {refused}; old token refused {took:?} after the executor went on");
@@ -217,10 +159,7 @@ async fn k8s_04_a_removed_namespace_loses_its_live_tokens() {
     let bob = lab.person("bob").await;
     let request = bob.submits(&file, "moved away", &[]).await.unwrap();
     lab.until(&request, "in_review").await;
-    assert!(
-        live.read(&path).await.unwrap().is_some(),
-        "a request alone takes something away"
-    );
+    assert!(live.read(&path).await.unwrap().is_some(), "a request alone takes something away");
     lab.person("sue").await.approves(&request).await.unwrap();
     let took = live.refused_soon(&path).await;
     lab.until(&request, "applied").await;
@@ -229,10 +168,7 @@ async fn k8s_04_a_removed_namespace_loses_its_live_tokens() {
         renewals += i32::from(live.renews().await);
         assert!(live.is_refused(&path).await);
     }
-    assert_eq!(
-        renewals, 0,
-        "the token renews itself after its rights are gone"
-    );
+    assert_eq!(renewals, 0, "the token renews itself after its rights are gone");
     println!("K8S-04: refused {took:?} after the last vote was counted; 0 renewals of 10");
 }
 

@@ -4,10 +4,7 @@
 //! in the names are those of the project's list of checks.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-#![expect(
-    clippy::print_stdout,
-    reason = "figures are printed for who reads the run"
-)]
+#![expect(clippy::print_stdout, reason = "figures are printed for who reads the run")]
 
 mod approval;
 mod credential;

@@ -9,10 +9,7 @@ use tokio::process::{Child, Command};
 
 fn dev(dir: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(strongroom_test_support::program());
-    command
-        .arg("dev")
-        .args(arguments)
-        .env("STRONGROOM_DEV_DIR", dir);
+    command.arg("dev").args(arguments).env("STRONGROOM_DEV_DIR", dir);
     command.env_remove("STRONGROOM_LAB").kill_on_drop(true);
     command
 }
@@ -20,10 +17,7 @@ fn dev(dir: &Path, arguments: &[&str]) -> Command {
 /// A directory that the Postgres user can reach too.
 fn open_dir() -> tempfile::TempDir {
     use std::os::unix::fs::PermissionsExt as _;
-    let dir = tempfile::Builder::new()
-        .prefix("strongroom-dev-")
-        .tempdir()
-        .unwrap();
+    let dir = tempfile::Builder::new().prefix("strongroom-dev-").tempdir().unwrap();
     std::fs::set_permissions(dir.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
     dir
 }
@@ -52,12 +46,7 @@ async fn the_story_is_so_survives_a_restart_and_ends_with_ctrl_c() {
 fn begin(dir: &Path, log: &Path, arguments: &[&str]) -> Child {
     let out = std::fs::File::create(log).unwrap();
     let err = out.try_clone().unwrap();
-    dev(dir, arguments)
-        .stdin(Stdio::null())
-        .stdout(out)
-        .stderr(err)
-        .spawn()
-        .unwrap()
+    dev(dir, arguments).stdin(Stdio::null()).stdout(out).stderr(err).spawn().unwrap()
 }
 
 async fn until_said(child: &mut Child, log: &Path, what: &str) {
@@ -70,10 +59,7 @@ async fn until_said(child: &mut Child, log: &Path, what: &str) {
         if let Some(status) = child.try_wait().unwrap() {
             panic!("dev ended with {status}:\n{text}");
         }
-        assert!(
-            start.elapsed() < Duration::from_mins(4),
-            "never said {what:?}:\n{text}"
-        );
+        assert!(start.elapsed() < Duration::from_mins(4), "never said {what:?}:\n{text}");
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
 }

@@ -31,10 +31,7 @@ pub struct Team {
 
 impl Lab {
     pub fn get() -> Self {
-        Self {
-            shared: SharedLab::get(),
-            scratch: tempfile::tempdir().unwrap(),
-        }
+        Self { shared: SharedLab::get(), scratch: tempfile::tempdir().unwrap() }
     }
 
     pub fn text(&self, pointer: &str) -> &str {
@@ -94,10 +91,7 @@ impl Lab {
 
     /// A team with a namespace and the accounts `api` and `batch`, not yet submitted.
     pub async fn new_team(&self, prefix: &str) -> Team {
-        let slug = format!(
-            "{prefix}-{}",
-            &uuid::Uuid::new_v4().simple().to_string()[..10]
-        );
+        let slug = format!("{prefix}-{}", &uuid::Uuid::new_v4().simple().to_string()[..10]);
         let api = self.kubernetes();
         api.create_namespace(&slug).await.unwrap();
         for account in ["api", "batch"] {
@@ -120,11 +114,7 @@ impl Lab {
             if printed.code == 0 {
                 return;
             }
-            assert!(
-                start.elapsed() < Duration::from_secs(30),
-                "no preview: {}",
-                printed.err
-            );
+            assert!(start.elapsed() < Duration::from_secs(30), "no preview: {}", printed.err);
             tokio::time::sleep(Duration::from_millis(300)).await;
         }
     }
@@ -132,10 +122,7 @@ impl Lab {
     /// Submits as alice, approved by bob and sue, applied; a value in each binding's path.
     pub async fn onboard(&self, team: &Team) {
         let alice = self.person("alice").await;
-        let request = alice
-            .submits(&team.file, "a test's team", &[])
-            .await
-            .unwrap();
+        let request = alice.submits(&team.file, "a test's team", &[]).await.unwrap();
         for name in ["bob", "sue"] {
             self.until(&request, "in_review").await;
             self.person(name).await.approves(&request).await.unwrap();
@@ -144,25 +131,16 @@ impl Lab {
         let bob = self.person("bob").await;
         for folder in ["api", "batch"] {
             let path = format!("{}/kv/prod/{folder}/db", team.slug);
-            bob.must(&["kv", "put", &path, "password=-"], Some("s3cr3t"), 0)
-                .await
-                .unwrap();
+            bob.must(&["kv", "put", &path, "password=-"], Some("s3cr3t"), 0).await.unwrap();
         }
     }
 
     /// The state of a request, and the whole of it, as an SRE sees it.
     pub async fn request(&self, request: &str) -> Value {
         let sue = self.person("sue").await;
-        let out = sue
-            .does(&["request", "show", request, "-o", "json"])
-            .await
-            .unwrap();
+        let out = sue.does(&["request", "show", request, "-o", "json"]).await.unwrap();
         let value: Value = serde_json::from_str(&out).unwrap();
-        value
-            .get("request")
-            .filter(|inner| inner.is_object())
-            .cloned()
-            .unwrap_or(value)
+        value.get("request").filter(|inner| inner.is_object()).cloned().unwrap_or(value)
     }
 
     pub async fn until(&self, request: &str, wanted: &str) {
@@ -172,29 +150,20 @@ impl Lab {
             if shown["state"] == wanted {
                 return;
             }
-            assert!(
-                start.elapsed() < Duration::from_mins(1),
-                "not {wanted}: {shown:#}"
-            );
+            assert!(start.elapsed() < Duration::from_mins(1), "not {wanted}: {shown:#}");
             tokio::time::sleep(Duration::from_millis(250)).await;
         }
     }
 
     /// A workload's live token.
     pub async fn workload(&self, namespace: &str, account: &str) -> Workload {
-        let jwt = self
-            .kubernetes()
-            .token(namespace, account, &["strongroom"], 900)
-            .await
-            .unwrap();
+        let jwt = self.kubernetes().token(namespace, account, &["strongroom"], 900).await.unwrap();
         let client = self.engine();
         let login =
             auth::kubernetes_login(&client, "k8s/prod-eu", namespace, &SecretString::from(jwt))
                 .await
                 .unwrap();
-        Workload {
-            session: Session::with_login(client, login),
-        }
+        Workload { session: Session::with_login(client, login) }
     }
 }
 
@@ -239,10 +208,7 @@ impl Workload {
                 Ok(None) => panic!("there is no secret at {path}"),
                 Err(error) => {
                     assert_eq!(error.failure, Failure::Denied, "{error}");
-                    assert!(
-                        start.elapsed() < Duration::from_secs(40),
-                        "never reads {path}"
-                    );
+                    assert!(start.elapsed() < Duration::from_secs(40), "never reads {path}");
                 }
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
@@ -253,10 +219,7 @@ impl Workload {
     pub async fn refused_soon(&self, path: &str) -> Duration {
         let start = Instant::now();
         while !self.is_refused(path).await {
-            assert!(
-                start.elapsed() < Duration::from_secs(40),
-                "still reads {path}"
-            );
+            assert!(start.elapsed() < Duration::from_secs(40), "still reads {path}");
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         start.elapsed()

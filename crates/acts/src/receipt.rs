@@ -136,9 +136,7 @@ impl Answer {
     /// Reads signed bytes. The two shapes have no fields in common that would let one be the other.
     pub fn parse(bytes: &[u8]) -> Option<Self> {
         let counted = serde_json::from_slice(bytes).map(Self::Counted);
-        counted
-            .or_else(|_| serde_json::from_slice(bytes).map(Self::Refused))
-            .ok()
+        counted.or_else(|_| serde_json::from_slice(bytes).map(Self::Refused)).ok()
     }
 }
 

@@ -53,17 +53,12 @@ impl SigningKey {
 
     /// The key in a PKCS#8 PEM text.
     pub fn from_pem(pem: &str) -> Result<Self, KeyError> {
-        ed25519_dalek::SigningKey::from_pkcs8_pem(pem)
-            .map(Self)
-            .map_err(|_| KeyError::Private)
+        ed25519_dalek::SigningKey::from_pkcs8_pem(pem).map(Self).map_err(|_| KeyError::Private)
     }
 
     /// The key as PKCS#8 PEM, for its file.
     pub fn to_pem(&self) -> Result<String, KeyError> {
-        let pem = self
-            .0
-            .to_pkcs8_pem(LineEnding::LF)
-            .map_err(|_| KeyError::Private)?;
+        let pem = self.0.to_pkcs8_pem(LineEnding::LF).map_err(|_| KeyError::Private)?;
         Ok(pem.to_string())
     }
 
@@ -98,9 +93,7 @@ impl PublicKey {
 
     /// The key as SPKI PEM.
     pub fn to_pem(&self) -> Result<String, KeyError> {
-        self.0
-            .to_public_key_pem(LineEnding::LF)
-            .map_err(|_| KeyError::Public)
+        self.0.to_public_key_pem(LineEnding::LF).map_err(|_| KeyError::Public)
     }
 
     /// A short name for the key: the first 16 hexadecimal digits of the SHA-256 of its bytes.
@@ -113,9 +106,7 @@ impl PublicKey {
         let Ok(signature) = Signature::from_slice(signature) else {
             return false;
         };
-        self.0
-            .verify_strict(&purpose.message(bytes), &signature)
-            .is_ok()
+        self.0.verify_strict(&purpose.message(bytes), &signature).is_ok()
     }
 }
 

@@ -36,10 +36,7 @@ pub fn nonce(statement: &Statement) -> Result<String, StatementError> {
         _ => return Err(StatementError::Salt),
     }
     let digest = Digest::labelled("strongroom/act/1", &canonical_bytes(statement));
-    Ok(format!(
-        "{NONCE_PREFIX}{}",
-        URL_SAFE_NO_PAD.encode(digest.as_bytes())
-    ))
+    Ok(format!("{NONCE_PREFIX}{}", URL_SAFE_NO_PAD.encode(digest.as_bytes())))
 }
 
 /// The canonical JSON of a statement.

@@ -15,12 +15,8 @@ use strongroom_domain::document::reader::is_unsafe_in_text;
 use strongroom_domain::person::{PersonId, SignedPerson};
 
 /// The algorithms an act may be signed with.
-const ALGORITHMS: [Algorithm; 4] = [
-    Algorithm::RS256,
-    Algorithm::PS256,
-    Algorithm::ES256,
-    Algorithm::EdDSA,
-];
+const ALGORITHMS: [Algorithm; 4] =
+    [Algorithm::RS256, Algorithm::PS256, Algorithm::ES256, Algorithm::EdDSA];
 
 /// How far ahead of our clock a token may be made, seconds.
 const LEEWAY: i64 = 60;
@@ -89,10 +85,7 @@ pub struct Accepted {
 
 /// Why a token is no act.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[expect(
-    missing_docs,
-    reason = "the sentence of each variant is its documentation"
-)]
+#[expect(missing_docs, reason = "the sentence of each variant is its documentation")]
 pub enum Refusal {
     #[error("the proof is not a signed token")]
     Malformed,
@@ -151,10 +144,7 @@ pub fn key_id(token: &str) -> Result<String, Refusal> {
     if !ALGORITHMS.contains(&header.alg) {
         return Err(Refusal::Algorithm);
     }
-    header
-        .kid
-        .filter(|kid| !kid.is_empty() && kid.len() <= 256)
-        .ok_or(Refusal::NoKeyId)
+    header.kid.filter(|kid| !kid.is_empty() && kid.len() <= 256).ok_or(Refusal::NoKeyId)
 }
 
 /// Verifies the signature with the key and gives the claims. No claim is judged.
@@ -178,11 +168,7 @@ pub fn verify_signature(token: &str, key: &Value) -> Result<Value, Refusal> {
             ErrorKind::Json(_) => Refusal::Malformed,
             _ => Refusal::Signature,
         })?;
-    if data.claims.is_object() {
-        Ok(data.claims)
-    } else {
-        Err(Refusal::Malformed)
-    }
+    if data.claims.is_object() { Ok(data.claims) } else { Err(Refusal::Malformed) }
 }
 
 /// Judges one token by all rules.
@@ -206,10 +192,7 @@ pub fn judge(
     if audience != expected.audience || !rules.act_clients.contains(audience) {
         return Err(Refusal::Audience);
     }
-    if claims
-        .get("azp")
-        .is_some_and(|azp| azp.as_str() != Some(audience))
-    {
+    if claims.get("azp").is_some_and(|azp| azp.as_str() != Some(audience)) {
         return Err(Refusal::AuthorizedParty);
     }
     if text("nonce") != Some(expected.nonce) {
@@ -270,12 +253,7 @@ fn single_audience(claims: &Value) -> Option<&str> {
 }
 
 fn person(claims: &Value, rules: &TokenRules) -> Result<SignedPerson, Refusal> {
-    let claim = |name: &str| {
-        claims
-            .get(name)
-            .and_then(Value::as_str)
-            .filter(|t| !t.is_empty())
-    };
+    let claim = |name: &str| claims.get(name).and_then(Value::as_str).filter(|t| !t.is_empty());
     let who = claim(&rules.person_claim)
         .filter(|text| text.len() <= 256)
         .ok_or_else(|| Refusal::NoPerson(rules.person_claim.clone()))?;
@@ -283,31 +261,21 @@ fn person(claims: &Value, rules: &TokenRules) -> Result<SignedPerson, Refusal> {
         return Err(Refusal::DeniedPerson);
     }
     let overage = claims.get("hasgroups").is_some()
-        || claims
-            .get("_claim_names")
-            .is_some_and(|names| names.get(&rules.groups_claim).is_some());
+        || claims.get("_claim_names").is_some_and(|names| names.get(&rules.groups_claim).is_some());
     if overage {
         return Err(Refusal::GroupOverage);
     }
     let no_groups = || Refusal::NoGroups(rules.groups_claim.clone());
-    let groups = claims
-        .get(&rules.groups_claim)
-        .and_then(Value::as_array)
-        .ok_or_else(no_groups)?;
-    let groups: Option<BTreeSet<String>> = groups
-        .iter()
-        .map(|group| group.as_str().map(str::to_owned))
-        .collect();
+    let groups = claims.get(&rules.groups_claim).and_then(Value::as_array).ok_or_else(no_groups)?;
+    let groups: Option<BTreeSet<String>> =
+        groups.iter().map(|group| group.as_str().map(str::to_owned)).collect();
     let display = ["preferred_username", "email", "name"]
         .iter()
         .filter_map(|name| claim(name))
         .map(readable)
         .find(|name| !name.is_empty());
     Ok(SignedPerson {
-        id: PersonId {
-            issuer: rules.issuer.clone(),
-            person: who.to_owned(),
-        },
+        id: PersonId { issuer: rules.issuer.clone(), person: who.to_owned() },
         display: display.unwrap_or_else(|| readable(who)),
         groups: groups.ok_or_else(no_groups)?,
     })
@@ -315,10 +283,7 @@ fn person(claims: &Value, rules: &TokenRules) -> Result<SignedPerson, Refusal> {
 
 /// A name without what would make a page show something else than what is there.
 fn readable(name: &str) -> String {
-    name.chars()
-        .filter(|c| !is_unsafe_in_text(*c))
-        .take(100)
-        .collect()
+    name.chars().filter(|c| !is_unsafe_in_text(*c)).take(100).collect()
 }
 
 #[cfg(test)]

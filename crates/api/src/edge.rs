@@ -25,10 +25,7 @@ const HEADERS: [(HeaderName, &str); 6] = [
         header::CONTENT_SECURITY_POLICY,
         "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
     ),
-    (
-        HeaderName::from_static("cross-origin-resource-policy"),
-        "same-origin",
-    ),
+    (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
 ];
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -72,10 +69,7 @@ fn write(response: &mut Response, problem: &Problem, trace: &str) {
     *response.body_mut() = Body::from(problem.body(trace).to_string());
     let headers = response.headers_mut();
     headers.remove(header::CONTENT_LENGTH);
-    headers.insert(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static("application/problem+json"),
-    );
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
     *response.status_mut() = problem.status();
 }
 
@@ -84,10 +78,7 @@ fn trace_id(headers: &HeaderMap) -> Option<String> {
     let text = headers.get("traceparent")?.to_str().ok()?;
     let mut parts = text.split('-');
     let (version, trace) = (parts.next()?, parts.next()?);
-    let hex = |text: &str| {
-        text.bytes()
-            .all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
-    };
+    let hex = |text: &str| text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
     let whole = version.len() == 2 && trace.len() == 32 && hex(version) && hex(trace);
     (whole && trace.bytes().any(|b| b != b'0')).then(|| trace.to_owned())
 }
@@ -130,16 +121,8 @@ mod tests {
             trace_id(&headers)
         };
         let good = "4bf92f3577b34da6a3ce929d0e0e4736";
-        assert_eq!(
-            trace(&format!("00-{good}-00f067aa0ba902b7-01")).as_deref(),
-            Some(good)
-        );
-        for bad in [
-            "",
-            "00",
-            "00-xyz-1-1",
-            &format!("00-{}-1-1", "0".repeat(32)),
-        ] {
+        assert_eq!(trace(&format!("00-{good}-00f067aa0ba902b7-01")).as_deref(), Some(good));
+        for bad in ["", "00", "00-xyz-1-1", &format!("00-{}-1-1", "0".repeat(32))] {
             assert_eq!(trace(bad), None, "{bad}");
         }
     }

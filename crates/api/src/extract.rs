@@ -20,11 +20,7 @@ impl<S: Send + Sync> FromRequestParts<S> for SignedIn {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        parts
-            .extensions
-            .remove::<Ctx>()
-            .map(Self)
-            .ok_or_else(Problem::unauthenticated)
+        parts.extensions.remove::<Ctx>().map(Self).ok_or_else(Problem::unauthenticated)
     }
 }
 
@@ -36,9 +32,7 @@ pub(crate) async fn require_session(
 ) -> Result<Response, Problem> {
     let token = bearer(request.headers()).ok_or_else(Problem::unauthenticated)?;
     let ctx = session::session_use(&state.app, &token.hash()).await?;
-    request
-        .extensions_mut()
-        .insert(ctx.ok_or_else(Problem::unauthenticated)?);
+    request.extensions_mut().insert(ctx.ok_or_else(Problem::unauthenticated)?);
     Ok(next.run(request).await)
 }
 
@@ -48,9 +42,7 @@ fn bearer(headers: &HeaderMap) -> Option<SessionToken> {
         return None;
     };
     let (scheme, token) = value.to_str().ok()?.split_once(' ')?;
-    scheme
-        .eq_ignore_ascii_case("bearer")
-        .then(|| SessionToken::parse(token.trim()))?
+    scheme.eq_ignore_ascii_case("bearer").then(|| SessionToken::parse(token.trim()))?
 }
 
 /// Query fields; unknown ones are refused by the type.
@@ -77,9 +69,7 @@ impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Path<T>
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let found = RawPath::<T>::from_request_parts(parts, state).await;
-        found
-            .map(|RawPath(path)| Self(path))
-            .map_err(|_| Problem::not_found())
+        found.map(|RawPath(path)| Self(path)).map_err(|_| Problem::not_found())
     }
 }
 

@@ -151,16 +151,12 @@ impl From<AppError> for Problem {
             AppError::Precondition { .. } => {
                 (StatusCode::SERVICE_UNAVAILABLE, "not_ready", "Not ready")
             }
-            AppError::Unavailable { .. } => (
-                StatusCode::SERVICE_UNAVAILABLE,
-                "unavailable",
-                "Not available",
-            ),
-            AppError::Internal(_) => (
-                StatusCode::INTERNAL_SERVER_ERROR,
-                "internal",
-                "Something went wrong",
-            ),
+            AppError::Unavailable { .. } => {
+                (StatusCode::SERVICE_UNAVAILABLE, "unavailable", "Not available")
+            }
+            AppError::Internal(_) => {
+                (StatusCode::INTERNAL_SERVER_ERROR, "internal", "Something went wrong")
+            }
         };
         let mut problem = Self::new(status, code, title, detail, hint);
         match error {
@@ -178,14 +174,10 @@ impl IntoResponse for Problem {
         let mut response = self.0.status.into_response();
         if self.0.status == StatusCode::UNAUTHORIZED {
             let scheme = HeaderValue::from_static("Bearer");
-            response
-                .headers_mut()
-                .insert(header::WWW_AUTHENTICATE, scheme);
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, scheme);
         }
         if self.0.status == StatusCode::SERVICE_UNAVAILABLE {
-            response
-                .headers_mut()
-                .insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
         }
         response.extensions_mut().insert(Arc::new(self));
         response

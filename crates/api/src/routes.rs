@@ -30,67 +30,29 @@ pub struct Route {
 
 /// Every route there is.
 pub fn routes() -> Vec<Route> {
-    let open = |method, path, handler| Route {
-        method,
-        path,
-        open: true,
-        handler,
-    };
-    let closed = |method, path, handler| Route {
-        method,
-        path,
-        open: false,
-        handler,
-    };
+    let open = |method, path, handler| Route { method, path, open: true, handler };
+    let closed = |method, path, handler| Route { method, path, open: false, handler };
     vec![
         open(Method::GET, "/livez", get(health::live)),
         open(Method::GET, "/readyz", get(health::ready)),
         open(Method::GET, "/api/v1/trust", get(public::trust)),
         open(Method::GET, "/api/v1/schema", get(public::schema)),
         open(Method::POST, "/api/v1/sign-ins", post(sign_ins::begin)),
-        open(
-            Method::POST,
-            "/api/v1/sign-ins/{id}/complete",
-            post(sign_ins::complete),
-        ),
+        open(Method::POST, "/api/v1/sign-ins/{id}/complete", post(sign_ins::complete)),
         closed(Method::GET, "/api/v1/session", get(session::show)),
         closed(Method::DELETE, "/api/v1/session", delete(session::end)),
-        closed(
-            Method::POST,
-            "/api/v1/requests/preview",
-            post(preview::make),
-        ),
+        closed(Method::POST, "/api/v1/requests/preview", post(preview::make)),
         closed(Method::POST, "/api/v1/requests", post(requests::submit)),
         closed(Method::GET, "/api/v1/requests", get(requests::list)),
         closed(Method::GET, "/api/v1/requests/{id}", get(requests::show)),
-        closed(
-            Method::GET,
-            "/api/v1/requests/{id}/plan",
-            get(requests::plan),
-        ),
+        closed(Method::GET, "/api/v1/requests/{id}/plan", get(requests::plan)),
         closed(Method::GET, "/api/v1/requests/{id}/acts", get(acts::list)),
-        closed(
-            Method::POST,
-            "/api/v1/requests/{id}/acts",
-            post(acts::create),
-        ),
-        closed(
-            Method::GET,
-            "/api/v1/documents/{kind}/{name}",
-            get(documents::show),
-        ),
+        closed(Method::POST, "/api/v1/requests/{id}/acts", post(acts::create)),
+        closed(Method::GET, "/api/v1/documents/{kind}/{name}", get(documents::show)),
         closed(Method::GET, "/api/v1/teams", get(teams::list)),
-        closed(
-            Method::GET,
-            "/api/v1/teams/{name}/bindings",
-            get(teams::bindings),
-        ),
+        closed(Method::GET, "/api/v1/teams/{name}/bindings", get(teams::bindings)),
         closed(Method::GET, "/api/v1/clusters", get(clusters::list)),
-        closed(
-            Method::GET,
-            "/api/v1/clusters/{name}/inventory",
-            get(clusters::inventory),
-        ),
+        closed(Method::GET, "/api/v1/clusters/{name}/inventory", get(clusters::inventory)),
         closed(Method::GET, "/api/v1/events", get(events::list)),
     ]
 }
@@ -102,9 +64,7 @@ pub fn router(state: AppState) -> Router {
         let handler = if route.open {
             route.handler
         } else {
-            route
-                .handler
-                .route_layer(from_fn_with_state(state.clone(), require_session))
+            route.handler.route_layer(from_fn_with_state(state.clone(), require_session))
         };
         router = router.route(route.path, handler);
     }

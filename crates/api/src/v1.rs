@@ -25,10 +25,7 @@ pub(crate) struct Page<T> {
 impl<T> Page<T> {
     /// A list that is whole.
     fn whole(items: Vec<T>) -> Self {
-        Self {
-            items,
-            next_cursor: None,
-        }
+        Self { items, next_cursor: None }
     }
 }
 

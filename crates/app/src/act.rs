@@ -49,9 +49,7 @@ pub struct ActInput {
 impl fmt::Debug for ActInput {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // The token is a proof that somebody else could hand in.
-        f.debug_struct("ActInput")
-            .field("statement", &self.statement)
-            .finish_non_exhaustive()
+        f.debug_struct("ActInput").field("statement", &self.statement).finish_non_exhaustive()
     }
 }
 
@@ -93,11 +91,7 @@ impl ActInput {
             "/comment",
             "a comment has at most 2000 characters",
         );
-        need(
-            is_readable(&self.comment),
-            "/comment",
-            "a comment holds no control characters",
-        );
+        need(is_readable(&self.comment), "/comment", "a comment holds no control characters");
         match nonce(statement) {
             Ok(nonce) => need(
                 token_nonce(&self.id_token).as_deref() == Some(nonce.as_str()),
@@ -105,11 +99,7 @@ impl ActInput {
                 "the token was not signed for this statement: its nonce is another one",
             ),
             Err(StatementError::Salt) => {
-                need(
-                    false,
-                    "/statement/salt",
-                    "32 bytes in base64url without padding",
-                );
+                need(false, "/statement/salt", "32 bytes in base64url without padding");
             }
             Err(error) => need(false, "/statement/items", &error.to_string()),
         }
@@ -159,13 +149,7 @@ impl ActInput {
             "stage": item.map(|item| item.stage.as_str()).filter(|stage| !stage.is_empty()),
             "token": row.token_digest,
         });
-        ctx.app.event(
-            EventKind::ActReceived,
-            &ctx.person,
-            Some(row.request),
-            None,
-            detail,
-        )
+        ctx.app.event(EventKind::ActReceived, &ctx.person, Some(row.request), None, detail)
     }
 }
 
@@ -185,10 +169,7 @@ fn token_nonce(token: &str) -> Option<String> {
     };
     let payload = URL_SAFE_NO_PAD.decode(payload).ok()?;
     let claims: Value = serde_json::from_slice(&payload).ok()?;
-    claims
-        .get("nonce")
-        .and_then(Value::as_str)
-        .map(str::to_owned)
+    claims.get("nonce").and_then(Value::as_str).map(str::to_owned)
 }
 
 /// Stores an approval, a rejection or a withdrawal. The same token again gives the same act.
@@ -202,10 +183,7 @@ pub async fn act_create(
     ctx.may_act()?;
     let known = ctx.app.store.acts_of_request(request).await?;
     let digest = input.token_digest();
-    if let Some(same) = known
-        .iter()
-        .find(|act| act.token_digest == digest.as_bytes()[..])
-    {
+    if let Some(same) = known.iter().find(|act| act.token_digest == digest.as_bytes()[..]) {
         if same.statement == canonical_bytes(&input.statement) {
             return Ok(same.act);
         }
@@ -236,10 +214,7 @@ pub async fn act_create(
         ));
     }
     let new = input.row(ctx, request);
-    ctx.app
-        .store
-        .act_insert(&new, &[input.event(ctx, &new)])
-        .await?;
+    ctx.app.store.act_insert(&new, &[input.event(ctx, &new)]).await?;
     tracing::info!(request = %request, act = %new.act, kind = new.kind.as_str(), "app.act.stored");
     Ok(new.act)
 }
@@ -253,10 +228,7 @@ fn check_state(ctx: &Ctx, row: &RequestRow, kind: ActKind) -> Result<(), AppErro
     }
     let open = match kind {
         ActKind::Approve => matches!(row.state, State::InReview | State::Approved),
-        _ => matches!(
-            row.state,
-            State::Submitted | State::InReview | State::Approved
-        ),
+        _ => matches!(row.state, State::Submitted | State::InReview | State::Approved),
     };
     if open {
         return Ok(());
@@ -266,10 +238,7 @@ fn check_state(ctx: &Ctx, row: &RequestRow, kind: ActKind) -> Result<(), AppErro
     } else {
         "submit the documents again if they are still wanted"
     };
-    Err(AppError::conflict(
-        format!("the request is {}", words(row.state)),
-        hint,
-    ))
+    Err(AppError::conflict(format!("the request is {}", words(row.state)), hint))
 }
 
 fn words(state: State) -> String {
@@ -284,26 +253,14 @@ async fn check_item(
     faults: &mut Vec<FieldFault>,
 ) -> Result<(), AppError> {
     let mut fault = |field: &str, message: String| {
-        faults.push(FieldFault::new(
-            format!("/statement/items/0/{field}"),
-            message,
-        ));
+        faults.push(FieldFault::new(format!("/statement/items/0/{field}"), message));
     };
     if i64::from(item.round) != i64::from(row.round) {
-        fault(
-            "round",
-            format!(
-                "the plan is in round {}; read it again and sign that",
-                row.round
-            ),
-        );
+        fault("round", format!("the plan is in round {}; read it again and sign that", row.round));
         return Ok(());
     }
     if row.plan_hash.as_deref() != Some(&item.content.as_bytes()[..]) {
-        fault(
-            "content",
-            "this is not the hash of the frozen plan; read it again".to_owned(),
-        );
+        fault("content", "this is not the hash of the frozen plan; read it again".to_owned());
         return Ok(());
     }
     if kind != ActKind::Approve {
@@ -315,15 +272,8 @@ async fn check_item(
     let stored = ctx.app.store.plan_latest(row.request).await?;
     let plan = Plan::from_canonical(&stored.canonical).map_err(|_| AppError::corrupt("plan"))?;
     if !plan.stages.iter().any(|stage| stage.name == item.stage) {
-        let names: Vec<&str> = plan
-            .stages
-            .iter()
-            .map(|stage| stage.name.as_str())
-            .collect();
-        fault(
-            "stage",
-            format!("the plan's stages are: {}", names.join(", ")),
-        );
+        let names: Vec<&str> = plan.stages.iter().map(|stage| stage.name.as_str()).collect();
+        fault("stage", format!("the plan's stages are: {}", names.join(", ")));
     }
     Ok(())
 }
@@ -342,17 +292,11 @@ mod tests {
     #[test]
     fn the_nonce_is_read_from_three_parts_and_nothing_else() {
         let payload = URL_SAFE_NO_PAD.encode(br#"{"nonce":"srg1.x"}"#);
-        assert_eq!(
-            token_nonce(&format!("h.{payload}.s")).as_deref(),
-            Some("srg1.x")
-        );
+        assert_eq!(token_nonce(&format!("h.{payload}.s")).as_deref(), Some("srg1.x"));
         for bad in ["", "h.s", "h.!.s", "a.b.c.d", &format!("h.{payload}.s.t")] {
             assert_eq!(token_nonce(bad), None, "{bad}");
         }
-        assert_eq!(
-            token_nonce(&format!("h.{payload}.{}", "s".repeat(MAX_TOKEN))),
-            None
-        );
+        assert_eq!(token_nonce(&format!("h.{payload}.{}", "s".repeat(MAX_TOKEN))), None);
     }
 
     #[test]

@@ -50,10 +50,7 @@ pub(crate) async fn foreign_claims(
     for row in ctx.app.store.claims_of_namespaces(&names).await? {
         let name = format!("{}/{}", row.cluster, row.namespace);
         let given_up = proposed.get(row.team.as_str()).is_some_and(|team| {
-            !team
-                .namespaces
-                .iter()
-                .any(|c| format!("{}/{}", c.cluster, c.name) == name)
+            !team.namespaces.iter().any(|c| format!("{}/{}", c.cluster, c.name) == name)
         });
         if given_up {
             continue;

@@ -41,9 +41,7 @@ pub struct App {
 
 impl fmt::Debug for App {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("App")
-            .field("rules", &self.rules)
-            .finish_non_exhaustive()
+        f.debug_struct("App").field("rules", &self.rules).finish_non_exhaustive()
     }
 }
 
@@ -103,38 +101,21 @@ pub struct Ctx {
 impl Ctx {
     /// Whether the person is in a platform group.
     pub fn is_platform(&self) -> bool {
-        !self
-            .app
-            .rules
-            .platform_groups
-            .is_disjoint(&self.person.groups)
+        !self.app.rules.platform_groups.is_disjoint(&self.person.groups)
     }
 
     /// Whether the person sees everything and changes nothing.
     pub fn is_auditor(&self) -> bool {
-        !self.is_platform()
-            && !self
-                .app
-                .rules
-                .auditor_groups
-                .is_disjoint(&self.person.groups)
+        !self.is_platform() && !self.app.rules.auditor_groups.is_disjoint(&self.person.groups)
     }
 
     /// What the person may see, by the documents that are applied now.
     pub async fn visibility(&self) -> Result<Visibility, AppError> {
         let all = self.is_platform() || self.is_auditor();
         let groups = &self.person.groups;
-        let teams = if all {
-            BTreeSet::new()
-        } else {
-            self.app.store.teams_of_groups(groups).await?
-        };
-        Ok(Visibility {
-            all,
-            teams,
-            groups: groups.clone(),
-            person: self.person.id.clone(),
-        })
+        let teams =
+            if all { BTreeSet::new() } else { self.app.store.teams_of_groups(groups).await? };
+        Ok(Visibility { all, teams, groups: groups.clone(), person: self.person.id.clone() })
     }
 
     /// Refuses those who only look.

@@ -39,23 +39,14 @@ pub async fn document_get(
         return Err(AppError::NotFound);
     }
     let store = &ctx.app.store;
-    let state = store
-        .subject_state_get(subject)
-        .await?
-        .filter(|state| state.applied_revision > 0);
+    let state = store.subject_state_get(subject).await?.filter(|state| state.applied_revision > 0);
     let managed_by = store.subject_managed_by(subject).await?;
     let applied = state.filter(|state| revision.is_none_or(|n| n == state.applied_revision));
     let (number, canonical, request, word) = match (applied, revision) {
         (Some(state), _) => {
-            let canonical = state
-                .applied_document
-                .ok_or_else(|| AppError::corrupt("applied document"))?;
-            (
-                state.applied_revision,
-                canonical,
-                state.request,
-                state.state,
-            )
+            let canonical =
+                state.applied_document.ok_or_else(|| AppError::corrupt("applied document"))?;
+            (state.applied_revision, canonical, state.request, state.state)
         }
         (None, Some(number)) => {
             let canonical = store.revision_get(subject, number).await?;

@@ -18,18 +18,12 @@ pub struct FieldFault {
 impl FieldFault {
     /// A fault at a place.
     pub fn new(pointer: impl Into<String>, message: impl Into<String>) -> Self {
-        Self {
-            pointer: pointer.into(),
-            message: message.into(),
-        }
+        Self { pointer: pointer.into(), message: message.into() }
     }
 
     /// A document's fault, where the document stands at `base` in the body.
     pub fn of_document(base: &str, fault: Fault) -> Self {
-        Self {
-            pointer: format!("{base}{}", fault.pointer),
-            message: fault.message,
-        }
+        Self { pointer: format!("{base}{}", fault.pointer), message: fault.message }
     }
 }
 
@@ -96,18 +90,12 @@ pub enum AppError {
 impl AppError {
     /// A conflict with what to do next.
     pub fn conflict(message: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self::Conflict {
-            message: message.into(),
-            hint: hint.into(),
-        }
+        Self::Conflict { message: message.into(), hint: hint.into() }
     }
 
     /// A refusal with who could.
     pub fn forbidden(message: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self::Forbidden {
-            message: message.into(),
-            hint: hint.into(),
-        }
+        Self::Forbidden { message: message.into(), hint: hint.into() }
     }
 
     /// One fault in what was sent.
@@ -144,14 +132,10 @@ impl From<StorageError> for AppError {
                 "somebody else changed it in the meantime",
                 "read it again and repeat what you did",
             ),
-            StorageError::AlreadyUsed(what) => Self::conflict(
-                format!("{what} was used before"),
-                "start again with a new one",
-            ),
-            StorageError::Schema(message) => Self::Unavailable {
-                message,
-                cause: None,
-            },
+            StorageError::AlreadyUsed(what) => {
+                Self::conflict(format!("{what} was used before"), "start again with a new one")
+            }
+            StorageError::Schema(message) => Self::Unavailable { message, cause: None },
             StorageError::Database(_) => Self::Unavailable {
                 message: "the database does not answer as it should".to_owned(),
                 cause: Some(Box::new(error)),

@@ -14,11 +14,7 @@ pub async fn event_list(
 ) -> Result<(Vec<LedgerRow>, bool), AppError> {
     let visibility = ctx.visibility().await?;
     let most = i64::from(limit) + 1;
-    let mut rows = ctx
-        .app
-        .store
-        .events_list(&visibility, filter, after, most)
-        .await?;
+    let mut rows = ctx.app.store.events_list(&visibility, filter, after, most).await?;
     let more = rows.len() > limit as usize;
     rows.truncate(limit as usize);
     Ok((rows, more))

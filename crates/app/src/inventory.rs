@@ -57,11 +57,7 @@ pub async fn inventory_get(ctx: &Ctx, cluster: &ClusterName) -> Result<Inventory
         reason: status.reason,
         as_of: Some(status.as_of),
         namespaces: namespaces.collect(),
-        accounts: inventory
-            .accounts
-            .into_iter()
-            .filter(|(name, ..)| sees(name))
-            .collect(),
+        accounts: inventory.accounts.into_iter().filter(|(name, ..)| sees(name)).collect(),
     })
 }
 
@@ -74,13 +70,9 @@ async fn own_namespaces(
     if visibility.all || visibility.teams.is_empty() {
         return Ok(BTreeSet::new());
     }
-    let names: BTreeSet<String> = namespaces
-        .iter()
-        .map(|(name, _)| format!("{cluster}/{name}"))
-        .collect();
+    let names: BTreeSet<String> =
+        namespaces.iter().map(|(name, _)| format!("{cluster}/{name}")).collect();
     let claims = ctx.app.store.claims_of_namespaces(&names).await?;
-    let own = claims
-        .into_iter()
-        .filter(|claim| visibility.teams.contains(&claim.team));
+    let own = claims.into_iter().filter(|claim| visibility.teams.contains(&claim.team));
     Ok(own.map(|claim| claim.namespace).collect())
 }

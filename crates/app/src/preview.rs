@@ -34,10 +34,7 @@ use crate::trust::trust;
 use observed::Clusters;
 
 /// What the floor demands when nothing else is written in it.
-const DEFAULT_FLOOR: FloorVotes = FloorVotes {
-    high_platform: 1,
-    critical_people: 2,
-};
+const DEFAULT_FLOOR: FloorVotes = FloorVotes { high_platform: 1, critical_people: 2 };
 
 /// The default floor's ceiling for workload tokens, seconds.
 const DEFAULT_TOKEN_TTL: u32 = 86_400;
@@ -116,10 +113,8 @@ pub async fn preview_make(
     for ((base, document), state) in placed.iter().zip(&applied) {
         if state.is_some() && !sees(&visibility, &document.subject()) {
             let place = format!("{base}/metadata/name");
-            faults.push(FieldFault::new(
-                place,
-                "this name is taken by a team you do not belong to",
-            ));
+            faults
+                .push(FieldFault::new(place, "this name is taken by a team you do not belong to"));
         }
     }
     faults.extend(attested("/attest", attest, &documents));
@@ -132,23 +127,14 @@ pub async fn preview_make(
     let clusters = Clusters::load(ctx, &changes).await?;
     let live = clusters.live_namespaces(&changes);
     let observed = observed::observe(ctx, &context, &changes, &live).await?;
-    let draft = strongroom_plan::build(
-        &context,
-        &changes,
-        &observed,
-        &live,
-        attest,
-        &ctx.person.groups,
-    )
-    .map_err(|refusals| AppError::Invalid(refusal::faults(&refusals, &placed)))?;
+    let draft =
+        strongroom_plan::build(&context, &changes, &observed, &live, attest, &ctx.person.groups)
+            .map_err(|refusals| AppError::Invalid(refusal::faults(&refusals, &placed)))?;
 
     let mut stages = Vec::new();
     for stage in draft.stages {
         let known = ctx.app.store.people_in_groups(&stage.groups).await?;
-        stages.push((
-            stage,
-            known.into_iter().map(|(display, _)| display).collect(),
-        ));
+        stages.push((stage, known.into_iter().map(|(display, _)| display).collect()));
     }
     let told = told(ctx, &documents, &applied).await?;
     let mut summary = summary::sentences(&changes);
@@ -179,29 +165,17 @@ pub fn step_changes(step: &Step) -> Vec<(String, Option<Value>, Option<Value>)> 
         fields.as_ref().and_then(|fields| fields.get(name).cloned())
     };
     let sides = [&step.before, &step.after];
-    let names: BTreeSet<&String> = sides
+    let names: BTreeSet<&String> =
+        sides.into_iter().flatten().flat_map(|fields| fields.keys()).collect();
+    let changes = names
         .into_iter()
-        .flatten()
-        .flat_map(|fields| fields.keys())
-        .collect();
-    let changes = names.into_iter().map(|name| {
-        (
-            name.clone(),
-            field(&step.before, name),
-            field(&step.after, name),
-        )
-    });
-    changes
-        .filter(|(_, before, after)| before != after)
-        .collect()
+        .map(|name| (name.clone(), field(&step.before, name), field(&step.after, name)));
+    changes.filter(|(_, before, after)| before != after).collect()
 }
 
 fn decode(sent: &[Value]) -> Result<Vec<Document>, AppError> {
     if !(1..=MAX_DOCUMENTS).contains(&sent.len()) {
-        return Err(AppError::invalid(
-            "/documents",
-            "a request has 1 to 20 documents",
-        ));
+        return Err(AppError::invalid("/documents", "a request has 1 to 20 documents"));
     }
     let (mut documents, mut faults) = (Vec::new(), Vec::new());
     let mut subjects = BTreeSet::new();
@@ -218,11 +192,7 @@ fn decode(sent: &[Value]) -> Result<Vec<Document>, AppError> {
             Err(more) => faults.extend(more.into_iter().map(|f| FieldFault::of_document(&base, f))),
         }
     }
-    if faults.is_empty() {
-        Ok(documents)
-    } else {
-        Err(AppError::Invalid(faults))
-    }
+    if faults.is_empty() { Ok(documents) } else { Err(AppError::Invalid(faults)) }
 }
 
 async fn load(ctx: &Ctx, documents: &[Document]) -> Result<Vec<Option<SubjectState>>, AppError> {
@@ -241,20 +211,12 @@ fn changes(
     let change = |(document, state): (&Document, &Option<SubjectState>)| {
         let (base, base_pins) = match state {
             Some(state) => (
-                state
-                    .applied_document
-                    .as_deref()
-                    .map(stored_document)
-                    .transpose()?,
+                state.applied_document.as_deref().map(stored_document).transpose()?,
                 serde_json::from_value(state.pins.clone()).map_err(|_| AppError::corrupt("pin"))?,
             ),
             None => (None, BTreeMap::new()),
         };
-        Ok(Change {
-            base,
-            proposed: document.clone(),
-            base_pins,
-        })
+        Ok(Change { base, proposed: document.clone(), base_pins })
     };
     documents.iter().zip(states).map(change).collect()
 }
@@ -280,10 +242,7 @@ async fn context(ctx: &Ctx, documents: &[Document]) -> Result<Context, AppError>
     Ok(Context {
         mark: Mark::new(trust(&ctx.app).await?.deployment.as_uuid()),
         platform: applied_platform(ctx).await?,
-        platform_groups: groups
-            .iter()
-            .filter_map(|group| GroupName::new(group).ok())
-            .collect(),
+        platform_groups: groups.iter().filter_map(|group| GroupName::new(group).ok()).collect(),
         floor_votes: DEFAULT_FLOOR,
         floor_token_ttl: DEFAULT_TOKEN_TTL,
         today: ctx.app.now().to_zoned(TimeZone::UTC).date(),
@@ -327,12 +286,7 @@ fn accounts(documents: &[Document], clusters: &Clusters) -> Vec<PreviewAccount> 
             continue;
         };
         for binding in &team.bindings {
-            let Holder::Accounts {
-                cluster,
-                namespace,
-                accounts: names,
-            } = &binding.holder
-            else {
+            let Holder::Accounts { cluster, namespace, accounts: names } = &binding.holder else {
                 continue;
             };
             for account in names {

@@ -68,16 +68,8 @@ pub async fn request_list(
     limit: u32,
 ) -> Result<(Vec<RequestSummary>, bool), AppError> {
     let visibility = ctx.visibility().await?;
-    let filter = RequestFilter {
-        state: query.state,
-        subject: query.subject,
-        before: query.before,
-    };
-    let mut rows = ctx
-        .app
-        .store
-        .request_list(&visibility, &filter, i64::from(limit) + 1)
-        .await?;
+    let filter = RequestFilter { state: query.state, subject: query.subject, before: query.before };
+    let mut rows = ctx.app.store.request_list(&visibility, &filter, i64::from(limit) + 1).await?;
     let more = rows.len() > limit as usize;
     rows.truncate(limit as usize);
     let summary = |row: RequestRow| {
@@ -97,9 +89,7 @@ fn visible_subjects(visibility: &Visibility, row: &RequestRow) -> Result<Vec<Sub
         let names_viewer = || {
             sent.base_revision == 0
                 && Document::from_value(&sent.document).is_ok_and(|document| {
-                    seen_by(&document)
-                        .iter()
-                        .any(|group| visibility.groups.contains(group))
+                    seen_by(&document).iter().any(|group| visibility.groups.contains(group))
                 })
         };
         if own || sees(visibility, &sent.subject) || names_viewer() {
@@ -114,12 +104,7 @@ pub async fn request_get(ctx: &Ctx, request: RequestId) -> Result<RequestDetail,
     let visibility = ctx.visibility().await?;
     let row = ctx.app.store.request_get(&visibility, request).await?;
     let mut documents = Vec::new();
-    for each in ctx
-        .app
-        .store
-        .request_documents(&visibility, request)
-        .await?
-    {
+    for each in ctx.app.store.request_documents(&visibility, request).await? {
         documents.push(with_base(ctx, &visibility, each).await?);
     }
     Ok(RequestDetail { row, documents })
@@ -133,12 +118,7 @@ async fn with_base(
     // The base is the subject's own document; who merely proposed over it need not be a member
     // any more.
     let base = if row.base_revision > 0 && sees(visibility, &row.subject) {
-        Some(value(
-            &ctx.app
-                .store
-                .revision_get(&row.subject, row.base_revision)
-                .await?,
-        )?)
+        Some(value(&ctx.app.store.revision_get(&row.subject, row.base_revision).await?)?)
     } else {
         None
     };

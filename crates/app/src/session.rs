@@ -30,13 +30,8 @@ pub async fn sign_in_begin(app: &App, nonce: &str) -> Result<BegunSignIn, AppErr
     let sign_in = SignInId::from_uuid(app.new_id());
     let now = app.now();
     let expires_at = now + SIGN_IN_LIFETIME;
-    app.store
-        .sign_in_create(sign_in, nonce, now, expires_at)
-        .await?;
-    Ok(BegunSignIn {
-        sign_in,
-        expires_at,
-    })
+    app.store.sign_in_create(sign_in, nonce, now, expires_at).await?;
+    Ok(BegunSignIn { sign_in, expires_at })
 }
 
 /// Uses up a sign-in and gives the nonce that its token must carry. It works once, whatever the
@@ -55,22 +50,10 @@ pub async fn session_create(
     let expires_at = at + app.rules.session_absolute;
     let session = SessionId::from_uuid(app.new_id());
     let groups = person.groups.len();
-    let event = app.event(
-        EventKind::SignedIn,
-        &person,
-        None,
-        None,
-        json!({ "groupCount": groups }),
-    );
+    let event =
+        app.event(EventKind::SignedIn, &person, None, None, json!({ "groupCount": groups }));
     let idle_expires_at = expires_at.min(at + app.rules.session_idle);
-    let new = NewSession {
-        session,
-        token_hash,
-        person,
-        at,
-        idle_expires_at,
-        expires_at,
-    };
+    let new = NewSession { session, token_hash, person, at, idle_expires_at, expires_at };
     app.store.session_create(&new, &[event]).await?;
     Ok(expires_at)
 }
@@ -78,11 +61,7 @@ pub async fn session_create(
 /// The context of a live session; `None` when there is none for this token.
 pub async fn session_use(app: &Arc<App>, token_hash: &[u8]) -> Result<Option<Ctx>, AppError> {
     let now = app.now();
-    let row = match app
-        .store
-        .session_use(token_hash, now, now + app.rules.session_idle)
-        .await
-    {
+    let row = match app.store.session_use(token_hash, now, now + app.rules.session_idle).await {
         Ok(row) => row,
         Err(StorageError::NotFound) => return Ok(None),
         Err(error) => return Err(error.into()),
@@ -97,9 +76,5 @@ pub async fn session_use(app: &Arc<App>, token_hash: &[u8]) -> Result<Option<Ctx
 
 /// Ends the session.
 pub async fn session_end(ctx: &Ctx) -> Result<(), AppError> {
-    Ok(ctx
-        .app
-        .store
-        .session_end(ctx.session, ctx.app.now())
-        .await?)
+    Ok(ctx.app.store.session_end(ctx.session, ctx.app.now()).await?)
 }

@@ -71,11 +71,7 @@ pub async fn request_submit(
     let mut faults = taken_names(ctx, &visibility, submission).await?;
     faults.extend(foreign_claims(ctx, &visibility, &placed).await?);
     faults.extend(reserved_names(ctx, &placed, submission).await?);
-    faults.extend(attested(
-        "/submission/attest",
-        &submission.attest,
-        &documents,
-    ));
+    faults.extend(attested("/submission/attest", &submission.attest, &documents));
     if !faults.is_empty() {
         return Err(AppError::Invalid(faults));
     }
@@ -92,9 +88,9 @@ pub async fn request_submit(
             })
         }
         // It came in twice at once, or somebody repeats what another person sent.
-        Submitted::Same => known(ctx, &visibility, submission, &new.submission)
-            .await?
-            .ok_or_else(id_is_taken),
+        Submitted::Same => {
+            known(ctx, &visibility, submission, &new.submission).await?.ok_or_else(id_is_taken)
+        }
     }
 }
 
@@ -112,12 +108,7 @@ async fn known(
     submission: &Submission,
     bytes: &[u8],
 ) -> Result<Option<SubmitOutcome>, AppError> {
-    let row = match ctx
-        .app
-        .store
-        .request_get(visibility, submission.request)
-        .await
-    {
+    let row = match ctx.app.store.request_get(visibility, submission.request).await {
         Ok(row) => row,
         Err(StorageError::NotFound) => return Ok(None),
         Err(error) => return Err(error.into()),
@@ -125,11 +116,7 @@ async fn known(
     if row.submission != bytes || row.submitter != ctx.person.id {
         return Err(id_is_taken());
     }
-    Ok(Some(SubmitOutcome {
-        request: row.request,
-        state: row.state,
-        created: false,
-    }))
+    Ok(Some(SubmitOutcome { request: row.request, state: row.state, created: false }))
 }
 
 /// Clusters and platform rules are proposed by the platform; the name of a team by anybody.
@@ -161,18 +148,11 @@ async fn taken_names(
     let mut faults = Vec::new();
     for (number, sent) in submission.documents.iter().enumerate() {
         if !sees(visibility, &sent.subject)
-            && ctx
-                .app
-                .store
-                .subject_state_get(&sent.subject)
-                .await?
-                .is_some()
+            && ctx.app.store.subject_state_get(&sent.subject).await?.is_some()
         {
             let place = format!("/submission/documents/{number}/subject");
-            faults.push(FieldFault::new(
-                place,
-                "this name is taken by a team you do not belong to",
-            ));
+            faults
+                .push(FieldFault::new(place, "this name is taken by a team you do not belong to"));
         }
     }
     Ok(faults)
@@ -255,11 +235,7 @@ fn new_request(
         hash: document.digest(),
         base_revision: i64::try_from(sent.base_revision).unwrap_or(i64::MAX),
         base_hash: sent.base_hash,
-        seen_by: if sent.base_revision == 0 {
-            seen_by(document)
-        } else {
-            Vec::new()
-        },
+        seen_by: if sent.base_revision == 0 { seen_by(document) } else { Vec::new() },
     };
     NewRequest {
         request: submission.request,
@@ -269,12 +245,7 @@ fn new_request(
         submission_hash,
         submitter: ctx.person.id.clone(),
         display: ctx.person.display.clone(),
-        documents: submission
-            .documents
-            .iter()
-            .zip(documents)
-            .map(document)
-            .collect(),
+        documents: submission.documents.iter().zip(documents).map(document).collect(),
         act: act.row(ctx, submission.request),
         managed_by: "cli".to_owned(),
         at,
@@ -283,11 +254,7 @@ fn new_request(
 }
 
 fn submitted(ctx: &Ctx, submission: &Submission, digest: Digest) -> Event {
-    let subjects: Vec<&Subject> = submission
-        .documents
-        .iter()
-        .map(|each| &each.subject)
-        .collect();
+    let subjects: Vec<&Subject> = submission.documents.iter().map(|each| &each.subject).collect();
     let detail = json!({
         "reason": submission.reason,
         "submission": digest,

@@ -29,22 +29,12 @@ pub struct Named {
 pub async fn team_list(ctx: &Ctx) -> Result<Vec<Named>, AppError> {
     let visibility = ctx.visibility().await?;
     let states = ctx.app.store.subject_state_list("team").await?;
-    states
-        .into_iter()
-        .filter(|state| sees(&visibility, &state.subject))
-        .map(named)
-        .collect()
+    states.into_iter().filter(|state| sees(&visibility, &state.subject)).map(named).collect()
 }
 
 /// The clusters. Their names are for everybody: a document has to name one.
 pub async fn cluster_list(ctx: &Ctx) -> Result<Vec<Named>, AppError> {
-    ctx.app
-        .store
-        .subject_state_list("cluster")
-        .await?
-        .into_iter()
-        .map(named)
-        .collect()
+    ctx.app.store.subject_state_list("cluster").await?.into_iter().map(named).collect()
 }
 
 fn named(state: SubjectState) -> Result<Named, AppError> {

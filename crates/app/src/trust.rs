@@ -37,13 +37,10 @@ impl Trust {
 
 /// What the executor published, whole.
 pub async fn trust_get(app: &App) -> Result<Value, AppError> {
-    app.store
-        .trust_get()
-        .await?
-        .ok_or_else(|| AppError::Precondition {
-            message: "the executor has not published anything yet".to_owned(),
-            hint: "start `strongroom execute` once; then try again".to_owned(),
-        })
+    app.store.trust_get().await?.ok_or_else(|| AppError::Precondition {
+        message: "the executor has not published anything yet".to_owned(),
+        hint: "start `strongroom execute` once; then try again".to_owned(),
+    })
 }
 
 /// The part that is compared with.

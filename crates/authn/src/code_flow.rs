@@ -169,8 +169,5 @@ impl CodeFlow {
 
 /// The provider's own words for a sentence.
 fn readable(text: &str) -> String {
-    text.chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .take(300)
-        .collect()
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(300).collect()
 }

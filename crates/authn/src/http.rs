@@ -56,39 +56,25 @@ impl Http {
             let bundle = reqwest::Certificate::from_pem_bundle(pem.as_bytes()).map_err(wrong_ca)?;
             if bundle.is_empty() {
                 let why = "it holds no certificate".to_owned();
-                return Err(IssuerError::Document {
-                    what: "CA certificate",
-                    why,
-                });
+                return Err(IssuerError::Document { what: "CA certificate", why });
             }
             builder = builder.tls_certs_only(bundle);
         }
-        Ok(Self {
-            client: builder.build().map_err(wrong_ca)?,
-            hosts,
-        })
+        Ok(Self { client: builder.build().map_err(wrong_ca)?, hosts })
     }
 
     /// An address that may be asked.
     pub(crate) fn check(&self, address: &str) -> Result<Url, IssuerError> {
         let url = check_url(address)?;
         let host = url.host_str().unwrap_or_default();
-        if self.hosts.contains(host) {
-            Ok(url)
-        } else {
-            Err(IssuerError::Host(host.to_owned()))
-        }
+        if self.hosts.contains(host) { Ok(url) } else { Err(IssuerError::Host(host.to_owned())) }
     }
 
     /// Sends a request and reads the whole answer.
     pub(crate) async fn send(&self, request: reqwest::Request) -> Result<Answer, IssuerError> {
         self.check(request.url().as_str())?;
         let unreachable = |error: reqwest::Error| {
-            let why = if error.is_timeout() {
-                "time-out"
-            } else {
-                "no connection"
-            };
+            let why = if error.is_timeout() { "time-out" } else { "no connection" };
             IssuerError::Unreachable(why.to_owned())
         };
         let mut answer = self.client.execute(request).await.map_err(unreachable)?;
@@ -97,18 +83,11 @@ impl Http {
         while let Some(chunk) = answer.chunk().await.map_err(unreachable)? {
             if body.len() + chunk.len() > MAX_ANSWER {
                 let why = "it is larger than 512 KiB".to_owned();
-                return Err(IssuerError::Document {
-                    what: "answer",
-                    why,
-                });
+                return Err(IssuerError::Document { what: "answer", why });
             }
             body.extend_from_slice(&chunk);
         }
-        Ok(Answer {
-            status,
-            headers,
-            body,
-        })
+        Ok(Answer { status, headers, body })
     }
 
     /// Reads a JSON document.
@@ -118,9 +97,7 @@ impl Http {
         what: &'static str,
     ) -> Result<Value, IssuerError> {
         let url = self.check(address)?;
-        let answer = self
-            .send(reqwest::Request::new(reqwest::Method::GET, url))
-            .await?;
+        let answer = self.send(reqwest::Request::new(reqwest::Method::GET, url)).await?;
         let wrong = |why: String| IssuerError::Document { what, why };
         if answer.status.is_server_error() {
             // The provider is there and not well: that says nothing about its keys.
@@ -148,11 +125,7 @@ pub(crate) fn check_url(address: &str) -> Result<Url, IssuerError> {
     let url = Url::parse(address).map_err(|_| refuse())?;
     let scheme_ok = url.scheme() == "https" || (url.scheme() == "http" && is_loopback(&url));
     let plain = url.username().is_empty() && url.password().is_none() && url.fragment().is_none();
-    if scheme_ok && plain {
-        Ok(url)
-    } else {
-        Err(refuse())
-    }
+    if scheme_ok && plain { Ok(url) } else { Err(refuse()) }
 }
 
 #[cfg(test)]
@@ -161,11 +134,7 @@ mod tests {
 
     #[test]
     fn only_https_or_loopback_without_credentials() {
-        for good in [
-            "https://idp.example.com/x",
-            "http://127.0.0.1:8200/v1",
-            "http://[::1]:1",
-        ] {
+        for good in ["https://idp.example.com/x", "http://127.0.0.1:8200/v1", "http://[::1]:1"] {
             assert!(check_url(good).is_ok(), "{good}");
         }
         for bad in [
@@ -190,20 +159,12 @@ mod tests {
         let hosts = ["Keys.example.com".to_owned()];
         let listed = Http::new("https://idp.example.com", None, &hosts, time).unwrap();
         assert!(listed.check("https://keys.example.com/").is_ok());
-        assert!(
-            listed.check("https://idp.example.com/").is_err(),
-            "the list is the whole list"
-        );
+        assert!(listed.check("https://idp.example.com/").is_err(), "the list is the whole list");
     }
 
     #[test]
     fn a_ca_without_a_certificate_trusts_nobody_and_is_refused() {
-        let refused = Http::new(
-            "https://idp.example.com",
-            Some(""),
-            &[],
-            Duration::from_secs(1),
-        );
+        let refused = Http::new("https://idp.example.com", Some(""), &[], Duration::from_secs(1));
         assert!(refused.unwrap_err().to_string().contains("no certificate"));
     }
 }

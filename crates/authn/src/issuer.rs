@@ -95,10 +95,7 @@ struct Remembered<T> {
 
 impl<T> Default for Remembered<T> {
     fn default() -> Self {
-        Self {
-            value: None,
-            tried: None,
-        }
+        Self { value: None, tried: None }
     }
 }
 
@@ -177,11 +174,7 @@ impl Issuer {
     pub async fn key(&self, kid: &str) -> Result<Value, IssuerError> {
         let mut remembered = self.keys.lock().await;
         let now = self.clock.now();
-        if let Some(key) = remembered
-            .fresh(now)
-            .map(|keys| find(keys, kid))
-            .transpose()?
-            .flatten()
+        if let Some(key) = remembered.fresh(now).map(|keys| find(keys, kid)).transpose()?.flatten()
         {
             return Ok(key);
         }
@@ -196,28 +189,18 @@ impl Issuer {
     }
 
     async fn discover(&self) -> Result<Metadata, IssuerError> {
-        let address = format!(
-            "{}/.well-known/openid-configuration",
-            self.url.trim_end_matches('/')
-        );
+        let address =
+            format!("{}/.well-known/openid-configuration", self.url.trim_end_matches('/'));
         let document = self.http.document(&address, "discovery document").await?;
-        let wrong = |why: String| IssuerError::Document {
-            what: "discovery document",
-            why,
-        };
+        let wrong = |why: String| IssuerError::Document { what: "discovery document", why };
         let metadata: Metadata =
             serde_json::from_value(document).map_err(|error| wrong(error.to_string()))?;
         if metadata.issuer != self.url {
-            return Err(wrong(format!(
-                "it names the issuer {}",
-                short(&metadata.issuer)
-            )));
+            return Err(wrong(format!("it names the issuer {}", short(&metadata.issuer))));
         }
-        for endpoint in [
-            &metadata.authorization_endpoint,
-            &metadata.token_endpoint,
-            &metadata.jwks_uri,
-        ] {
+        for endpoint in
+            [&metadata.authorization_endpoint, &metadata.token_endpoint, &metadata.jwks_uri]
+        {
             self.http.check(endpoint)?;
         }
         Ok(metadata)
@@ -249,10 +232,7 @@ fn find(keys: &[Value], kid: &str) -> Result<Option<Value>, IssuerError> {
     };
     if found.next().is_some() {
         let why = format!("it holds two keys with the id {}", short(kid));
-        return Err(IssuerError::Document {
-            what: "key set",
-            why,
-        });
+        return Err(IssuerError::Document { what: "key set", why });
     }
     let public: Map<String, Value> = PUBLIC_MEMBERS
         .iter()

@@ -36,21 +36,12 @@ impl Scripted {
                 tokio::spawn(async move { serve(stream, &own, &*script, &seen).await });
             }
         });
-        Self {
-            address,
-            paths,
-            listening,
-        }
+        Self { address, paths, listening }
     }
 
     /// How often a path that ends like this was asked for.
     pub fn asked(&self, end: &str) -> usize {
-        self.paths
-            .lock()
-            .unwrap()
-            .iter()
-            .filter(|path| path.ends_with(end))
-            .count()
+        self.paths.lock().unwrap().iter().filter(|path| path.ends_with(end)).count()
     }
 }
 

@@ -24,11 +24,8 @@ impl SessionToken {
     /// The token that a caller sent, if it has the shape of one.
     pub fn parse(text: &str) -> Option<Self> {
         let rest = text.strip_prefix(PREFIX)?;
-        (rest.len() == 43
-            && rest
-                .bytes()
-                .all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b)))
-        .then(|| Self(text.to_owned()))
+        (rest.len() == 43 && rest.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b)))
+            .then(|| Self(text.to_owned()))
     }
 
     /// The token in clear, for its owner.
@@ -83,22 +80,11 @@ mod tests {
 
     #[test]
     fn tokens_differ_parse_back_and_do_not_show() {
-        let (one, two) = (
-            SessionToken::generate().unwrap(),
-            SessionToken::generate().unwrap(),
-        );
+        let (one, two) = (SessionToken::generate().unwrap(), SessionToken::generate().unwrap());
         assert_ne!(one.hash(), two.hash());
-        assert_eq!(
-            SessionToken::parse(one.expose()).unwrap().hash(),
-            one.hash()
-        );
+        assert_eq!(SessionToken::parse(one.expose()).unwrap().hash(), one.hash());
         assert!(!format!("{one:?}").contains(&one.expose()[4..]));
-        for bad in [
-            "",
-            "srs_",
-            "srs_abc",
-            "xyz_0123456789012345678901234567890123456789012",
-        ] {
+        for bad in ["", "srs_", "srs_abc", "xyz_0123456789012345678901234567890123456789012"] {
             assert!(SessionToken::parse(bad).is_none());
         }
     }
@@ -120,19 +106,12 @@ mod tests {
             (12 * hour - minute, 12 * hour, false),
             (12 * hour + minute, 12 * hour + minute, false),
         ] {
-            assert_eq!(
-                lives.is_live(at(0), at(used), at(now)),
-                live,
-                "{used} {now}"
-            );
+            assert_eq!(lives.is_live(at(0), at(used), at(now)), live, "{used} {now}");
         }
         assert_eq!(lives.end(at(0), at(0)), at(30 * minute));
         assert_eq!(lives.end(at(0), at(12 * hour - 1)), at(12 * hour));
         // An absurd setting must not make a session immortal.
-        let absurd = Lifetimes {
-            idle: SignedDuration::MAX,
-            absolute: SignedDuration::MAX,
-        };
+        let absurd = Lifetimes { idle: SignedDuration::MAX, absolute: SignedDuration::MAX };
         assert!(!absurd.is_live(at(0), at(0), at(1)));
     }
 }

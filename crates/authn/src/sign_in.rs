@@ -58,10 +58,7 @@ pub enum SignInError {
 
 /// Why a token is no sign-in.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[expect(
-    missing_docs,
-    reason = "the sentence of each variant is its documentation"
-)]
+#[expect(missing_docs, reason = "the sentence of each variant is its documentation")]
 pub enum SignInRefusal {
     #[error("what came is not a signed token")]
     Malformed,
@@ -161,44 +158,28 @@ pub fn judge_sign_in(
         _ => false,
     };
     need(alone, SignInRefusal::Audience)?;
-    let party = claims
-        .get("azp")
-        .is_none_or(|azp| azp.as_str() == Some(&rules.client));
+    let party = claims.get("azp").is_none_or(|azp| azp.as_str() == Some(&rules.client));
     need(party, SignInRefusal::AuthorizedParty)?;
-    need(
-        !nonce.is_empty() && text("nonce") == Some(nonce),
-        SignInRefusal::Nonce,
-    )?;
+    need(!nonce.is_empty() && text("nonce") == Some(nonce), SignInRefusal::Nonce)?;
 
     let soon = now.saturating_add(LEEWAY);
     let issued_at = seconds("iat").ok_or(SignInRefusal::NoIssueTime)?;
     need(issued_at <= soon, SignInRefusal::Future)?;
     if let Some(not_before) = claims.get("nbf") {
-        need(
-            not_before.as_i64().is_some_and(|at| at <= soon),
-            SignInRefusal::NotYet,
-        )?;
+        need(not_before.as_i64().is_some_and(|at| at <= soon), SignInRefusal::NotYet)?;
     }
     let expires_at = seconds("exp").ok_or(SignInRefusal::NoExpiry)?;
     if expires_at.saturating_add(LEEWAY) <= now {
         return Err(SignInError::Expired);
     }
     let auth_time = seconds("auth_time").ok_or(SignInRefusal::NoAuthTime)?;
-    need(
-        auth_time <= issued_at.saturating_add(LEEWAY),
-        SignInRefusal::Future,
-    )?;
+    need(auth_time <= issued_at.saturating_add(LEEWAY), SignInRefusal::Future)?;
     let age = now.saturating_sub(auth_time);
     need(age <= SIGN_IN_MAX_AGE + LEEWAY, SignInRefusal::StaleSignIn)?;
 
     let subject = identity(&claims, "sub").ok_or(SignInRefusal::NoSubject)?;
     let person = person(issuer, rules, &claims)?;
-    Ok(SignIn {
-        person,
-        subject,
-        auth_time,
-        claims,
-    })
+    Ok(SignIn { person, subject, auth_time, claims })
 }
 
 /// A claim that names somebody.
@@ -214,21 +195,14 @@ fn person(
 ) -> Result<SignedPerson, SignInRefusal> {
     let person = identity(claims, &rules.person_claim)
         .ok_or_else(|| SignInRefusal::NoPerson(rules.person_claim.clone()))?;
-    let elsewhere = claims
-        .get("_claim_names")
-        .and_then(|names| names.get(&rules.groups_claim));
+    let elsewhere = claims.get("_claim_names").and_then(|names| names.get(&rules.groups_claim));
     if claims.contains_key("hasgroups") || elsewhere.is_some() {
         return Err(SignInRefusal::GroupOverage);
     }
     let no_groups = || SignInRefusal::NoGroups(rules.groups_claim.clone());
-    let groups = claims
-        .get(&rules.groups_claim)
-        .and_then(Value::as_array)
-        .ok_or_else(no_groups)?;
-    let groups: Option<BTreeSet<String>> = groups
-        .iter()
-        .map(|group| group.as_str().map(str::to_owned))
-        .collect();
+    let groups = claims.get(&rules.groups_claim).and_then(Value::as_array).ok_or_else(no_groups)?;
+    let groups: Option<BTreeSet<String>> =
+        groups.iter().map(|group| group.as_str().map(str::to_owned)).collect();
     let display = ["preferred_username", "email", "name"]
         .iter()
         .filter_map(|name| identity(claims, name))
@@ -236,20 +210,14 @@ fn person(
         .find(|name| !name.is_empty());
     Ok(SignedPerson {
         display: display.unwrap_or_else(|| readable(&person)),
-        id: PersonId {
-            issuer: issuer.to_owned(),
-            person,
-        },
+        id: PersonId { issuer: issuer.to_owned(), person },
         groups: groups.ok_or_else(no_groups)?,
     })
 }
 
 /// A name without what would make a page show something else than what is there.
 fn readable(name: &str) -> String {
-    name.chars()
-        .filter(|c| !is_unsafe_in_text(*c))
-        .take(100)
-        .collect()
+    name.chars().filter(|c| !is_unsafe_in_text(*c)).take(100).collect()
 }
 
 #[cfg(test)]

@@ -1,9 +1,6 @@
 //! Sign-ins at a real provider: flow, keys, tokens, and what must not pass for a sign-in.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "a test ends when its lab cannot be set up"
-)]
+#![expect(clippy::unwrap_used, reason = "a test ends when its lab cannot be set up")]
 
 use secrecy::SecretString;
 use strongroom_authn::code_flow::FlowRequest;
@@ -39,27 +36,14 @@ impl Lab {
                 password: "pw".into(),
                 groups: vec!["payments-dev".into()],
             }],
-            clients: vec![
-                client("cli", false),
-                client("act", false),
-                client("ballot", true),
-            ],
+            clients: vec![client("cli", false), client("act", false), client("ballot", true)],
         };
-        let dir = tempfile::Builder::new()
-            .prefix("strongroom-authn-")
-            .tempdir()
-            .unwrap();
-        let provider = Provider::start(&Parts::find().unwrap(), dir.path(), &options)
-            .await
-            .unwrap();
+        let dir = tempfile::Builder::new().prefix("strongroom-authn-").tempdir().unwrap();
+        let provider =
+            Provider::start(&Parts::find().unwrap(), dir.path(), &options).await.unwrap();
         let issuer = Issuer::new(&provider.issuer(), None, &[]).unwrap();
         let alice = Browser::new("alice", "pw").unwrap();
-        Self {
-            provider,
-            issuer,
-            alice,
-            _dir: dir,
-        }
+        Self { provider, issuer, alice, _dir: dir }
     }
 
     fn client(&self, name: &str) -> String {
@@ -80,11 +64,7 @@ impl Lab {
 
     /// The code that alice's browser brings back for this flow.
     async fn code(&mut self, flow: &CodeFlow) -> String {
-        let back = self
-            .alice
-            .authorize(flow.authorize_url.as_str())
-            .await
-            .unwrap();
+        let back = self.alice.authorize(flow.authorize_url.as_str()).await.unwrap();
         assert_eq!(query(&back, "state").as_deref(), Some(flow.state.as_str()));
         query(&back, "code").unwrap()
     }
@@ -107,9 +87,7 @@ impl Lab {
 }
 
 fn query(url: &Url, name: &str) -> Option<String> {
-    url.query_pairs()
-        .find(|(key, _)| key == name)
-        .map(|(_, value)| value.into_owned())
+    url.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
 }
 
 #[tokio::test]
@@ -119,26 +97,17 @@ async fn a_real_sign_in_is_taken_once_for_its_client_and_nonce() {
     let token = lab.token("cli", &nonce).await;
     let person = lab.verify(&token, &nonce).await.unwrap();
     assert_eq!(person.display, "alice");
-    assert!(
-        person.in_any(["payments-dev"]) && person.groups.len() == 1,
-        "{person:?}"
-    );
+    assert!(person.in_any(["payments-dev"]) && person.groups.len() == 1, "{person:?}");
     assert_eq!(person.id.issuer, lab.provider.issuer());
     let metadata = lab.issuer.metadata().await.unwrap();
     assert_eq!(metadata.subject_types_supported, ["public"]);
 
     let other = lab.verify(&token, &random_text().unwrap()).await;
-    assert!(
-        matches!(other, Err(SignInError::Refused(SignInRefusal::Nonce))),
-        "{other:?}"
-    );
+    assert!(matches!(other, Err(SignInError::Refused(SignInRefusal::Nonce))), "{other:?}");
     // A token that was signed for an act opens no session.
     let act = lab.token("act", &nonce).await;
     let act = lab.verify(&act, &nonce).await;
-    assert!(
-        matches!(act, Err(SignInError::Refused(SignInRefusal::Audience))),
-        "{act:?}"
-    );
+    assert!(matches!(act, Err(SignInError::Refused(SignInRefusal::Audience))), "{act:?}");
 
     let (head, rest) = token.split_once('.').unwrap();
     let (payload, _) = rest.split_once('.').unwrap();
@@ -146,10 +115,7 @@ async fn a_real_sign_in_is_taken_once_for_its_client_and_nonce() {
     let (_, signature) = second.rsplit_once('.').unwrap();
     let mixed = format!("{head}.{payload}.{signature}");
     let mixed = lab.verify(&mixed, &nonce).await;
-    assert!(
-        matches!(mixed, Err(SignInError::Refused(SignInRefusal::Signature))),
-        "{mixed:?}"
-    );
+    assert!(matches!(mixed, Err(SignInError::Refused(SignInRefusal::Signature))), "{mixed:?}");
     lab.provider.stop().await.unwrap();
 }
 
@@ -171,11 +137,7 @@ async fn a_code_is_worth_nothing_to_another_flow_or_without_the_secret() {
     let flow = lab.begin("cli", &nonce).await;
     let code = lab.code(&flow).await;
     let query = flow.authorize_url.query().unwrap().to_owned();
-    for part in [
-        "code_challenge_method=S256",
-        "max_age=300",
-        "scope=openid+groups",
-    ] {
+    for part in ["code_challenge_method=S256", "max_age=300", "scope=openid+groups"] {
         assert!(query.contains(part), "{query}");
     }
     flow.finish(&lab.issuer, &code).await.unwrap();
@@ -208,8 +170,5 @@ async fn a_code_is_worth_nothing_to_another_flow_or_without_the_secret() {
         prompt_login: true,
     };
     let gone = CodeFlow::begin(&nobody, &request).await.unwrap_err();
-    assert!(
-        matches!(gone, FlowError::Issuer(IssuerError::Unreachable(_))),
-        "{gone:?}"
-    );
+    assert!(matches!(gone, FlowError::Issuer(IssuerError::Unreachable(_))), "{gone:?}");
 }

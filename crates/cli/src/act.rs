@@ -95,11 +95,7 @@ pub async fn sign<'a>(client: &Client, act: Act<'a>) -> Result<SignedAct<'a>, Fa
         },
     )
     .await?;
-    Ok(SignedAct {
-        statement,
-        id_token,
-        comment: act.comment,
-    })
+    Ok(SignedAct { statement, id_token, comment: act.comment })
 }
 
 /// `auth_time` has whole seconds: within the second of the freeze it could not be told apart.
@@ -133,16 +129,13 @@ pub async fn answer(
     act: &SignedAct<'_>,
     act_id: Option<&str>,
 ) -> Result<Answer, Failure> {
-    client
-        .screen
-        .progress("waiting for the executor's receipt …");
+    client.screen.progress("waiting for the executor's receipt …");
     let deadline = tokio::time::Instant::now() + client.patience;
     loop {
         let acts = client.api.acts(request).await?;
         for each in &acts {
-            let ours = act_id.map_or(each.kind == act.statement.act.as_str(), |id| {
-                each.act_id == id
-            });
+            let ours =
+                act_id.map_or(each.kind == act.statement.act.as_str(), |id| each.act_id == id);
             if ours && let Some(answer) = judge(client, each, act)? {
                 return Ok(answer);
             }
@@ -189,9 +182,7 @@ fn judge(
         // An unsigned refusal is believed: whoever could forge it could as well have withheld the act.
         _ => {
             let reason = view.reason.clone().filter(|reason| !reason.is_empty());
-            Ok(Some(Answer::Refused(
-                reason.unwrap_or_else(|| "no reason given".to_owned()),
-            )))
+            Ok(Some(Answer::Refused(reason.unwrap_or_else(|| "no reason given".to_owned()))))
         }
     }
 }

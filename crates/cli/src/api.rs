@@ -77,21 +77,18 @@ impl Api {
 
     /// What the deployment publishes for pinning.
     pub async fn trust(&self) -> Result<TrustView, Failure> {
-        self.get("read the deployment's trust", &["trust"], &[])
-            .await
+        self.get("read the deployment's trust", &["trust"], &[]).await
     }
 
     /// Begins a sign-in.
     pub async fn begin_sign_in(&self) -> Result<SignIn, Failure> {
-        self.post("begin a sign-in", &["sign-ins"], &json!({}))
-            .await
+        self.post("begin a sign-in", &["sign-ins"], &json!({})).await
     }
 
     /// Ends a sign-in with the provider's token.
     pub async fn complete_sign_in(&self, id: &str, token: &str) -> Result<Completed, Failure> {
         let body = json!({ "idToken": token });
-        self.post("complete the sign-in", &["sign-ins", id, "complete"], &body)
-            .await
+        self.post("complete the sign-in", &["sign-ins", id, "complete"], &body).await
     }
 
     /// Who this session is of.
@@ -102,9 +99,7 @@ impl Api {
     /// Ends the session.
     pub async fn end_session(&self) -> Result<(), Failure> {
         let what = "end the session";
-        let answer = self
-            .send(what, self.request(Method::DELETE, &["session"], &[]))
-            .await?;
+        let answer = self.send(what, self.request(Method::DELETE, &["session"], &[])).await?;
         refuse_problem(what, answer).await.map(drop)
     }
 
@@ -116,8 +111,7 @@ impl Api {
     ) -> Result<Preview, Failure> {
         let documents: Vec<Value> = documents.iter().map(Document::to_value).collect();
         let body = json!({ "documents": documents, "attest": attest });
-        self.post("preview the documents", &["requests", "preview"], &body)
-            .await
+        self.post("preview the documents", &["requests", "preview"], &body).await
     }
 
     /// Stores a signed submission.
@@ -128,19 +122,13 @@ impl Api {
     /// One change request.
     pub async fn change_request(&self, id: RequestId) -> Result<RequestView, Failure> {
         let id = id.to_string();
-        self.get(&format!("read the request {id}"), &["requests", &id], &[])
-            .await
+        self.get(&format!("read the request {id}"), &["requests", &id], &[]).await
     }
 
     /// The frozen plan of a request, not verified yet.
     pub async fn plan(&self, id: RequestId) -> Result<Plan, Failure> {
         let id = id.to_string();
-        self.get(
-            &format!("read the plan of {id}"),
-            &["requests", &id, "plan"],
-            &[],
-        )
-        .await
+        self.get(&format!("read the plan of {id}"), &["requests", &id, "plan"], &[]).await
     }
 
     /// The acts of a request.
@@ -158,12 +146,7 @@ impl Api {
         body: &T,
     ) -> Result<ActPosted, Failure> {
         let id = id.to_string();
-        self.post(
-            &format!("send the act on {id}"),
-            &["requests", &id, "acts"],
-            body,
-        )
-        .await
+        self.post(&format!("send the act on {id}"), &["requests", &id, "acts"], body).await
     }
 
     /// Teams or clusters.
@@ -179,16 +162,9 @@ impl Api {
         name: &str,
         revision: Option<u64>,
     ) -> Result<AppliedDocument, Failure> {
-        let query: Vec<_> = revision
-            .iter()
-            .map(|n| ("revision", n.to_string()))
-            .collect();
-        self.get(
-            &format!("read the document {kind}/{name}"),
-            &["documents", kind, name],
-            &query,
-        )
-        .await
+        let query: Vec<_> = revision.iter().map(|n| ("revision", n.to_string())).collect();
+        self.get(&format!("read the document {kind}/{name}"), &["documents", kind, name], &query)
+            .await
     }
 
     /// The bindings of a team.
@@ -204,8 +180,7 @@ impl Api {
         filters: &[(&'static str, String)],
         limit: usize,
     ) -> Result<Vec<RequestSummary>, Failure> {
-        self.pages("list requests", "requests", "cursor", filters, limit)
-            .await
+        self.pages("list requests", "requests", "cursor", filters, limit).await
     }
 
     /// Events that fit the filters, oldest first.
@@ -214,8 +189,7 @@ impl Api {
         filters: &[(&'static str, String)],
         limit: usize,
     ) -> Result<Vec<EventView>, Failure> {
-        self.pages("list events", "events", "after", filters, limit)
-            .await
+        self.pages("list events", "events", "after", filters, limit).await
     }
 
     async fn pages<T: DeserializeOwned>(
@@ -271,9 +245,7 @@ impl Api {
         path: &[&str],
         query: &[(&'static str, String)],
     ) -> Result<T, Failure> {
-        let answer = self
-            .send(what, self.request(Method::GET, path, query))
-            .await?;
+        let answer = self.send(what, self.request(Method::GET, path, query)).await?;
         decode(what, refuse_problem(what, answer).await?).await
     }
 
@@ -283,19 +255,13 @@ impl Api {
         path: &[&str],
         body: &B,
     ) -> Result<T, Failure> {
-        let answer = self
-            .send(what, self.request(Method::POST, path, &[]).json(body))
-            .await?;
+        let answer = self.send(what, self.request(Method::POST, path, &[]).json(body)).await?;
         decode(what, refuse_problem(what, answer).await?).await
     }
 
     async fn send(&self, what: &str, request: RequestBuilder) -> Result<Response, Failure> {
         request.send().await.map_err(|error| {
-            let exit = if error.is_timeout() {
-                Exit::TimedOut
-            } else {
-                Exit::Failed
-            };
+            let exit = if error.is_timeout() { Exit::TimedOut } else { Exit::Failed };
             let at = self.base.origin().ascii_serialization();
             Failure::new(exit, what)
                 .because(format!("no answer from {at}"))

@@ -120,12 +120,7 @@ pub struct LoginArgs {
 #[derive(Debug, Clone, Args)]
 pub struct Files {
     /// A YAML file, a directory with YAML files, or `-` for standard input; may be repeated
-    #[arg(
-        long = "filename",
-        short = 'f',
-        required = true,
-        value_name = "FILE|DIR|-"
-    )]
+    #[arg(long = "filename", short = 'f', required = true, value_name = "FILE|DIR|-")]
     pub filename: Vec<PathBuf>,
 }
 

@@ -50,11 +50,9 @@ impl Client {
             && server(other)? != context.server
         {
             // The session belongs to the server that it was made at and is sent nowhere else.
-            return Err(
-                Failure::new(Exit::Conflict, format!("use the server {other}"))
-                    .because(format!("this context is signed in at {}", context.server))
-                    .next("run `strongroom login --server URL`, or choose another --context"),
-            );
+            return Err(Failure::new(Exit::Conflict, format!("use the server {other}"))
+                .because(format!("this context is signed in at {}", context.server))
+                .next("run `strongroom login --server URL`, or choose another --context"));
         }
         let trust = context::check(&path, context.trust)?;
         let session = context.session.ok_or_else(login)?;

@@ -47,12 +47,7 @@ pub struct SavedSession {
 impl Context {
     /// A context for a server.
     pub fn new(server: Url, trust: TrustView, session: Option<SavedSession>) -> Self {
-        Self {
-            version: VERSION,
-            server,
-            trust,
-            session,
-        }
+        Self { version: VERSION, server, trust, session }
     }
 }
 
@@ -62,43 +57,28 @@ pub fn path(globals: &Globals) -> Result<PathBuf, Failure> {
         return Ok(path.clone());
     }
     let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
-    let state = variable("XDG_STATE_HOME")
-        .map(PathBuf::from)
-        .filter(|path| path.is_absolute());
+    let state = variable("XDG_STATE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
     let home = || variable("HOME").map(|home| PathBuf::from(home).join(".local/state"));
-    state
-        .or_else(home)
-        .map(|dir| dir.join("strongroom/context.json"))
-        .ok_or_else(|| {
-            Failure::usage("find the context file")
-                .because("neither XDG_STATE_HOME nor HOME is set")
-                .next("name a file with --context or STRONGROOM_CONTEXT")
-        })
+    state.or_else(home).map(|dir| dir.join("strongroom/context.json")).ok_or_else(|| {
+        Failure::usage("find the context file")
+            .because("neither XDG_STATE_HOME nor HOME is set")
+            .next("name a file with --context or STRONGROOM_CONTEXT")
+    })
 }
 
 /// Reads the context; `None` when there is none yet.
 pub fn read(path: &Path) -> Result<Option<Context>, Failure> {
-    let failed = || {
-        Failure::new(
-            Exit::Failed,
-            format!("read the context file {}", path.display()),
-        )
-    };
+    let failed = || Failure::new(Exit::Failed, format!("read the context file {}", path.display()));
     let text = match std::fs::read_to_string(path) {
         Ok(text) => text,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(failed().caused_by(&error)),
     };
-    let mode = std::fs::metadata(path)
-        .map_err(|error| failed().caused_by(&error))?
-        .permissions();
+    let mode = std::fs::metadata(path).map_err(|error| failed().caused_by(&error))?.permissions();
     if mode.mode() & 0o077 != 0 {
         return Err(failed()
             .because("others may read or change it, and it holds a session and pinned trust")
-            .next(format!(
-                "run `chmod 600 {}` if you believe its content",
-                path.display()
-            )));
+            .next(format!("run `chmod 600 {}` if you believe its content", path.display())));
     }
     let spoilt =
         || failed().next("move it away and run `strongroom login`; compare the fingerprints then");
@@ -114,15 +94,10 @@ pub fn read(path: &Path) -> Result<Option<Context>, Failure> {
 /// Writes the context whole or not at all.
 pub fn write(path: &Path, context: &Context) -> Result<(), Failure> {
     let failed = |error: &dyn std::error::Error| {
-        Failure::new(
-            Exit::Failed,
-            format!("write the context file {}", path.display()),
-        )
-        .caused_by(error)
+        Failure::new(Exit::Failed, format!("write the context file {}", path.display()))
+            .caused_by(error)
     };
-    let folder = path
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty());
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     if let Some(folder) = folder {
         std::fs::DirBuilder::new()
             .recursive(true)
@@ -153,20 +128,15 @@ pub fn write(path: &Path, context: &Context) -> Result<(), Failure> {
 /// The pinned trust of this context, checked; `None` before the first sign-in.
 pub fn pinned_trust(globals: &Globals) -> Result<Option<Trust>, Failure> {
     let path = path(globals)?;
-    read(&path)?
-        .map(|context| check(&path, context.trust))
-        .transpose()
+    read(&path)?.map(|context| check(&path, context.trust)).transpose()
 }
 
 /// Checks what a context file holds as trust.
 pub fn check(path: &Path, trust: TrustView) -> Result<Trust, Failure> {
     Trust::new(trust).map_err(|error| {
-        Failure::new(
-            Exit::Failed,
-            format!("read the context file {}", path.display()),
-        )
-        .caused_by(&error)
-        .next("move it away and run `strongroom login`; compare the fingerprints then")
+        Failure::new(Exit::Failed, format!("read the context file {}", path.display()))
+            .caused_by(&error)
+            .next("move it away and run `strongroom login`; compare the fingerprints then")
     })
 }
 
@@ -196,10 +166,7 @@ mod tests {
         assert_eq!(mode, 0o600);
         let back = read(&path).unwrap().unwrap();
         assert_eq!(back.session.unwrap().token, "srs_secret");
-        assert_eq!(
-            std::fs::read_dir(path.parent().unwrap()).unwrap().count(),
-            1
-        );
+        assert_eq!(std::fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
 
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o640)).unwrap();
         assert!(read(&path).err().unwrap().render().contains("chmod 600"));

@@ -23,12 +23,7 @@ pub struct Failure {
 impl Failure {
     /// A failure with its code and its sentence.
     pub fn new(exit: Exit, what: impl Into<String>) -> Self {
-        Self {
-            exit,
-            what: what.into(),
-            why: Vec::new(),
-            next: None,
-        }
+        Self { exit, what: what.into(), why: Vec::new(), next: None }
     }
 
     /// A mistake on the command line.

@@ -27,10 +27,7 @@ pub fn load(sources: &[PathBuf]) -> Result<Vec<Document>, Failure> {
         if let [(one, here), (two, there)] = pair
             && one.subject() == two.subject()
         {
-            faults.push(format!(
-                "{} is in {here} and again in {there}",
-                one.subject()
-            ));
+            faults.push(format!("{} is in {here} and again in {there}", one.subject()));
         }
     }
     if !faults.is_empty() {
@@ -43,10 +40,7 @@ pub fn load(sources: &[PathBuf]) -> Result<Vec<Document>, Failure> {
         return Err(Failure::new(Exit::Failed, "read the documents")
             .because("there is no document in what was given"));
     }
-    Ok(documents
-        .into_iter()
-        .map(|(document, _)| document)
-        .collect())
+    Ok(documents.into_iter().map(|(document, _)| document).collect())
 }
 
 /// Directories become the YAML files directly in them, by name.
@@ -61,9 +55,7 @@ fn expand(sources: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
         let mut inside = Vec::new();
         for entry in std::fs::read_dir(source).map_err(failed)? {
             let path = entry.map_err(failed)?.path();
-            let yaml = path
-                .extension()
-                .is_some_and(|end| end == "yaml" || end == "yml");
+            let yaml = path.extension().is_some_and(|end| end == "yaml" || end == "yml");
             if yaml && path.is_file() {
                 inside.push(path);
             }
@@ -78,10 +70,7 @@ fn read(source: &Path) -> Result<(String, String), Failure> {
     let name = source.display().to_string();
     let mut text = String::new();
     let result = if name == "-" {
-        std::io::stdin()
-            .lock()
-            .take(MAX_FILE + 1)
-            .read_to_string(&mut text)
+        std::io::stdin().lock().take(MAX_FILE + 1).read_to_string(&mut text)
     } else {
         std::fs::File::open(source)
             .and_then(|file| file.take(MAX_FILE + 1).read_to_string(&mut text))
@@ -92,14 +81,7 @@ fn read(source: &Path) -> Result<(String, String), Failure> {
             Failure::new(Exit::Failed, format!("read {name}")).because("it is larger than 8 MiB")
         );
     }
-    Ok((
-        if name == "-" {
-            "standard input".to_owned()
-        } else {
-            name
-        },
-        text,
-    ))
+    Ok((if name == "-" { "standard input".to_owned() } else { name }, text))
 }
 
 fn unreadable(source: &Path, error: &std::io::Error) -> Failure {
@@ -118,22 +100,13 @@ mod tests {
         write("b.yaml", TEAM);
         write("notes.txt", "not yaml: [");
         let here = [dir.path().to_path_buf()];
-        assert_eq!(
-            load(&here).unwrap()[0].subject().to_string(),
-            "team/payments"
-        );
+        assert_eq!(load(&here).unwrap()[0].subject().to_string(), "team/payments");
 
-        write(
-            "a.yml",
-            &TEAM.replace("maxVersions: 10", "maxVersions: 0, colour: red"),
-        );
+        write("a.yml", &TEAM.replace("maxVersions: 10", "maxVersions: 0, colour: red"));
         write("c.yaml", "kind: [");
         let failure = load(&here).unwrap_err();
         let text = failure.render();
-        assert!(
-            text.contains("a.yml: line 8: /spec/mounts/0/colour"),
-            "{text}"
-        );
+        assert!(text.contains("a.yml: line 8: /spec/mounts/0/colour"), "{text}");
         assert!(text.contains("maxVersions"), "{text}");
         assert!(text.contains("c.yaml: "), "{text}");
 

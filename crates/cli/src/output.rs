@@ -24,11 +24,9 @@ pub fn only(shape: Option<Output>, known: &[Output]) -> Result<(), Failure> {
     match shape {
         Some(shape) if !known.contains(&shape) => {
             let words: Vec<&str> = known.iter().map(|each| word(*each)).collect();
-            Err(
-                Failure::usage(format!("write the result as {}", word(shape)))
-                    .because("this command does not have that shape")
-                    .next(format!("use -o {}", words.join(" or -o "))),
-            )
+            Err(Failure::usage(format!("write the result as {}", word(shape)))
+                .because("this command does not have that shape")
+                .next(format!("use -o {}", words.join(" or -o "))))
         }
         _ => Ok(()),
     }

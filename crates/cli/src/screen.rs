@@ -39,16 +39,12 @@ impl Screen {
 
     /// Colours for standard output.
     pub fn style_out(self) -> Style {
-        Style {
-            colour: !self.no_color && std::io::stdout().is_terminal(),
-        }
+        Style { colour: !self.no_color && std::io::stdout().is_terminal() }
     }
 
     /// Colours for standard error.
     pub fn style_err(self) -> Style {
-        Style {
-            colour: !self.no_color && std::io::stderr().is_terminal(),
-        }
+        Style { colour: !self.no_color && std::io::stderr().is_terminal() }
     }
 
     /// Data. A reader that went away is no failure of ours.
@@ -115,10 +111,7 @@ impl Screen {
         if matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes") {
             Ok(())
         } else {
-            Err(Failure::new(
-                Exit::Failed,
-                "stopped before anything was signed",
-            ))
+            Err(Failure::new(Exit::Failed, "stopped before anything was signed"))
         }
     }
 
@@ -191,10 +184,7 @@ async fn on_a_thread(
         let _ = done.send(read());
     });
     let failed = || Failure::new(Exit::Failed, "read from standard input");
-    answer
-        .await
-        .map_err(|_| failed())?
-        .map_err(|error| failed().caused_by(&error))
+    answer.await.map_err(|_| failed())?.map_err(|error| failed().caused_by(&error))
 }
 
 /// The terminal while it does not show what is typed.
@@ -227,13 +217,8 @@ mod tests {
 
     #[test]
     fn one_line_end_is_left_out() {
-        for (given, kept) in [
-            ("a\n", "a"),
-            ("a\r\n", "a"),
-            ("a\n\n", "a\n"),
-            ("a", "a"),
-            ("", ""),
-        ] {
+        for (given, kept) in [("a\n", "a"), ("a\r\n", "a"), ("a\n\n", "a\n"), ("a", "a"), ("", "")]
+        {
             let mut text = given.to_owned();
             strip_line_end(&mut text);
             assert_eq!(text, kept);

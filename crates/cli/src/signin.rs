@@ -55,12 +55,7 @@ pub async fn id_token(screen: Screen, ask: &SignIn<'_>) -> Result<SecretString, 
     let issuer = Issuer::new(ask.issuer, None, &[]).map_err(|error| failed(&error))?;
     let receiver = Receiver::start(CALLBACK).await?;
     // The library asks for `openid` by itself.
-    let scopes: Vec<&str> = ask
-        .scopes
-        .iter()
-        .copied()
-        .filter(|scope| *scope != "openid")
-        .collect();
+    let scopes: Vec<&str> = ask.scopes.iter().copied().filter(|scope| *scope != "openid").collect();
     let request = FlowRequest {
         client_id: ask.client_id,
         redirect_uri: receiver.redirect_uri(),
@@ -69,16 +64,11 @@ pub async fn id_token(screen: Screen, ask: &SignIn<'_>) -> Result<SecretString, 
         max_age: ask.max_age,
         prompt_login: ask.login_again,
     };
-    let flow = CodeFlow::begin(&issuer, &request)
-        .await
-        .map_err(|error| failed(&error))?;
+    let flow = CodeFlow::begin(&issuer, &request).await.map_err(|error| failed(&error))?;
     let url = flow.authorize_url.to_string();
     let state = flow.state.clone();
     let code = through_browser(screen, receiver, &url, &state, ask.purpose).await?;
-    let token = flow
-        .finish(&issuer, &code)
-        .await
-        .map_err(|error| failed(&error))?;
+    let token = flow.finish(&issuer, &code).await.map_err(|error| failed(&error))?;
     Ok(token.into())
 }
 

@@ -62,10 +62,7 @@ fn help_texts_start_with_examples() {
         }
     }
     for verb in leaves {
-        let before = verb
-            .get_before_help()
-            .map(ToString::to_string)
-            .unwrap_or_default();
+        let before = verb.get_before_help().map(ToString::to_string).unwrap_or_default();
         assert!(before.starts_with("Examples:"), "{}", verb.get_name());
     }
 }
@@ -81,10 +78,7 @@ async fn verbs_without_a_context_ask_for_a_login_and_diff_stays_above_one() {
         dispatch(&line.command, &line.globals, Screen::new(&line.globals)).await
     };
     assert_eq!(end("get teams").await.unwrap_err().exit, Exit::LoginNeeded);
-    assert_eq!(
-        end("diff -f x.yaml").await.unwrap_err().exit,
-        Exit::LoginNeeded
-    );
+    assert_eq!(end("diff -f x.yaml").await.unwrap_err().exit, Exit::LoginNeeded);
     assert_eq!(end("login").await.unwrap_err().exit, Exit::Usage);
     assert_eq!(end("logout").await.unwrap(), Exit::Ok);
     assert_eq!(end("version").await.unwrap(), Exit::Ok);

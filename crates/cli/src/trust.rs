@@ -49,10 +49,7 @@ pub enum TrustError {
 impl Trust {
     /// Checks what a server publishes, or what a context file holds.
     pub fn new(view: TrustView) -> Result<Self, TrustError> {
-        let deployment = view
-            .deployment
-            .parse()
-            .map_err(|_| TrustError::Deployment)?;
+        let deployment = view.deployment.parse().map_err(|_| TrustError::Deployment)?;
         let mut keys = Vec::new();
         for key in &view.executor_keys {
             let public = PublicKey::from_pem(&key.pem)
@@ -73,11 +70,7 @@ impl Trust {
         if view.sign_in.client_id == view.act_clients.cli {
             return Err(TrustError::OneClient);
         }
-        Ok(Self {
-            deployment,
-            keys,
-            view,
-        })
+        Ok(Self { deployment, keys, view })
     }
 
     /// The client that acts of this program are signed through.
@@ -113,50 +106,21 @@ impl Trust {
         compare("the deployment", &old.deployment, &now.deployment);
         compare("the issuer", &old.issuer, &now.issuer);
         compare("the act client", self.act_client(), new.act_client());
-        compare(
-            "the sign-in client",
-            &old.sign_in.client_id,
-            &now.sign_in.client_id,
-        );
-        compare(
-            "the claim with the groups",
-            &old.groups_claim,
-            &now.groups_claim,
-        );
-        compare(
-            "the claim that tells people apart",
-            &old.person_claim,
-            &now.person_claim,
-        );
-        compare(
-            "the engine's address",
-            &old.engine.address,
-            &now.engine.address,
-        );
-        compare(
-            "the engine's auth mount",
-            &old.engine.people_mount,
-            &now.engine.people_mount,
-        );
-        compare(
-            "the engine's role",
-            &old.engine.people_role,
-            &now.engine.people_role,
-        );
+        compare("the sign-in client", &old.sign_in.client_id, &now.sign_in.client_id);
+        compare("the claim with the groups", &old.groups_claim, &now.groups_claim);
+        compare("the claim that tells people apart", &old.person_claim, &now.person_claim);
+        compare("the engine's address", &old.engine.address, &now.engine.address);
+        compare("the engine's auth mount", &old.engine.people_mount, &now.engine.people_mount);
+        compare("the engine's role", &old.engine.people_role, &now.engine.people_role);
         if old.engine.ca_pem.trim() != now.engine.ca_pem.trim() {
             changes.push("the engine's CA is another one".to_owned());
         }
         for key in new.keys.iter().filter(|key| !self.keys.contains(key)) {
-            changes.push(format!(
-                "the executor has a key that is not pinned: {}",
-                fingerprint(key)
-            ));
+            changes
+                .push(format!("the executor has a key that is not pinned: {}", fingerprint(key)));
         }
         for key in self.keys.iter().filter(|key| !new.keys.contains(key)) {
-            changes.push(format!(
-                "a pinned key of the executor is gone: {}",
-                fingerprint(key)
-            ));
+            changes.push(format!("a pinned key of the executor is gone: {}", fingerprint(key)));
         }
         changes
     }
@@ -168,10 +132,8 @@ pub fn refuse_change(pinned: &Trust, new: &Trust) -> Result<(), Failure> {
     if changes.is_empty() {
         return Ok(());
     }
-    let mut failure = Failure::new(
-        Exit::Conflict,
-        "sign in: the server publishes other trust than was pinned",
-    );
+    let mut failure =
+        Failure::new(Exit::Conflict, "sign in: the server publishes other trust than was pinned");
     failure.why = changes;
     Err(failure.next(
         "ask the platform team by another way whether this is so; then run \
@@ -182,11 +144,8 @@ pub fn refuse_change(pinned: &Trust, new: &Trust) -> Result<(), Failure> {
 /// A key's short name in groups of four, to be read aloud.
 pub fn fingerprint(key: &PublicKey) -> String {
     let id = key.id();
-    let groups: Vec<&str> = id
-        .as_bytes()
-        .chunks(4)
-        .filter_map(|chunk| std::str::from_utf8(chunk).ok())
-        .collect();
+    let groups: Vec<&str> =
+        id.as_bytes().chunks(4).filter_map(|chunk| std::str::from_utf8(chunk).ok()).collect();
     groups.join(":")
 }
 

@@ -69,11 +69,7 @@ pub struct Wanted<'a> {
 pub fn plan(answer: &types::Plan, wanted: &Wanted<'_>) -> Result<VerifiedPlan, PlanRefusal> {
     let decode = |text: &str| STANDARD.decode(text).map_err(|_| PlanRefusal::Encoding);
     let (bytes, signature) = (decode(&answer.canonical)?, decode(&answer.signature)?);
-    if !wanted
-        .keys
-        .iter()
-        .any(|key| key.verifies(Purpose::Plan, &bytes, &signature))
-    {
+    if !wanted.keys.iter().any(|key| key.verifies(Purpose::Plan, &bytes, &signature)) {
         return Err(PlanRefusal::Signature);
     }
     let hash = Plan::hash_of(&bytes);
@@ -101,20 +97,12 @@ pub fn plan(answer: &types::Plan, wanted: &Wanted<'_>) -> Result<VerifiedPlan, P
                 .ok_or(PlanRefusal::Document)
         })
         .collect::<Result<_, _>>()?;
-    Ok(VerifiedPlan {
-        plan,
-        documents,
-        hash,
-    })
+    Ok(VerifiedPlan { plan, documents, hash })
 }
 
 /// Refuses a plan whose time is over.
 pub fn still_good(plan: &Plan, now: Timestamp) -> Result<(), PlanRefusal> {
-    if plan.expires_at <= now {
-        Err(PlanRefusal::Expired(plan.expires_at))
-    } else {
-        Ok(())
-    }
+    if plan.expires_at <= now { Err(PlanRefusal::Expired(plan.expires_at)) } else { Ok(()) }
 }
 
 /// Whether the executor signed a receipt; `None` when the answer carries no signature at all.
@@ -123,8 +111,7 @@ pub fn receipt(answer: &types::ReceiptView, keys: &[PublicKey]) -> Option<Result
     let check = || {
         let bytes = STANDARD.decode(canonical).ok()?;
         let signature = STANDARD.decode(signature).ok()?;
-        keys.iter()
-            .find(|key| key.verifies(Purpose::Receipt, &bytes, &signature))?;
+        keys.iter().find(|key| key.verifies(Purpose::Receipt, &bytes, &signature))?;
         Answer::parse(&bytes)
     };
     Some(check().ok_or(()))

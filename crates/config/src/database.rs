@@ -25,9 +25,7 @@ impl Database {
         if let Some(file) = &self.url_file {
             return read_secret(&beside(config, file));
         }
-        let value = std::env::var(URL_VARIABLE)
-            .ok()
-            .filter(|value| !value.is_empty());
+        let value = std::env::var(URL_VARIABLE).ok().filter(|value| !value.is_empty());
         value.map(SecretString::from).ok_or_else(|| ConfigError::Values {
             path: config.to_owned(),
             faults: vec![format!(

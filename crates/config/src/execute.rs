@@ -59,9 +59,8 @@ impl ExecuteConfig {
         ] {
             *file = beside(path, file);
         }
-        for file in [&mut config.database.url_file, &mut config.engine.ca_file]
-            .into_iter()
-            .flatten()
+        for file in
+            [&mut config.database.url_file, &mut config.engine.ca_file].into_iter().flatten()
         {
             *file = beside(path, file);
         }
@@ -76,10 +75,7 @@ impl ExecuteConfig {
         if faults.is_empty() {
             return Ok(config);
         }
-        Err(ConfigError::Values {
-            path: path.to_owned(),
-            faults,
-        })
+        Err(ConfigError::Values { path: path.to_owned(), faults })
     }
 }
 
@@ -111,16 +107,10 @@ mod tests {
     #[test]
     fn everything_wrong_is_told_at_once() {
         let text = crate::EXECUTE_SAMPLE
-            .replace(
-                "https://openbao.example.com:8200",
-                "http://openbao.example.com:8200/v1",
-            )
+            .replace("https://openbao.example.com:8200", "http://openbao.example.com:8200/v1")
             .replace("name: main", "name: \"\"");
         let told = read(&text).unwrap_err().to_string();
-        assert!(
-            told.contains("engine.address") && told.contains("engine.name"),
-            "{told}"
-        );
+        assert!(told.contains("engine.address") && told.contains("engine.name"), "{told}");
         let told = read(&format!("{}root_token: x\n", crate::EXECUTE_SAMPLE)).unwrap_err();
         assert!(told.to_string().contains("`root_token`"), "{told}");
     }

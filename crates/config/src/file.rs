@@ -38,30 +38,22 @@ pub enum ConfigError {
 /// Reads a YAML file into a type that refuses unknown fields.
 pub fn read_yaml<T: DeserializeOwned>(path: &Path) -> Result<T, ConfigError> {
     let text = read_text(path)?;
-    serde_yaml_ng::from_str(&text).map_err(|error| ConfigError::Shape {
-        path: path.to_owned(),
-        message: error.to_string(),
-    })
+    serde_yaml_ng::from_str(&text)
+        .map_err(|error| ConfigError::Shape { path: path.to_owned(), message: error.to_string() })
 }
 
 /// Reads a text file.
 pub fn read_text(path: &Path) -> Result<String, ConfigError> {
-    std::fs::read_to_string(path).map_err(|source| ConfigError::Read {
-        path: path.to_owned(),
-        source,
-    })
+    std::fs::read_to_string(path)
+        .map_err(|source| ConfigError::Read { path: path.to_owned(), source })
 }
 
 /// Reads a secret; a newline at the end is not part of it.
 pub fn read_secret(path: &Path) -> Result<SecretString, ConfigError> {
-    Ok(SecretString::from(
-        read_text(path)?.trim_end_matches('\n').to_owned(),
-    ))
+    Ok(SecretString::from(read_text(path)?.trim_end_matches('\n').to_owned()))
 }
 
 /// A path as the configuration file means it.
 pub fn beside(config: &Path, path: &Path) -> PathBuf {
-    config
-        .parent()
-        .map_or_else(|| path.to_owned(), |dir| dir.join(path))
+    config.parent().map_or_else(|| path.to_owned(), |dir| dir.join(path))
 }

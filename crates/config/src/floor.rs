@@ -123,10 +123,7 @@ struct MinimumVotes {
 
 impl Default for MinimumVotes {
     fn default() -> Self {
-        Self {
-            high_platform: 1,
-            critical: 2,
-        }
+        Self { high_platform: 1, critical: 2 }
     }
 }
 
@@ -191,10 +188,7 @@ impl Floor {
         let clusters = read_clusters(path, &raw.clusters, &mut faults);
         check(&raw, &mut faults);
         if !faults.is_empty() {
-            return Err(ConfigError::Values {
-                path: path.to_owned(),
-                faults,
-            });
+            return Err(ConfigError::Values { path: path.to_owned(), faults });
         }
         Ok(Self {
             deployment: raw.deployment,
@@ -282,19 +276,13 @@ fn read_clusters(
         }
         let origin = Url::parse(&cluster.server).ok();
         if !origin.is_some_and(|url| url.scheme() == "https" && url.path() == "/") {
-            faults.push(format!(
-                "{}: `https://host:port`, nothing more",
-                field("server")
-            ));
+            faults.push(format!("{}: `https://host:port`, nothing more", field("server")));
         }
         let ca = match (&cluster.ca, &cluster.ca_file) {
             (Some(text), None) => Some(text.clone()),
             (None, Some(file)) => keep(faults, &field("ca_file"), read_text(&beside(path, file))),
             _ => {
-                faults.push(format!(
-                    "{}: give exactly one of ca and ca_file",
-                    field("ca")
-                ));
+                faults.push(format!("{}: give exactly one of ca and ca_file", field("ca")));
                 None
             }
         };
@@ -304,13 +292,7 @@ fn read_clusters(
         let reviewer = secret("reviewer_token_file", &cluster.reviewer_token_file);
         if let (Some(ca_pem), Some(reader), Some(reviewer)) = (ca, reader, reviewer) {
             let (name, server) = (cluster.name.clone(), cluster.server.clone());
-            clusters.push(ClusterCredential {
-                name,
-                server,
-                ca_pem,
-                reader,
-                reviewer,
-            });
+            clusters.push(ClusterCredential { name, server, ca_pem, reader, reviewer });
         }
     }
     clusters
@@ -322,36 +304,16 @@ fn check(raw: &Raw, faults: &mut Vec<String>) {
             faults.push(sentence.to_owned());
         }
     };
+    need(!raw.act_clients.is_empty(), "act_clients: name at least one client");
+    need(!raw.person_claim.is_empty(), "person_claim: name a claim, such as `sub`");
+    need(!raw.groups_claim.is_empty(), "groups_claim: name a claim, such as `groups`");
+    need(!raw.platform_groups.is_empty(), "platform_groups: name at least one group");
+    need(!raw.executor_keys.is_empty(), "executor_keys: the executor's public key is missing");
     need(
-        !raw.act_clients.is_empty(),
-        "act_clients: name at least one client",
-    );
-    need(
-        !raw.person_claim.is_empty(),
-        "person_claim: name a claim, such as `sub`",
-    );
-    need(
-        !raw.groups_claim.is_empty(),
-        "groups_claim: name a claim, such as `groups`",
-    );
-    need(
-        !raw.platform_groups.is_empty(),
-        "platform_groups: name at least one group",
-    );
-    need(
-        !raw.executor_keys.is_empty(),
-        "executor_keys: the executor's public key is missing",
-    );
-    need(
-        raw.executor_keys
-            .iter()
-            .all(|key| key.starts_with("-----BEGIN PUBLIC KEY-----")),
+        raw.executor_keys.iter().all(|key| key.starts_with("-----BEGIN PUBLIC KEY-----")),
         "executor_keys: each is a public key in PEM (`-----BEGIN PUBLIC KEY-----`)",
     );
-    need(
-        raw.minimum_votes.critical > 0,
-        "minimum_votes.critical: at least one person",
-    );
+    need(raw.minimum_votes.critical > 0, "minimum_votes.critical: at least one person");
 }
 
 #[cfg(test)]
@@ -391,20 +353,11 @@ mod tests {
         );
         let (_dir, path) = write(&text);
         let told = Floor::read(&path).unwrap_err().to_string();
-        for part in [
-            "ages.vote: a duration is",
-            "act_clients: name",
-            "executor_keys: the",
-        ] {
+        for part in ["ages.vote: a duration is", "act_clients: name", "executor_keys: the"] {
             assert!(told.contains(part), "{told}");
         }
         let (_dir, path) = write(&format!("{GOOD}colour: red\n"));
-        assert!(
-            Floor::read(&path)
-                .unwrap_err()
-                .to_string()
-                .contains("colour")
-        );
+        assert!(Floor::read(&path).unwrap_err().to_string().contains("colour"));
     }
 
     const CLUSTER: &str = "clusters: [{ name: prod-eu, server: \"https://k8s:6443\", ca: CA, \
@@ -414,10 +367,7 @@ mod tests {
     fn clusters_are_read_with_their_files_and_every_missing_one_is_told() {
         let (_dir, path) = write(&format!("{GOOD}{CLUSTER}"));
         let told = Floor::read(&path).unwrap_err().to_string();
-        for part in [
-            "clusters.prod-eu.reader_token_file: read",
-            "prod-eu.reviewer_token_file",
-        ] {
+        for part in ["clusters.prod-eu.reader_token_file: read", "prod-eu.reviewer_token_file"] {
             assert!(told.contains(part), "{told}");
         }
         for name in ["reader", "reviewer"] {
@@ -440,12 +390,7 @@ mod tests {
         };
         let base = digest("one", "");
         assert_eq!(base, digest("two", ""));
-        for extra in [
-            "acr: [high]",
-            "denied_kids: [k]",
-            "ages: { vote: 1h }",
-            "person_claim: x",
-        ] {
+        for extra in ["acr: [high]", "denied_kids: [k]", "ages: { vote: 1h }", "person_claim: x"] {
             assert_ne!(base, digest("one", extra), "{extra}");
         }
     }

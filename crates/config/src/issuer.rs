@@ -25,10 +25,7 @@ pub struct IssuerConfig {
 impl IssuerConfig {
     /// The CA to trust, if one is given.
     pub fn ca_pem(&self, config: &Path) -> Result<Option<String>, ConfigError> {
-        self.ca_file
-            .as_ref()
-            .map(|file| read_text(&beside(config, file)))
-            .transpose()
+        self.ca_file.as_ref().map(|file| read_text(&beside(config, file))).transpose()
     }
 
     /// Hosts that the provider's documents may send us to.
@@ -36,9 +33,7 @@ impl IssuerConfig {
         if !self.hosts.is_empty() {
             return self.hosts.clone();
         }
-        let own = Url::parse(&self.url)
-            .ok()
-            .and_then(|url| url.host_str().map(str::to_owned));
+        let own = Url::parse(&self.url).ok().and_then(|url| url.host_str().map(str::to_owned));
         own.into_iter().collect()
     }
 
@@ -54,9 +49,7 @@ impl IssuerConfig {
         }
         for host in &self.hosts {
             if Host::parse(host).is_err() {
-                faults.push(format!(
-                    "issuer.hosts: {host:?} is no host; write it without scheme"
-                ));
+                faults.push(format!("issuer.hosts: {host:?} is no host; write it without scheme"));
             }
         }
         faults

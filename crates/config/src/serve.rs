@@ -58,10 +58,7 @@ pub struct SessionConfig {
 
 impl Default for SessionConfig {
     fn default() -> Self {
-        Self {
-            idle_minutes: 30,
-            absolute_hours: 12,
-        }
+        Self { idle_minutes: 30, absolute_hours: 12 }
     }
 }
 
@@ -70,9 +67,8 @@ impl ServeConfig {
     /// at once.
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
         let mut config: Self = read_yaml(path)?;
-        for file in [&mut config.database.url_file, &mut config.issuer.ca_file]
-            .into_iter()
-            .flatten()
+        for file in
+            [&mut config.database.url_file, &mut config.issuer.ca_file].into_iter().flatten()
         {
             *file = beside(path, file);
         }
@@ -80,10 +76,7 @@ impl ServeConfig {
         if faults.is_empty() {
             return Ok(config);
         }
-        Err(ConfigError::Values {
-            path: path.to_owned(),
-            faults,
-        })
+        Err(ConfigError::Values { path: path.to_owned(), faults })
     }
 
     fn faults(&self) -> Vec<String> {
@@ -98,38 +91,17 @@ impl ServeConfig {
             "listen: only a loopback address is taken, because the process speaks plain HTTP; put \
              a TLS proxy before it",
         );
-        need(
-            !self.platform_groups.is_empty(),
-            "platform_groups: name at least one group",
-        );
-        need(
-            !self.sign_in_client.is_empty(),
-            "sign_in_client: name the sign-in client",
-        );
+        need(!self.platform_groups.is_empty(), "platform_groups: name at least one group");
+        need(!self.sign_in_client.is_empty(), "sign_in_client: name the sign-in client");
         need(
             self.sign_in_scopes.iter().any(|scope| scope == "openid"),
             "sign_in_scopes: `openid` must be among them, or there is no ID token",
         );
-        need(
-            !self.person_claim.is_empty(),
-            "person_claim: name a claim, such as `sub`",
-        );
-        need(
-            !self.groups_claim.is_empty(),
-            "groups_claim: name a claim, such as `groups`",
-        );
-        need(
-            (1..=1440).contains(&self.session.idle_minutes),
-            "session.idle_minutes: 1 to 1440",
-        );
-        need(
-            (1..=168).contains(&self.session.absolute_hours),
-            "session.absolute_hours: 1 to 168",
-        );
-        let both = self
-            .auditor_groups
-            .iter()
-            .find(|group| self.platform_groups.contains(group));
+        need(!self.person_claim.is_empty(), "person_claim: name a claim, such as `sub`");
+        need(!self.groups_claim.is_empty(), "groups_claim: name a claim, such as `groups`");
+        need((1..=1440).contains(&self.session.idle_minutes), "session.idle_minutes: 1 to 1440");
+        need((1..=168).contains(&self.session.absolute_hours), "session.absolute_hours: 1 to 168");
+        let both = self.auditor_groups.iter().find(|group| self.platform_groups.contains(group));
         if let Some(group) = both {
             faults.push(format!(
                 "auditor_groups: {group} is a platform group; auditors change nothing"
@@ -198,13 +170,8 @@ mod tests {
 
     #[test]
     fn unknown_keys_are_named_with_their_file() {
-        let told = read(&format!("{GOOD}colour: red\n"))
-            .unwrap_err()
-            .to_string();
-        assert!(
-            told.contains("serve.yaml") && told.contains("`colour`"),
-            "{told}"
-        );
+        let told = read(&format!("{GOOD}colour: red\n")).unwrap_err().to_string();
+        assert!(told.contains("serve.yaml") && told.contains("`colour`"), "{told}");
     }
 
     #[test]
@@ -213,14 +180,9 @@ mod tests {
         assert!(told.unwrap_err().to_string().contains("`url`"));
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("db.url"), "postgres://u:p@h/d\n").unwrap();
-        let database = Database {
-            url_file: Some("db.url".into()),
-        };
+        let database = Database { url_file: Some("db.url".into()) };
         let url = database.url(&dir.path().join("serve.yaml")).unwrap();
-        assert_eq!(
-            secrecy::ExposeSecret::expose_secret(&url),
-            "postgres://u:p@h/d"
-        );
+        assert_eq!(secrecy::ExposeSecret::expose_secret(&url), "postgres://u:p@h/d");
         assert!(!format!("{url:?}").contains("u:p"));
     }
 }

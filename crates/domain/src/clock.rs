@@ -18,10 +18,7 @@ pub trait Clock: std::fmt::Debug + Send + Sync {
 pub struct SystemClock;
 
 impl Clock for SystemClock {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "this is the clock that everyone else is given"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "this is the clock that everyone else is given")]
     fn now(&self) -> Timestamp {
         Timestamp::now()
     }
@@ -39,19 +36,13 @@ impl FixedClock {
 
     /// Moves the clock by `by`, forwards or backwards.
     pub fn advance(&self, by: SignedDuration) {
-        let mut now = self
-            .0
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut now = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         *now += by;
     }
 }
 
 impl Clock for FixedClock {
     fn now(&self) -> Timestamp {
-        *self
-            .0
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
+        *self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }

@@ -110,11 +110,7 @@ impl Document {
     /// [`Self::canonical`] would write is refused.
     pub fn from_canonical(bytes: &[u8]) -> Result<Self, Vec<Fault>> {
         let whole = |message: &str| {
-            vec![Fault {
-                pointer: String::new(),
-                line: None,
-                message: message.to_owned(),
-            }]
+            vec![Fault { pointer: String::new(), line: None, message: message.to_owned() }]
         };
         if bytes.len() > MAX_BYTES {
             return Err(whole("the document is larger than 256 KiB"));
@@ -148,11 +144,7 @@ impl Document {
                 })),
             }
         }
-        if faults.is_empty() {
-            Ok(documents)
-        } else {
-            Err(faults)
-        }
+        if faults.is_empty() { Ok(documents) } else { Err(faults) }
     }
 
     /// The document as YAML that decodes to an equal document.
@@ -172,17 +164,12 @@ fn decode(node: &Node) -> Result<Document, Vec<Fault>> {
 }
 
 fn decode_kind(reader: &Reader<'_>) -> Option<Document> {
-    let root = reader
-        .root()
-        .map(&["apiVersion", "kind", "metadata", "spec"])?;
-    let version = root
-        .required("apiVersion")
-        .and_then(|field| field.text(1, 64));
+    let root = reader.root().map(&["apiVersion", "kind", "metadata", "spec"])?;
+    let version = root.required("apiVersion").and_then(|field| field.text(1, 64));
     if let Some(version) = version
         && version != API_VERSION
     {
-        root.required("apiVersion")?
-            .fault(format!("the API version is `{API_VERSION}`"));
+        root.required("apiVersion")?.fault(format!("the API version is `{API_VERSION}`"));
     }
     let kind_field = root.required("kind")?;
     let kind = kind_field.text(1, 64)?;
@@ -193,12 +180,8 @@ fn decode_kind(reader: &Reader<'_>) -> Option<Document> {
     let spec = root.required("spec");
     match kind.as_str() {
         "Team" => Some(Document::Team(Box::new(team::decode(&name?, &spec?)?))),
-        "Cluster" => Some(Document::Cluster(Box::new(cluster::decode(
-            &name?, &spec?,
-        )?))),
-        "Platform" => Some(Document::Platform(Box::new(platform::decode(
-            &name?, &spec?,
-        )?))),
+        "Cluster" => Some(Document::Cluster(Box::new(cluster::decode(&name?, &spec?)?))),
+        "Platform" => Some(Document::Platform(Box::new(platform::decode(&name?, &spec?)?))),
         "Vault" => {
             kind_field.fault("documents of kind Vault are reserved and not taken yet");
             None

@@ -51,18 +51,12 @@ const STATES: &[(State, &str)] = &[
 impl State {
     /// The word in rows, answers and pages.
     pub fn as_str(self) -> &'static str {
-        STATES
-            .iter()
-            .find(|(state, _)| *state == self)
-            .map_or("", |(_, word)| word)
+        STATES.iter().find(|(state, _)| *state == self).map_or("", |(_, word)| word)
     }
 
     /// The state that this word names.
     pub fn from_word(word: &str) -> Option<Self> {
-        STATES
-            .iter()
-            .find(|(_, each)| *each == word)
-            .map(|(state, _)| *state)
+        STATES.iter().find(|(_, each)| *each == word).map(|(state, _)| *state)
     }
 
     /// Whether nothing can follow.
@@ -79,15 +73,11 @@ impl State {
         match self {
             Submitted => matches!(next, InReview | Rejected | Withdrawn | Expired | Superseded),
             // Back to review: frozen anew in a new round.
-            InReview => matches!(
-                next,
-                InReview | Approved | Rejected | Withdrawn | Expired | Superseded
-            ),
+            InReview => {
+                matches!(next, InReview | Approved | Rejected | Withdrawn | Expired | Superseded)
+            }
             Approved => {
-                matches!(
-                    next,
-                    InReview | Applying | Rejected | Withdrawn | Expired | Superseded
-                )
+                matches!(next, InReview | Applying | Rejected | Withdrawn | Expired | Superseded)
             }
             Applying => matches!(next, Applied | Failed),
             Applied | Failed | Rejected | Withdrawn | Expired | Superseded => false,
@@ -150,18 +140,12 @@ pub struct Tally {
 impl Tally {
     /// Counts votes in the order they were received. A vote that does not count is passed over.
     pub fn count(stages: &[Stage], submitter: &PersonId, votes: &[Vote]) -> Self {
-        let mut tally = Self {
-            counted: stages
-                .iter()
-                .map(|stage| (stage.clone(), Vec::new()))
-                .collect(),
-        };
+        let mut tally =
+            Self { counted: stages.iter().map(|stage| (stage.clone(), Vec::new())).collect() };
         for vote in votes {
             if tally.judge(submitter, vote).is_ok()
-                && let Some((_, people)) = tally
-                    .counted
-                    .iter_mut()
-                    .find(|(stage, _)| stage.name == vote.stage)
+                && let Some((_, people)) =
+                    tally.counted.iter_mut().find(|(stage, _)| stage.name == vote.stage)
             {
                 people.push(vote.by.id.clone());
             }
@@ -179,25 +163,15 @@ impl Tally {
         if vote.by.id == *submitter {
             return Err(NoVote::Submitter);
         }
-        if self
-            .counted
-            .iter()
-            .any(|(_, people)| people.contains(&vote.by.id))
-        {
+        if self.counted.iter().any(|(_, people)| people.contains(&vote.by.id)) {
             return Err(NoVote::Twice);
         }
-        if stage.admits(&vote.by) {
-            Ok(())
-        } else {
-            Err(NoVote::NotAllowed)
-        }
+        if stage.admits(&vote.by) { Ok(()) } else { Err(NoVote::NotAllowed) }
     }
 
     /// Whether every stage has its votes.
     pub fn is_complete(&self) -> bool {
-        self.counted
-            .iter()
-            .all(|(stage, people)| people.len() >= stage.votes as usize)
+        self.counted.iter().all(|(stage, people)| people.len() >= stage.votes as usize)
     }
 }
 
@@ -207,28 +181,18 @@ mod tests {
 
     fn person(name: &str, groups: &[&str]) -> SignedPerson {
         SignedPerson {
-            id: PersonId {
-                issuer: "https://idp".into(),
-                person: name.into(),
-            },
+            id: PersonId { issuer: "https://idp".into(), person: name.into() },
             display: name.into(),
             groups: groups.iter().map(ToString::to_string).collect(),
         }
     }
 
     fn stage(name: &str, group: &str, votes: u32) -> Stage {
-        Stage {
-            name: name.into(),
-            groups: [group.to_owned()].into(),
-            votes,
-        }
+        Stage { name: name.into(), groups: [group.to_owned()].into(), votes }
     }
 
     fn vote(name: &str, groups: &[&str], stage: &str) -> Vote {
-        Vote {
-            by: person(name, groups),
-            stage: stage.into(),
-        }
+        Vote { by: person(name, groups), stage: stage.into() }
     }
 
     #[test]
@@ -276,10 +240,7 @@ mod tests {
 
     #[test]
     fn the_submitter_and_a_second_vote_do_not_count() {
-        let stages = [
-            stage("owners of payments", "leads", 1),
-            stage("platform", "sre", 1),
-        ];
+        let stages = [stage("owners of payments", "leads", 1), stage("platform", "sre", 1)];
         let alice = person("alice", &[]).id;
         let votes = [
             vote("alice", &["leads", "sre"], "platform"),
@@ -298,10 +259,7 @@ mod tests {
             tally.judge(&alice, &vote("sue", &["sre"], "elsewhere")),
             Err(NoVote::NoSuchStage)
         );
-        assert_eq!(
-            tally.judge(&alice, &vote("sue", &["sre"], "platform")),
-            Ok(())
-        );
+        assert_eq!(tally.judge(&alice, &vote("sue", &["sre"], "platform")), Ok(()));
     }
 
     #[test]
@@ -309,13 +267,8 @@ mod tests {
         let stages = [stage("platform", "sre", 2)];
         let mut twin = person("sam", &["sre"]);
         twin.id.issuer = "https://other".into();
-        let votes = [
-            vote("sam", &["sre"], "platform"),
-            Vote {
-                by: twin,
-                stage: "platform".into(),
-            },
-        ];
+        let votes =
+            [vote("sam", &["sre"], "platform"), Vote { by: twin, stage: "platform".into() }];
         let tally = Tally::count(&stages, &person("sue", &[]).id, &votes);
         assert!(tally.is_complete());
     }

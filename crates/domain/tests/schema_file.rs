@@ -9,8 +9,5 @@ fn the_published_schema_is_fresh() {
         std::fs::write(file, &text).unwrap();
     }
     let published = std::fs::read_to_string(file).unwrap_or_default();
-    assert!(
-        published == text,
-        "docs/schema.json is stale: run with STRONGROOM_BLESS=1"
-    );
+    assert!(published == text, "docs/schema.json is stale: run with STRONGROOM_BLESS=1");
 }

@@ -74,9 +74,7 @@ pub(crate) fn classify(call: &Call<'_>, head: &Head, body: &[u8]) -> Result<Enve
     let json: Option<Value> = if body.is_empty() {
         Some(Value::Null)
     } else {
-        serde_json::from_slice(body)
-            .ok()
-            .filter(|json: &Value| head.is_json && json.is_object())
+        serde_json::from_slice(body).ok().filter(|json: &Value| head.is_json && json.is_object())
     };
     if head.status.is_success() {
         let json = json.ok_or_else(|| {
@@ -92,9 +90,7 @@ pub(crate) fn classify(call: &Call<'_>, head: &Head, body: &[u8]) -> Result<Enve
 }
 
 fn request_id(json: &Value) -> Option<String> {
-    json.get("request_id")
-        .and_then(Value::as_str)
-        .map(str::to_owned)
+    json.get("request_id").and_then(Value::as_str).map(str::to_owned)
 }
 
 fn texts<'a>(json: &'a Value, name: &str) -> impl Iterator<Item = &'a str> {
@@ -107,25 +103,13 @@ fn open(status: StatusCode, mut json: Value) -> Envelope {
     let warnings = texts(&json, "warnings").map(str::to_owned).collect();
     let mut take = |name: &str| json.get_mut(name).map(Value::take).unwrap_or_default();
     let auth = take("auth");
-    let data = if request_id.is_some() {
-        take("data")
-    } else {
-        json
-    };
-    Envelope {
-        status: status.as_u16(),
-        data,
-        auth,
-        warnings,
-        request_id,
-        write_id: None,
-    }
+    let data = if request_id.is_some() { take("data") } else { json };
+    Envelope { status: status.as_u16(), data, auth, warnings, request_id, write_id: None }
 }
 
 fn failure(call: &Call<'_>, head: &Head, json: &Value) -> Failure {
-    let errors: Vec<String> = texts(json, "errors")
-        .map(|text| text.trim().chars().take(500).collect())
-        .collect();
+    let errors: Vec<String> =
+        texts(json, "errors").map(|text| text.trim().chars().take(500).collect()).collect();
     let says = |what: &str| errors.iter().any(|error| error.contains(what));
     match head.status.as_u16() {
         301..=308 => Failure::Malformed("a redirect; give the address of the active node".into()),
@@ -179,23 +163,12 @@ mod tests {
             (answer("kv/x", 403, &[], ""), Failure::Denied),
             (answer("kv/x", 404, &[], ""), Failure::NotFound),
             (
-                answer(
-                    "kv/x",
-                    404,
-                    &[],
-                    r#"{"request_id":"r","data":{"data":null}}"#,
-                ),
+                answer("kv/x", 404, &[], r#"{"request_id":"r","data":{"data":null}}"#),
                 Failure::Deleted,
             ),
             (answer("kv/x", 412, &[], ""), Failure::Server(412)),
-            (
-                answer("kv/x", 429, &after, ""),
-                Failure::RateLimited(Some(Duration::from_secs(7))),
-            ),
-            (
-                answer("kv/x", 429, &[("retry-after", "soon")], ""),
-                Failure::RateLimited(None),
-            ),
+            (answer("kv/x", 429, &after, ""), Failure::RateLimited(Some(Duration::from_secs(7)))),
+            (answer("kv/x", 429, &[("retry-after", "soon")], ""), Failure::RateLimited(None)),
             (answer("sys/health", 429, &after, "{}"), Failure::Standby),
             (answer("kv/x", 473, &[], ""), Failure::Standby),
             (answer("kv/x", 501, &[], ""), Failure::NotInitialized),
@@ -244,10 +217,7 @@ mod tests {
         assert!(shown.contains("r1") && !shown.contains("hidden"), "{shown}");
 
         let bare = classify(&call, &head, br#"{"version":"2.7.2"}"#).unwrap();
-        assert_eq!(
-            (bare.request_id, bare.data["version"].as_str()),
-            (None, Some("2.7.2"))
-        );
+        assert_eq!((bare.request_id, bare.data["version"].as_str()), (None, Some("2.7.2")));
         let empty = classify(&call, &Head::of(StatusCode::NO_CONTENT, &map), b"").unwrap();
         assert_eq!((empty.status, empty.data), (204, Value::Null));
     }

@@ -24,18 +24,12 @@ impl Login {
     pub(crate) fn from_auth(auth: &Value, template: &'static str) -> Result<Self, EngineError> {
         let text = |name: &str| auth.get(name).and_then(Value::as_str);
         let token = text("client_token").ok_or_else(|| {
-            EngineError::new(
-                Failure::Malformed("a login without a token".into()),
-                template,
-            )
+            EngineError::new(Failure::Malformed("a login without a token".into()), template)
         })?;
         let policies = auth.get("policies").and_then(Value::as_array);
         Ok(Self {
             token: SecretString::from(token),
-            ttl_seconds: auth
-                .get("lease_duration")
-                .and_then(Value::as_u64)
-                .unwrap_or(0),
+            ttl_seconds: auth.get("lease_duration").and_then(Value::as_u64).unwrap_or(0),
             entity_id: text("entity_id").unwrap_or_default().to_owned(),
             policies: policies
                 .into_iter()
@@ -54,9 +48,7 @@ pub async fn approle_login(client: &EngineClient, approle: &AppRole) -> Result<L
         "role_id": approle.role_id,
         "secret_id": approle.secret_id.expose_secret(),
     });
-    let envelope = client
-        .call(Call::post(template, template, &body), None)
-        .await?;
+    let envelope = client.call(Call::post(template, template, &body), None).await?;
     Login::from_auth(&envelope.auth, template)
 }
 
@@ -68,16 +60,9 @@ pub async fn approle_new_secret_id(
     let template = "auth/approle/role/{role}/secret-id";
     let path = format!("auth/approle/role/{role}/secret-id");
     let envelope = session.write(&path, template, &json!({})).await?;
-    let secret = envelope
-        .data
-        .get("secret_id")
-        .and_then(Value::as_str)
-        .ok_or_else(|| {
-            EngineError::new(
-                Failure::Malformed("no secret_id in the answer".into()),
-                template,
-            )
-        })?;
+    let secret = envelope.data.get("secret_id").and_then(Value::as_str).ok_or_else(|| {
+        EngineError::new(Failure::Malformed("no secret_id in the answer".into()), template)
+    })?;
     Ok(SecretString::from(secret))
 }
 
@@ -89,13 +74,7 @@ pub async fn approle_destroy_secret_id(
 ) -> Result<(), EngineError> {
     let template = "auth/approle/role/{role}/secret-id/destroy";
     let path = format!("auth/approle/role/{role}/secret-id/destroy");
-    session
-        .write(
-            &path,
-            template,
-            &json!({ "secret_id": secret_id.expose_secret() }),
-        )
-        .await?;
+    session.write(&path, template, &json!({ "secret_id": secret_id.expose_secret() })).await?;
     Ok(())
 }
 
@@ -109,9 +88,7 @@ pub async fn kubernetes_login(
     let template = "auth/{mount}/login";
     let path = format!("auth/{mount}/login");
     let body = json!({ "role": role, "jwt": jwt.expose_secret() });
-    let envelope = client
-        .call(Call::post(&path, template, &body), None)
-        .await?;
+    let envelope = client.call(Call::post(&path, template, &body), None).await?;
     Login::from_auth(&envelope.auth, template)
 }
 
@@ -126,14 +103,8 @@ pub async fn oidc_auth_url(
     let template = "auth/{mount}/oidc/auth_url";
     let path = format!("auth/{mount}/oidc/auth_url");
     let body = json!({ "role": role, "redirect_uri": redirect_uri, "client_nonce": client_nonce });
-    let envelope = client
-        .call(Call::post(&path, template, &body), None)
-        .await?;
-    let url = envelope
-        .data
-        .get("auth_url")
-        .and_then(Value::as_str)
-        .unwrap_or_default();
+    let envelope = client.call(Call::post(&path, template, &body), None).await?;
+    let url = envelope.data.get("auth_url").and_then(Value::as_str).unwrap_or_default();
     if url.is_empty() {
         let why = "no sign-in page; is the redirect address allowed by the role?";
         return Err(EngineError::new(Failure::Malformed(why.into()), template));
@@ -151,15 +122,8 @@ pub async fn oidc_callback(
 ) -> Result<Login, EngineError> {
     let template = "auth/{mount}/oidc/callback";
     let path = format!("auth/{mount}/oidc/callback");
-    let query = [
-        ("state", state),
-        ("code", code),
-        ("client_nonce", client_nonce),
-    ];
-    let call = Call {
-        query: &query,
-        ..Call::new(Method::Get, &path, template)
-    };
+    let query = [("state", state), ("code", code), ("client_nonce", client_nonce)];
+    let call = Call { query: &query, ..Call::new(Method::Get, &path, template) };
     let envelope = client.call(call, None).await?;
     Login::from_auth(&envelope.auth, template)
 }

@@ -94,21 +94,12 @@ impl fmt::Debug for Call<'_> {
 impl<'a> Call<'a> {
     /// A call without body.
     pub fn new(method: Method, path: &'a str, template: &'static str) -> Self {
-        Self {
-            method,
-            path,
-            template,
-            body: None,
-            query: &[],
-        }
+        Self { method, path, template, body: None, query: &[] }
     }
 
     /// A write.
     pub fn post(path: &'a str, template: &'static str, body: &'a Value) -> Self {
-        Self {
-            body: Some(body),
-            ..Self::new(Method::Post, path, template)
-        }
+        Self { body: Some(body), ..Self::new(Method::Post, path, template) }
     }
 }
 
@@ -170,11 +161,7 @@ impl EngineClient {
             builder = builder.tls_certs_only(certificates);
         }
         let http = builder.build().map_err(SetupError::Client)?;
-        Ok(Self {
-            http,
-            base: format!("{}v1/", url.as_str()),
-            namespace: None,
-        })
+        Ok(Self { http, base: format!("{}v1/", url.as_str()), namespace: None })
     }
 
     /// The same client inside a vault namespace.
@@ -184,10 +171,8 @@ impl EngineClient {
     /// that refuses it is believed.
     pub async fn in_namespace(&self, namespace: &str) -> Result<Self, EngineError> {
         let template = "sys/internal/ui/mounts";
-        let within = |name: &str| Self {
-            namespace: HeaderValue::from_str(name).ok(),
-            ..self.clone()
-        };
+        let within =
+            |name: &str| Self { namespace: HeaderValue::from_str(name).ok(), ..self.clone() };
         if !path::is_canonical(namespace) {
             return Err(EngineError::new(Failure::BadPath, template));
         }
@@ -206,10 +191,7 @@ impl EngineClient {
         call: Call<'_>,
         token: Option<&SecretString>,
     ) -> Result<Envelope, EngineError> {
-        let told = |error| EngineError {
-            operation: Some(call.method),
-            ..error
-        };
+        let told = |error| EngineError { operation: Some(call.method), ..error };
         path::check(call.method, call.path, call.template).map_err(told)?;
         let span = tracing::debug_span!("engine.call", method = %call.method, path = call.template);
         async {
@@ -275,10 +257,8 @@ impl EngineClient {
             }
             body.extend_from_slice(&chunk);
         }
-        let answer = classify(call, &head, &body).map_err(|error| EngineError {
-            write_id: write_id.clone(),
-            ..error
-        })?;
+        let answer = classify(call, &head, &body)
+            .map_err(|error| EngineError { write_id: write_id.clone(), ..error })?;
         Ok(Envelope { write_id, ..answer })
     }
 }
@@ -333,10 +313,7 @@ mod tests {
     #[test]
     fn only_a_plain_https_address_is_taken() {
         let client = |url: &str| {
-            let address = EngineAddress {
-                url: url.to_owned(),
-                ca_pem: None,
-            };
+            let address = EngineAddress { url: url.to_owned(), ca_pem: None };
             EngineClient::new(&address, Duration::from_secs(1))
         };
         assert!(client("https://engine.example:8200").is_ok());

@@ -60,13 +60,7 @@ pub enum Failure {
 impl EngineError {
     /// A failure at a path.
     pub fn new(failure: Failure, template: &'static str) -> Self {
-        Self {
-            failure,
-            template,
-            operation: None,
-            request_id: None,
-            write_id: None,
-        }
+        Self { failure, template, operation: None, request_id: None, write_id: None }
     }
 
     /// Whether the object is not there.

@@ -40,12 +40,7 @@ fn parse(data: &Value) -> Option<Entity> {
     let text = |value: &Value, name: &str| value.get(name)?.as_str().map(str::to_owned);
     let texts = |name: &str| -> Vec<String> {
         let items = data.get(name).and_then(Value::as_array);
-        items
-            .into_iter()
-            .flatten()
-            .filter_map(Value::as_str)
-            .map(str::to_owned)
-            .collect()
+        items.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
     };
     let alias = |value: &Value| {
         Some(Alias {
@@ -58,27 +53,17 @@ fn parse(data: &Value) -> Option<Entity> {
     Some(Entity {
         id: text(data, "id")?,
         name: text(data, "name")?,
-        disabled: data
-            .get("disabled")
-            .and_then(Value::as_bool)
-            .unwrap_or(false),
+        disabled: data.get("disabled").and_then(Value::as_bool).unwrap_or(false),
         policies: texts("policies"),
         groups: texts("direct_group_ids"),
-        aliases: aliases
-            .into_iter()
-            .flatten()
-            .map(alias)
-            .collect::<Option<_>>()?,
+        aliases: aliases.into_iter().flatten().map(alias).collect::<Option<_>>()?,
         metadata: data.get("metadata").cloned().unwrap_or_default(),
     })
 }
 
 fn parsed(data: &Value, template: &'static str) -> Result<Entity, EngineError> {
     parse(data).ok_or_else(|| {
-        EngineError::new(
-            Failure::Malformed("not the shape of an entity".into()),
-            template,
-        )
+        EngineError::new(Failure::Malformed("not the shape of an entity".into()), template)
     })
 }
 
@@ -92,20 +77,13 @@ pub async fn entity_by_alias(
     let body = json!({ "alias_name": alias, "alias_mount_accessor": mount_accessor });
     // Nothing found is 204 without a body.
     let envelope = session.write(template, template, &body).await?;
-    if envelope.data.is_null() {
-        Ok(None)
-    } else {
-        parsed(&envelope.data, template).map(Some)
-    }
+    if envelope.data.is_null() { Ok(None) } else { parsed(&envelope.data, template).map(Some) }
 }
 
 /// The entity of this name.
 pub async fn entity_by_name(session: &Session, name: &str) -> Result<Option<Entity>, EngineError> {
     let template = "identity/entity/name/{name}";
-    match session
-        .read(&format!("identity/entity/name/{name}"), template)
-        .await?
-    {
+    match session.read(&format!("identity/entity/name/{name}"), template).await? {
         Some(data) => parsed(&data, template).map(Some),
         None => Ok(None),
     }
@@ -120,16 +98,9 @@ pub async fn entity_create(
     let template = "identity/entity";
     let body = json!({ "name": name, "metadata": metadata });
     let envelope = session.write(template, template, &body).await?;
-    let id = envelope
-        .data
-        .get("id")
-        .and_then(Value::as_str)
-        .ok_or_else(|| {
-            EngineError::new(
-                Failure::Malformed("an entity without an id".into()),
-                template,
-            )
-        })?;
+    let id = envelope.data.get("id").and_then(Value::as_str).ok_or_else(|| {
+        EngineError::new(Failure::Malformed("an entity without an id".into()), template)
+    })?;
     Ok((id.to_owned(), envelope))
 }
 
@@ -142,17 +113,13 @@ pub async fn entity_rename(
 ) -> Result<Envelope, EngineError> {
     let template = "identity/entity/id/{id}";
     let body = json!({ "name": name, "metadata": metadata });
-    session
-        .write(&format!("identity/entity/id/{id}"), template, &body)
-        .await
+    session.write(&format!("identity/entity/id/{id}"), template, &body).await
 }
 
 /// Deletes an entity and with it everything its tokens may do, for good.
 pub async fn entity_delete(session: &Session, id: &str) -> Result<Envelope, EngineError> {
     let template = "identity/entity/id/{id}";
-    session
-        .delete(&format!("identity/entity/id/{id}"), template)
-        .await
+    session.delete(&format!("identity/entity/id/{id}"), template).await
 }
 
 /// Ties a name at an auth mount to an entity.

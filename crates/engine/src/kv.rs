@@ -19,9 +19,7 @@ pub struct Versioned {
 
 impl fmt::Debug for Versioned {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Versioned")
-            .field("version", &self.version)
-            .finish_non_exhaustive()
+        f.debug_struct("Versioned").field("version", &self.version).finish_non_exhaustive()
     }
 }
 
@@ -34,22 +32,15 @@ pub async fn read(
     path: &str,
 ) -> Result<Option<Versioned>, EngineError> {
     let template = "{mount}/data/{path}";
-    let Some(answer) = session
-        .read(&format!("{mount}/data/{path}"), template)
-        .await?
-    else {
+    let Some(answer) = session.read(&format!("{mount}/data/{path}"), template).await? else {
         return Ok(None);
     };
     let version = answer.pointer("/metadata/version").and_then(Value::as_u64);
     match (answer.get("data"), version) {
-        (Some(data), Some(version)) if data.is_object() => Ok(Some(Versioned {
-            data: data.clone(),
-            version,
-        })),
-        _ => Err(EngineError::new(
-            Failure::Malformed("a value without data".into()),
-            template,
-        )),
+        (Some(data), Some(version)) if data.is_object() => {
+            Ok(Some(Versioned { data: data.clone(), version }))
+        }
+        _ => Err(EngineError::new(Failure::Malformed("a value without data".into()), template)),
     }
 }
 
@@ -63,14 +54,8 @@ pub async fn write_cas(
 ) -> Result<(u64, Envelope), EngineError> {
     let template = "{mount}/data/{path}";
     let body = json!({ "data": data, "options": { "cas": expected } });
-    let envelope = session
-        .write(&format!("{mount}/data/{path}"), template, &body)
-        .await?;
-    let version = envelope
-        .data
-        .get("version")
-        .and_then(Value::as_u64)
-        .unwrap_or(expected + 1);
+    let envelope = session.write(&format!("{mount}/data/{path}"), template, &body).await?;
+    let version = envelope.data.get("version").and_then(Value::as_u64).unwrap_or(expected + 1);
     Ok((version, envelope))
 }
 
@@ -83,12 +68,6 @@ pub async fn write(
 ) -> Result<u64, EngineError> {
     let template = "{mount}/data/{path}";
     let body = json!({ "data": data });
-    let envelope = session
-        .write(&format!("{mount}/data/{path}"), template, &body)
-        .await?;
-    Ok(envelope
-        .data
-        .get("version")
-        .and_then(Value::as_u64)
-        .unwrap_or(0))
+    let envelope = session.write(&format!("{mount}/data/{path}"), template, &body).await?;
+    Ok(envelope.data.get("version").and_then(Value::as_u64).unwrap_or(0))
 }

@@ -35,11 +35,7 @@ mod tests {
 
     #[test]
     fn only_one_spelling_is_sent() {
-        for good in [
-            "sys/health",
-            "auth/k8s/prod-eu/role/payments-prod",
-            "team/a/kv/data/A_b.c",
-        ] {
+        for good in ["sys/health", "auth/k8s/prod-eu/role/payments-prod", "team/a/kv/data/A_b.c"] {
             assert!(is_canonical(good), "{good}");
         }
         for bad in [

@@ -47,11 +47,7 @@ impl Held {
     /// `asked` is from before the call: the engine's time runs from some moment after it.
     fn new(login: Login, asked: Instant) -> Self {
         let ttl = Duration::from_secs(login.ttl_seconds);
-        Self {
-            token: login.token,
-            renew_at: asked + ttl * 2 / 3,
-            ends_at: asked + ttl,
-        }
+        Self { token: login.token, renew_at: asked + ttl * 2 / 3, ends_at: asked + ttl }
     }
 
     fn is(&self, token: &SecretString) -> bool {
@@ -62,26 +58,14 @@ impl Held {
 impl Session {
     /// A session that logs in by `AppRole` when it first needs a token.
     pub fn approle(client: EngineClient, approle: AppRole) -> Self {
-        let state = State {
-            approle: Some(approle),
-            login: None,
-        };
-        Self {
-            client,
-            state: Arc::new(Mutex::new(state)),
-        }
+        let state = State { approle: Some(approle), login: None };
+        Self { client, state: Arc::new(Mutex::new(state)) }
     }
 
     /// A session with a token from elsewhere (a person's sign-in, a workload's login).
     pub fn with_login(client: EngineClient, login: Login) -> Self {
-        let state = State {
-            approle: None,
-            login: Some(Held::new(login, Instant::now())),
-        };
-        Self {
-            client,
-            state: Arc::new(Mutex::new(state)),
-        }
+        let state = State { approle: None, login: Some(Held::new(login, Instant::now())) };
+        Self { client, state: Arc::new(Mutex::new(state)) }
     }
 
     /// The client without the token.
@@ -125,16 +109,9 @@ impl Session {
         let no_mount = ["No auth engine at", "No secret engine mount at"];
         match self.call(Call::new(Method::Get, path, template)).await {
             Ok(envelope) => Ok(Some(envelope)),
-            Err(EngineError {
-                failure: Failure::NotFound,
-                ..
-            }) => Ok(None),
-            Err(EngineError {
-                failure: Failure::Invalid(errors),
-                ..
-            }) if errors
-                .iter()
-                .any(|error| no_mount.iter().any(|m| error.starts_with(m))) =>
+            Err(EngineError { failure: Failure::NotFound, .. }) => Ok(None),
+            Err(EngineError { failure: Failure::Invalid(errors), .. })
+                if errors.iter().any(|error| no_mount.iter().any(|m| error.starts_with(m))) =>
             {
                 Ok(None)
             }
@@ -148,10 +125,7 @@ impl Session {
         path: &str,
         template: &'static str,
     ) -> Result<Option<Value>, EngineError> {
-        Ok(self
-            .get(path, template)
-            .await?
-            .map(|envelope| envelope.data))
+        Ok(self.get(path, template).await?.map(|envelope| envelope.data))
     }
 
     /// Names beneath a path; none when nothing is there.
@@ -166,12 +140,7 @@ impl Session {
             Err(error) => return Err(error),
         };
         let keys = data.get("keys").and_then(Value::as_array);
-        Ok(keys
-            .into_iter()
-            .flatten()
-            .filter_map(Value::as_str)
-            .map(str::to_owned)
-            .collect())
+        Ok(keys.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect())
     }
 
     /// Writes a path.
@@ -287,8 +256,6 @@ impl State {
 async fn renew(client: &EngineClient, token: &SecretString) -> Result<Login, EngineError> {
     let template = "auth/token/renew-self";
     let body = json!({});
-    let envelope = client
-        .call(Call::post(template, template, &body), Some(token))
-        .await?;
+    let envelope = client.call(Call::post(template, template, &body), Some(token)).await?;
     Login::from_auth(&envelope.auth, template)
 }

@@ -86,10 +86,7 @@ impl About {
         if self.version >= minimum || allow_below {
             return Ok(());
         }
-        Err(TooOld {
-            product: self.product,
-            version: self.version,
-        })
+        Err(TooOld { product: self.product, version: self.version })
     }
 }
 
@@ -173,22 +170,12 @@ pub async fn capabilities_self(
     paths: &[&str],
 ) -> Result<Vec<(String, Vec<String>)>, EngineError> {
     let template = "sys/capabilities-self";
-    let envelope = session
-        .write(template, template, &json!({ "paths": paths }))
-        .await?;
+    let envelope = session.write(template, template, &json!({ "paths": paths })).await?;
     let of = |path: &str| -> Vec<String> {
         let words = envelope.data.get(path).and_then(Value::as_array);
-        words
-            .into_iter()
-            .flatten()
-            .filter_map(Value::as_str)
-            .map(str::to_owned)
-            .collect()
+        words.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
     };
-    Ok(paths
-        .iter()
-        .map(|path| ((*path).to_owned(), of(path)))
-        .collect())
+    Ok(paths.iter().map(|path| ((*path).to_owned(), of(path))).collect())
 }
 
 /// The accessor of an auth mount; `None` when it is not there.
@@ -227,11 +214,7 @@ mod tests {
 
     #[test]
     fn the_minimum_is_a_line_of_its_own_for_each_product() {
-        let about = |product, version| About {
-            product,
-            version,
-            cluster_id: String::new(),
-        };
+        let about = |product, version| About { product, version, cluster_id: String::new() };
         for (product, version, good) in [
             (Product::OpenBao, Version(2, 6, 4), false),
             (Product::OpenBao, Version(2, 7, 0), true),

@@ -13,10 +13,9 @@ use strongroom_domain::document::{Document, Team};
 use strongroom_domain::event::EventKind;
 use strongroom_domain::name::TeamName;
 use strongroom_domain::subject::Subject;
-use strongroom_engine::identity::{self, Entity};
 use strongroom_engine::sys;
 use strongroom_kubernetes::{InventoryState, Settled};
-use strongroom_plan::{Plan, desired};
+use strongroom_plan::desired;
 use strongroom_storage::state::BindingState;
 use strongroom_vault_model::name::ClusterName;
 use strongroom_vault_model::object::{Account, ObjectKey, fingerprint};
@@ -24,7 +23,6 @@ use strongroom_vault_model::path::auth_mount;
 use strongroom_vault_model::policy::PolicyName;
 use strongroom_vault_model::wire;
 
-use crate::context::split;
 use crate::error::ExecutorError;
 use crate::record::{Write, Written};
 use crate::start::Executor;
@@ -109,10 +107,7 @@ impl Executor {
 
     /// What the inventory shows of a binding; `None` while the cluster is unknown.
     fn seen(&self, binding: &Binding) -> Option<Seen> {
-        let Holder::Accounts {
-            cluster, namespace, ..
-        } = &binding.holder
-        else {
+        let Holder::Accounts { cluster, namespace, .. } = &binding.holder else {
             return None;
         };
         let state = self.clusters.get(cluster)?.inventory.borrow();
@@ -136,10 +131,7 @@ impl Executor {
         name: &PolicyName,
         pins: &BTreeMap<String, String>,
     ) -> Result<bool, ExecutorError> {
-        let Holder::Accounts {
-            cluster, namespace, ..
-        } = &binding.holder
-        else {
+        let Holder::Accounts { cluster, namespace, .. } = &binding.holder else {
             return Ok(true);
         };
         let Some(pin) = pins.get(&format!("{cluster}/{namespace}")) else {
@@ -164,14 +156,8 @@ impl Executor {
                     members.extend(entity.map(|entity| entity.id));
                     continue;
                 }
-                Settled::Found {
-                    namespace_uid,
-                    account_uid,
-                } if namespace_uid == *pin => {
-                    match self
-                        .entity_attach(&account, &accessor, pin, &account_uid)
-                        .await?
-                    {
+                Settled::Found { namespace_uid, account_uid } if namespace_uid == *pin => {
+                    match self.entity_attach(&account, &accessor, pin, &account_uid).await? {
                         Ok(entity) => {
                             members.insert(entity);
                             Standing {
@@ -190,8 +176,7 @@ impl Executor {
                     }
                 }
                 Settled::NoAccount { namespace_uid } if namespace_uid == *pin => {
-                    self.entity_end(&account, "its service account is gone")
-                        .await?;
+                    self.entity_end(&account, "its service account is gone").await?;
                     Standing {
                         state: "waiting",
                         reason: Some("the service account does not exist yet".into()),
@@ -227,111 +212,30 @@ impl Executor {
             // One write stops every live token of the binding; then the entities go for good.
             self.group_end(name, reason).await?;
             for account in desired::accounts(binding) {
-                self.entity_end(&account, "its namespace is not the one that was voted on")
-                    .await?;
+                self.entity_end(&account, "its namespace is not the one that was voted on").await?;
             }
         } else {
             self.group_members(team, name, binding, &members).await?;
         }
         for (account, standing) in standings {
-            self.standing_store(team, binding, &account, standing)
-                .await?;
+            self.standing_store(team, binding, &account, standing).await?;
         }
         Ok(all_known)
     }
 
-    async fn accessor(&mut self, cluster: &ClusterName) -> Result<String, ExecutorError> {
+    pub(crate) async fn accessor(
+        &mut self,
+        cluster: &ClusterName,
+    ) -> Result<String, ExecutorError> {
         if let Some(accessor) = self.accessors.get(cluster) {
             return Ok(accessor.clone());
         }
         let found = sys::auth_accessor(&self.engine, &auth_mount(cluster)).await?;
         let accessor = found.ok_or_else(|| {
-            ExecutorError::Wait(format!(
-                "the auth mount of the cluster {cluster} is missing"
-            ))
+            ExecutorError::Wait(format!("the auth mount of the cluster {cluster} is missing"))
         })?;
         self.accessors.insert(cluster.clone(), accessor.clone());
         Ok(accessor)
-    }
-
-    async fn entity_of(&self, account: &Account) -> Result<Option<Entity>, ExecutorError> {
-        Ok(identity::entity_by_name(&self.engine, &account.entity_name()).await?)
-    }
-
-    /// The entity of exactly this UID, made or adopted. `Ok(Err(..))`: somebody else's hands are in
-    /// it, and it gets nothing.
-    async fn entity_attach(
-        &self,
-        account: &Account,
-        accessor: &str,
-        namespace_uid: &str,
-        uid: &str,
-    ) -> Result<Result<String, String>, ExecutorError> {
-        let name = account.entity_name();
-        let metadata = json!({
-            "owner": self.mark.as_str(), "uid": uid, "namespace_uid": namespace_uid,
-        });
-        if let Some(entity) = identity::entity_by_alias(&self.engine, uid, accessor).await? {
-            if entity.name == name && entity.metadata == metadata && entity.policies.is_empty() {
-                return Ok(Ok(entity.id));
-            }
-            // A workload that logged in before it was attached: adopted only when it is exactly
-            // what the engine makes by itself at a login.
-            let plain = entity.aliases.len() == 1
-                && entity.policies.is_empty()
-                && entity.groups.is_empty()
-                && !entity.disabled
-                && entity.metadata.get("owner").is_none();
-            if !plain {
-                return Ok(Err(format!(
-                    "the entity {} of this account is not plain",
-                    entity.id
-                )));
-            }
-            self.entity_end(account, "its account was made anew")
-                .await?;
-            let write = order("attach accounts", "adopt", "entity", &name);
-            self.intent(&write).await?;
-            let done = identity::entity_rename(&self.engine, &entity.id, &name, &metadata).await?;
-            self.receipt(&write, "written", &Written::of(&done)).await?;
-            return Ok(Ok(entity.id));
-        }
-        self.entity_end(account, "its account was made anew")
-            .await?;
-        let write = order("attach accounts", "create", "entity", &name);
-        self.intent(&write).await?;
-        let (id, done) = identity::entity_create(&self.engine, &name, &metadata).await?;
-        self.receipt(&write, "written", &Written::of(&done)).await?;
-        let write = order("attach accounts", "create", "entity-alias", &name);
-        self.intent(&write).await?;
-        let done = identity::alias_create(&self.engine, &id, uid, accessor).await?;
-        let read_back = identity::entity_by_alias(&self.engine, uid, accessor).await?;
-        if read_back.is_none_or(|entity| entity.id != id) {
-            return Err(ExecutorError::Stopped(format!(
-                "the alias of {name} does not read back"
-            )));
-        }
-        self.receipt(&write, "written", &Written::of(&done)).await?;
-        Ok(Ok(id))
-    }
-
-    /// Takes an account's entity away for good; every token of it is dead from its next request on.
-    async fn entity_end(&self, account: &Account, why: &str) -> Result<(), ExecutorError> {
-        let Some(entity) = self.entity_of(account).await? else {
-            return Ok(());
-        };
-        if entity.metadata.get("owner").and_then(Value::as_str) != Some(self.mark.as_str()) {
-            return Err(ExecutorError::Stopped(format!(
-                "the entity {} is not Strongroom's; it is left alone",
-                account.entity_name()
-            )));
-        }
-        let name = account.entity_name();
-        tracing::info!(entity = %name, why, "entity ends");
-        let write = order("suspend on a changed UID", "delete", "entity", &name);
-        self.intent(&write).await?;
-        let done = identity::entity_delete(&self.engine, &entity.id).await?;
-        self.receipt(&write, "written", &Written::of(&done)).await
     }
 
     /// Deletes a suspended binding's group.
@@ -341,9 +245,7 @@ impl Executor {
         let (found, _) = self.read_now(&mut reading, &key).await?;
         let Some(found) = found else { return Ok(()) };
         if found.get("owner").and_then(Value::as_str) != Some(self.mark.as_str()) {
-            return Err(ExecutorError::Stopped(format!(
-                "the group {name} is not Strongroom's"
-            )));
+            return Err(ExecutorError::Stopped(format!("the group {name} is not Strongroom's")));
         }
         let text = name.to_string();
         tracing::info!(binding = %name, why, "binding is suspended");
@@ -370,12 +272,7 @@ impl Executor {
         };
         let ids = |field: &str| -> BTreeSet<String> {
             let items = data.get(field).and_then(Value::as_array);
-            items
-                .into_iter()
-                .flatten()
-                .filter_map(Value::as_str)
-                .map(str::to_owned)
-                .collect()
+            items.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
         };
         if ids("member_entity_ids") == *members {
             return Ok(());
@@ -388,10 +285,7 @@ impl Executor {
             return Ok(());
         };
         let ours = found.get("owner") == fields.get("owner");
-        let no_groups = found
-            .get("anchors")
-            .and_then(Value::as_array)
-            .is_none_or(Vec::is_empty);
+        let no_groups = found.get("anchors").and_then(Value::as_array).is_none_or(Vec::is_empty);
         if !ours || !no_groups {
             return Err(ExecutorError::Stopped(format!(
                 "the group {name} is not as Strongroom left it"
@@ -406,56 +300,12 @@ impl Executor {
         let list: Vec<String> = members.iter().cloned().collect();
         let (path, body) = wire::write(&key, fields, true, &reading.ids, &list)
             .map_err(|error| ExecutorError::Stopped(error.to_string()))?;
-        let done = self
-            .engine
-            .write(&path, wire::template(&key), &body)
-            .await?;
+        let done = self.engine.write(&path, wire::template(&key), &body).await?;
         let mut written = Written::of(&done);
         let (_, read_back) = self.read_now(&mut reading, &key).await?;
         written.read_back = read_back;
         tracing::info!(binding = %binding.name, team = %team.name, count = list.len(), "members");
         self.receipt(&write, "written", &written).await
-    }
-
-    /// Before a namespace is trusted again: whatever its accounts had is taken away, so that tokens
-    /// from before stay dead, a newcomer's early token among them.
-    pub(crate) async fn reset_attested(&mut self, plan: &Plan) -> Result<(), ExecutorError> {
-        for planned in &plan.documents {
-            let Ok(Document::Team(team)) = Document::from_value(&planned.document) else {
-                continue;
-            };
-            for binding in &team.bindings {
-                for account in desired::accounts(binding) {
-                    let place = format!("{}/{}", account.cluster, account.namespace);
-                    if plan.attest.contains(&place) {
-                        self.account_reset(&account).await?;
-                    }
-                }
-            }
-        }
-        Ok(())
-    }
-
-    async fn account_reset(&mut self, account: &Account) -> Result<(), ExecutorError> {
-        self.entity_end(account, "its namespace is trusted anew")
-            .await?;
-        let (cluster, namespace) = split(&format!("{}/{}", account.cluster, account.namespace))?;
-        let Some(watched) = self.clusters.get(&cluster) else {
-            return Ok(());
-        };
-        let reader = watched.cluster.clone();
-        let accessor = self.accessor(&cluster).await?;
-        let Settled::Found { account_uid, .. } = reader.settled(&namespace, &account.account).await
-        else {
-            return Ok(());
-        };
-        let early = identity::entity_by_alias(&self.engine, &account_uid, &accessor).await?;
-        let Some(early) = early else { return Ok(()) };
-        let name = account.entity_name();
-        let write = order("trust a namespace anew", "delete", "entity", &name);
-        self.intent(&write).await?;
-        let done = identity::entity_delete(&self.engine, &early.id).await?;
-        self.receipt(&write, "written", &Written::of(&done)).await
     }
 
     /// Forgets how accounts stood that the applied document no longer names.
@@ -488,9 +338,7 @@ impl Executor {
             });
             let subject = Some(subject.clone());
             let event = self.event(EventKind::AccountDetached, None, subject, detail);
-            self.store
-                .binding_state_remove(engine, &row, &[event])
-                .await?;
+            self.store.binding_state_remove(engine, &row, &[event]).await?;
         }
         Ok(())
     }
@@ -515,18 +363,10 @@ impl Executor {
             reason: standing.reason,
             updated_at: self.clock.now(),
         };
-        let rows = self
-            .store
-            .binding_states_of(engine, team.name.as_str())
-            .await?;
+        let rows = self.store.binding_states_of(engine, team.name.as_str()).await?;
         let old = rows.iter().find(|row| {
             (&row.binding, &row.cluster, &row.namespace, &row.account)
-                == (
-                    &state.binding,
-                    &state.cluster,
-                    &state.namespace,
-                    &state.account,
-                )
+                == (&state.binding, &state.cluster, &state.namespace, &state.account)
         });
         let unchanged = old.is_some_and(|old| {
             old.state == state.state
@@ -549,15 +389,18 @@ impl Executor {
             "reason": state.reason,
         });
         let event = self.event(kind, None, Some(Subject::Team(team.name.clone())), detail);
-        self.store
-            .binding_state_put(engine, &state, &[event])
-            .await?;
+        self.store.binding_state_put(engine, &state, &[event]).await?;
         Ok(())
     }
 }
 
 /// A write under a standing order.
-fn order<'a>(order: &'a str, operation: &'a str, kind: &'a str, name: &'a str) -> Write<'a> {
+pub(crate) fn order<'a>(
+    order: &'a str,
+    operation: &'a str,
+    kind: &'a str,
+    name: &'a str,
+) -> Write<'a> {
     let subject = team_of(name).map(Subject::Team);
     Write {
         request: None,

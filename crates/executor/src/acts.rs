@@ -56,11 +56,7 @@ impl Executor {
         let (rules, expected) = self.demands(&statement, about, &expected_nonce);
         let accepted = token::judge(&row.id_token, &key, &rules, &expected)
             .map_err(|refusal| Ok(refusal.to_string()))?;
-        Ok(Verified {
-            kind: statement.act,
-            item,
-            accepted,
-        })
+        Ok(Verified { kind: statement.act, item, accepted })
     }
 
     /// Verifies again, from receipt and token, what was accepted before: at every count and at
@@ -72,10 +68,7 @@ impl Executor {
         about: About<'_>,
     ) -> Result<Verified, ExecutorError> {
         let hostile = |what: &str| ExecutorError::Hostile(format!("act {}: {what}", row.act));
-        let stored = row
-            .receipt
-            .as_ref()
-            .filter(|receipt| receipt.verdict == "counted");
+        let stored = row.receipt.as_ref().filter(|receipt| receipt.verdict == "counted");
         let stored = stored.ok_or_else(|| hostile("there is no receipt"))?;
         let key = self.keys.iter().find(|key| key.id() == stored.key_id);
         let key = key.ok_or_else(|| hostile("the receipt is signed with no key of the floor"))?;
@@ -96,11 +89,7 @@ impl Executor {
         let (rules, expected) = self.demands(&statement, about, &expected_nonce);
         let accepted = token::judge(&row.id_token, &receipt.key, &rules, &expected)
             .map_err(|refusal| hostile(&refusal.to_string()))?;
-        Ok(Verified {
-            kind: statement.act,
-            item,
-            accepted,
-        })
+        Ok(Verified { kind: statement.act, item, accepted })
     }
 
     /// The statement of a row and its one item, in canonical form and about this row.
@@ -134,18 +123,12 @@ impl Executor {
     ) -> (TokenRules, Expectation<'a>) {
         let (frozen_at, fresh, max_age) = match about {
             About::Submission(_) => (None, false, self.floor.submission_max_age),
-            About::Plan { plan, .. } if plan.risk == Risk::Critical => (
-                Some(plan.frozen_at.as_second()),
-                true,
-                self.floor.critical_vote_max_age,
-            ),
+            About::Plan { plan, .. } if plan.risk == Risk::Critical => {
+                (Some(plan.frozen_at.as_second()), true, self.floor.critical_vote_max_age)
+            }
             About::Plan { plan, .. } => {
                 let fresh = plan.risk >= Risk::High;
-                (
-                    Some(plan.frozen_at.as_second()),
-                    fresh,
-                    self.floor.vote_max_age,
-                )
+                (Some(plan.frozen_at.as_second()), fresh, self.floor.vote_max_age)
             }
         };
         // One's own request can be taken back with any young sign-in.
@@ -218,10 +201,7 @@ impl Executor {
             key_id: self.signing_key.public().id(),
             created_at: now,
         };
-        Ok(self
-            .store
-            .receipt_insert(row.act, &receipt, &[event])
-            .await?)
+        Ok(self.store.receipt_insert(row.act, &receipt, &[event]).await?)
     }
 
     /// Stores a signed refusal.
@@ -232,12 +212,7 @@ impl Executor {
         reason: &str,
     ) -> Result<(), ExecutorError> {
         let token = Digest::of(row.id_token.as_bytes());
-        let refused = Refused {
-            version: 1,
-            act: row.act,
-            token,
-            refused: reason.to_owned(),
-        };
+        let refused = Refused { version: 1, act: row.act, token, refused: reason.to_owned() };
         let (canonical, signature) = refused.sign(&self.signing_key);
         let actor = Actor::Person {
             issuer: self.floor.issuer.url.clone(),
@@ -251,13 +226,8 @@ impl Executor {
             "reason": reason,
             "token": token,
         });
-        let event = self.event_by(
-            actor,
-            EventKind::ActRefused,
-            Some(request.request),
-            None,
-            detail,
-        );
+        let event =
+            self.event_by(actor, EventKind::ActRefused, Some(request.request), None, detail);
         let receipt = ReceiptRow {
             verdict: "refused".into(),
             reason: Some(reason.chars().take(1000).collect()),
@@ -266,10 +236,7 @@ impl Executor {
             key_id: self.signing_key.public().id(),
             created_at: self.clock.now(),
         };
-        Ok(self
-            .store
-            .receipt_insert(row.act, &receipt, &[event])
-            .await?)
+        Ok(self.store.receipt_insert(row.act, &receipt, &[event]).await?)
     }
 }
 
@@ -286,9 +253,5 @@ fn check_item(kind: ActKind, item: &ActItem, about: About<'_>) -> Result<(), Str
             kind != ActKind::Submit && item.round == plan.round && item.content == hash && stage_ok
         }
     };
-    if ok {
-        Ok(())
-    } else {
-        Err("the act was signed for something else than this plan".into())
-    }
+    if ok { Ok(()) } else { Err("the act was signed for something else than this plan".into()) }
 }

@@ -85,8 +85,7 @@ impl Executor {
         self.heads_back(plan).await?;
         let detail = json!({ "because": why, "step": step.ordinal });
         let event = self.event(EventKind::RequestFailed, Some(row.request), None, detail);
-        self.transition(row, State::Failed, Some(why), &[event])
-            .await
+        self.transition(row, State::Failed, Some(why), &[event]).await
     }
 
     /// Every signature, once more, right before the first write.
@@ -102,26 +101,15 @@ impl Executor {
         let submission = submission(row)?;
         let submitter = self.submitter(row, &submission).await?;
         if submitter.accepted.token != plan.submission {
-            return Err(ExecutorError::Hostile(
-                "the plan was made for another submission".into(),
-            ));
+            return Err(ExecutorError::Hostile("the plan was made for another submission".into()));
         }
         let acts = self.store.acts_of_request(row.request).await?;
-        let votes = self.votes(
-            &acts,
-            About::Plan {
-                plan,
-                hash: stored.hash,
-            },
-        );
+        let votes = self.votes(&acts, About::Plan { plan, hash: stored.hash });
         let tally = Tally::count(&plan.stages, &submitter.accepted.person.id, &votes);
         if tally.is_complete() {
             return Ok(());
         }
-        Err(ExecutorError::Hostile(format!(
-            "request {} is not approved",
-            row.request
-        )))
+        Err(ExecutorError::Hostile(format!("request {} is not approved", row.request)))
     }
 
     /// Plans again from what is observed now. If one byte of what would be done differs, the request
@@ -135,9 +123,7 @@ impl Executor {
         let submission = submission(row)?;
         let submitter = self.submitter(row, &submission).await?;
         let proposal = self.propose(row, &submission).await?;
-        let now = self
-            .plan(row, &submission, &submitter, &proposal, reading)
-            .await?;
+        let now = self.plan(row, &submission, &submitter, &proposal, reading).await?;
         let same = now.steps == plan.steps
             && now.documents == plan.documents
             && now.pins == plan.pins
@@ -164,15 +150,9 @@ impl Executor {
         }
         let detail = json!({ "plan": stored.hash, "round": plan.round, "epoch": self.epoch });
         let event = self.event(EventKind::ApplyStarted, Some(row.request), None, detail);
-        self.transition(row, State::Applying, None, &[event])
-            .await?;
+        self.transition(row, State::Applying, None, &[event]).await?;
         let state = State::Applying;
-        Ok(RequestRow {
-            state,
-            version: row.version + 1,
-            state_reason: None,
-            ..row.clone()
-        })
+        Ok(RequestRow { state, version: row.version + 1, state_reason: None, ..row.clone() })
     }
 
     /// Whether the heads say that this very plan has begun.
@@ -215,8 +195,7 @@ impl Executor {
         let why = "the plan was not begun before the executor stopped; propose it again";
         let detail = json!({ "because": why });
         let event = self.event(EventKind::RequestFailed, Some(row.request), None, detail);
-        self.transition(row, State::Failed, Some(why), &[event])
-            .await
+        self.transition(row, State::Failed, Some(why), &[event]).await
     }
 
     /// All heads to `applying`, in name order, before the first step; back again if one fails.
@@ -243,11 +222,8 @@ impl Executor {
     async fn heads_back(&mut self, plan: &Plan) -> Result<(), ExecutorError> {
         for document in &plan.documents {
             let mut head = self.head_read(&document.subject).await?;
-            let ours = head
-                .head
-                .applying
-                .as_ref()
-                .is_some_and(|a| a.target.request == plan.request);
+            let ours =
+                head.head.applying.as_ref().is_some_and(|a| a.target.request == plan.request);
             if ours {
                 head.head.applying = None;
                 self.head_write(head, plan.request, "back").await?;
@@ -299,10 +275,7 @@ impl Executor {
                 _ => false,
             };
             if is(step.after.as_ref()) {
-                let written = Written {
-                    read_back: id,
-                    ..Written::default()
-                };
+                let written = Written { read_back: id, ..Written::default() };
                 return self.receipt(&write, "already", &written).await;
             }
             if !is(step.before.as_ref()) {
@@ -314,9 +287,7 @@ impl Executor {
         }
         self.intent(&write).await?;
         let exists = step.before.is_some();
-        let result = self
-            .write_object(reading, &step.object, step.after.as_ref(), exists)
-            .await;
+        let result = self.write_object(reading, &step.object, step.after.as_ref(), exists).await;
         match result {
             Ok(written) => self.receipt(&write, "written", &written).await,
             Err(error) => {
@@ -373,12 +344,7 @@ impl Executor {
             applied_hash: applied.map(|applied| applied.document_hash.as_bytes().to_vec()),
             applied_document: document.map(|document| document.canonical()),
             pins: json!(applied.map(|applied| &applied.pins)),
-            state: if head.head.applying.is_some() {
-                "applying"
-            } else {
-                "applied"
-            }
-            .into(),
+            state: if head.head.applying.is_some() { "applying" } else { "applied" }.into(),
             request: applied.map(|applied| applied.request),
             reason: None,
             updated_at: self.clock.now(),

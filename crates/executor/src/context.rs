@@ -17,18 +17,12 @@ use crate::start::{Executor, Watched};
 impl Executor {
     /// The heads of clusters; there are few of them among many teams.
     fn cluster_heads(&self) -> impl Iterator<Item = (&Subject, &VersionedHead)> {
-        self.heads
-            .iter()
-            .filter(|(subject, _)| matches!(subject, Subject::Cluster(_)))
+        self.heads.iter().filter(|(subject, _)| matches!(subject, Subject::Cluster(_)))
     }
 
     /// The rules in force and the clusters that the changes may name.
     pub(crate) fn context(&self, changes: &[Change]) -> Result<Context, ExecutorError> {
-        let platform = match self
-            .heads
-            .get(&Subject::Platform)
-            .map(VersionedHead::document)
-        {
+        let platform = match self.heads.get(&Subject::Platform).map(VersionedHead::document) {
             Some(document) => match document? {
                 Some(Document::Platform(platform)) => *platform,
                 _ => Platform::default(),
@@ -102,11 +96,7 @@ impl Executor {
             match self.cluster_connect(&document).await {
                 Ok(cluster) => {
                     let inventory = strongroom_kubernetes::watch(&cluster);
-                    let watched = Watched {
-                        cluster,
-                        inventory,
-                        stored: None,
-                    };
+                    let watched = Watched { cluster, inventory, stored: None };
                     self.clusters.insert(document.name.clone(), watched);
                 }
                 Err(error) => tracing::error!(cluster = %document.name, %error, "no watch"),
@@ -126,9 +116,7 @@ impl Executor {
             ca_pem: credential.ca_pem.clone(),
             token: credential.reader.clone(),
         };
-        Cluster::connect(&access)
-            .await
-            .map_err(|error| ExecutorError::Wait(error.to_string()))
+        Cluster::connect(&access).await.map_err(|error| ExecutorError::Wait(error.to_string()))
     }
 
     /// The credentials a Cluster document names, if they are for the same server and CA.
@@ -137,11 +125,7 @@ impl Executor {
         document: &ClusterDocument,
     ) -> Result<&strongroom_config::floor::ClusterCredential, ExecutorError> {
         let name = &document.credentials;
-        let known = self
-            .floor
-            .clusters
-            .iter()
-            .find(|credential| credential.name == *name);
+        let known = self.floor.clusters.iter().find(|credential| credential.name == *name);
         let Some(known) = known else {
             return Err(ExecutorError::Wait(format!(
                 "the floor file has no credentials called {name}; an SRE adds them on the \

@@ -37,13 +37,9 @@ pub(crate) fn submission(row: &RequestRow) -> Result<Submission, ExecutorError> 
     if again != row.submission || submission.request != row.request {
         return Err(wrong("the submission is not this request's"));
     }
-    let sorted = submission
-        .documents
-        .is_sorted_by(|a, b| a.subject < b.subject);
+    let sorted = submission.documents.is_sorted_by(|a, b| a.subject < b.subject);
     if !sorted || !submission.attest.is_sorted_by(|a, b| a < b) || submission.documents.is_empty() {
-        return Err(wrong(
-            "the documents of the submission are not sorted and distinct",
-        ));
+        return Err(wrong("the documents of the submission are not sorted and distinct"));
     }
     Ok(submission)
 }
@@ -107,26 +103,16 @@ impl Executor {
             });
             self.heads.insert(subject.clone(), head);
         }
-        Ok(Proposal {
-            changes,
-            voted,
-            documents,
-        })
+        Ok(Proposal { changes, voted, documents })
     }
 
     async fn revision_numbers(
         &self,
         row: &RequestRow,
     ) -> Result<BTreeMap<String, u64>, ExecutorError> {
-        let rows = self
-            .store
-            .request_documents(&sees_all(), row.request)
-            .await?;
+        let rows = self.store.request_documents(&sees_all(), row.request).await?;
         let pair = |row: strongroom_storage::request::DocumentRow| {
-            (
-                row.subject.to_string(),
-                u64::try_from(row.revision).unwrap_or(0),
-            )
+            (row.subject.to_string(), u64::try_from(row.revision).unwrap_or(0))
         };
         Ok(rows.into_iter().map(pair).collect())
     }
@@ -203,9 +189,7 @@ impl Executor {
     ) -> Result<(), ExecutorError> {
         let proposal = self.propose(row, submission).await?;
         let mut reading = self.reading();
-        let plan = self
-            .plan(row, submission, submitter, &proposal, &mut reading)
-            .await?;
+        let plan = self.plan(row, submission, submitter, &proposal, &mut reading).await?;
         let canonical = plan.canonical();
         if canonical.len() > MAX_BYTES {
             return Err(ExecutorError::Wait(
@@ -235,9 +219,7 @@ impl Executor {
         });
         let event = self.event(EventKind::PlanFrozen, Some(row.request), None, detail);
         let now = self.clock.now();
-        self.store
-            .plan_freeze(row, &stored, plan.risk.as_str(), now, &[event])
-            .await?;
+        self.store.plan_freeze(row, &stored, plan.risk.as_str(), now, &[event]).await?;
         tracing::info!(request = %row.request, plan = %hash, risk = %plan.risk, "frozen");
         Ok(())
     }
@@ -265,11 +247,7 @@ impl Executor {
             && plan.engine.id == self.config.engine.id
             && plan.engine.cluster_id == self.about.cluster_id
             && i64::from(plan.round) == i64::from(row.round);
-        if ours {
-            Ok((plan, stored))
-        } else {
-            Err(hostile("it is for something else"))
-        }
+        if ours { Ok((plan, stored)) } else { Err(hostile("it is for something else")) }
     }
 
     /// Whether the submission's act still stands; verified at each use.
@@ -284,9 +262,7 @@ impl Executor {
                 return self.act_recheck(act, About::Submission(submission));
             }
         }
-        Err(ExecutorError::Wait(
-            "the submission is not verified yet".into(),
-        ))
+        Err(ExecutorError::Wait("the submission is not verified yet".into()))
     }
 
     /// Whether a time is over by our clock.

@@ -28,10 +28,7 @@ impl VersionedHead {
             return Ok(None);
         };
         let document = Document::from_value(&applied.document).map_err(|_| {
-            ExecutorError::Stopped(format!(
-                "the head of {} holds no document",
-                self.head.subject
-            ))
+            ExecutorError::Stopped(format!("the head of {} holds no document", self.head.subject))
         })?;
         if document.digest() != applied.document_hash || document.subject() != self.head.subject {
             return Err(ExecutorError::Stopped(format!(
@@ -46,17 +43,10 @@ impl VersionedHead {
 impl VersionedHead {
     /// The document that people last voted on, where it is not the applied one.
     pub(crate) fn voted(&self) -> Result<Option<Document>, ExecutorError> {
-        let voted = self
-            .head
-            .applied
-            .as_ref()
-            .and_then(|applied| applied.voted.as_ref());
+        let voted = self.head.applied.as_ref().and_then(|applied| applied.voted.as_ref());
         let document = voted.map(Document::from_value).transpose();
         document.map_err(|_| {
-            ExecutorError::Stopped(format!(
-                "the head of {} holds no document",
-                self.head.subject
-            ))
+            ExecutorError::Stopped(format!("the head of {} holds no document", self.head.subject))
         })
     }
 }
@@ -101,14 +91,9 @@ impl Executor {
             )));
         }
         if head.version != HEAD_VERSION || head.subject != *subject {
-            return Err(ExecutorError::Stopped(format!(
-                "the head of {subject} is not its own"
-            )));
+            return Err(ExecutorError::Stopped(format!("the head of {subject} is not its own")));
         }
-        Ok(VersionedHead {
-            head,
-            version: stored.version,
-        })
+        Ok(VersionedHead { head, version: stored.version })
     }
 
     /// Reads every head there is, when the lease is taken.
@@ -117,11 +102,7 @@ impl Executor {
         let mut subjects = vec![Subject::Platform];
         for kind in ["cluster", "team"] {
             let path = format!("{HEADS_MOUNT}/metadata/heads/{kind}");
-            for name in self
-                .engine
-                .list(&path, "strongroom/metadata/heads/{kind}")
-                .await?
-            {
+            for name in self.engine.list(&path, "strongroom/metadata/heads/{kind}").await? {
                 let subject = format!("{kind}/{name}").parse().map_err(|_| {
                     ExecutorError::Stopped(format!("there is a head of no subject: {kind}/{name}"))
                 })?;
@@ -170,16 +151,9 @@ impl Executor {
         self.intent(&write).await?;
         let value: Value = serde_json::to_value(&head.head)
             .map_err(|error| ExecutorError::Stopped(error.to_string()))?;
-        let (version, envelope) = kv::write_cas(
-            &self.engine,
-            HEADS_MOUNT,
-            &path(&subject),
-            &value,
-            head.version,
-        )
-        .await?;
-        self.receipt(&write, "written", &Written::of(&envelope))
-            .await?;
+        let (version, envelope) =
+            kv::write_cas(&self.engine, HEADS_MOUNT, &path(&subject), &value, head.version).await?;
+        self.receipt(&write, "written", &Written::of(&envelope)).await?;
         head.version = version;
         self.heads.insert(subject, head);
         Ok(())

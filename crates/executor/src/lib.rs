@@ -8,6 +8,7 @@ mod accounts;
 mod acts;
 mod apply;
 mod context;
+mod entities;
 mod error;
 mod freeze;
 mod heads;

@@ -31,14 +31,8 @@ impl Reading {
 
 impl Executor {
     pub(crate) fn reading(&self) -> Reading {
-        let ids = Ids {
-            people_accessor: self.people_accessor.clone(),
-            ..Ids::default()
-        };
-        Reading {
-            answers: BTreeMap::new(),
-            ids,
-        }
+        let ids = Ids { people_accessor: self.people_accessor.clone(), ..Ids::default() };
+        Reading { answers: BTreeMap::new(), ids }
     }
 
     /// Observes objects, at most one read each.
@@ -94,12 +88,8 @@ impl Executor {
     ) -> Result<(Option<Fields>, Option<String>), ExecutorError> {
         let path = wire::read_path(key);
         let envelope = self.engine.get(&path, wire::template(key)).await?;
-        let request_id = envelope
-            .as_ref()
-            .and_then(|envelope| envelope.request_id.clone());
-        reading
-            .answers
-            .insert(path, envelope.map(|envelope| envelope.data));
+        let request_id = envelope.as_ref().and_then(|envelope| envelope.request_id.clone());
+        reading.answers.insert(path, envelope.map(|envelope| envelope.data));
         Ok((self.observe_one(reading, key).await?, request_id))
     }
 
@@ -113,21 +103,14 @@ impl Executor {
     ) -> Result<Written, ExecutorError> {
         let sent = match after {
             Some(fields) => self.send(reading, key, fields, exists).await,
-            None => Ok(self
-                .engine
-                .delete(&wire::read_path(key), wire::template(key))
-                .await?),
+            None => Ok(self.engine.delete(&wire::read_path(key), wire::template(key)).await?),
         };
         let mut written = match sent {
             Ok(envelope) => Written::of(&envelope),
             // It may have happened: what is there decides.
             Err(ExecutorError::Engine(error)) if error.is_unknown_outcome() => {
                 tracing::warn!(%error, "the outcome of a write is unknown; reading back");
-                Written {
-                    write: error.write_id,
-                    engine: error.request_id,
-                    ..Written::default()
-                }
+                Written { write: error.write_id, engine: error.request_id, ..Written::default() }
             }
             Err(error) => return Err(error),
         };
@@ -163,11 +146,7 @@ impl Executor {
         if let ObjectKey::AuthConfig(_) = key {
             let credential = fields.get("token_reviewer").and_then(Value::as_str);
             let name = credential.and_then(|text| text.strip_prefix("credential "));
-            let known = self
-                .floor
-                .clusters
-                .iter()
-                .find(|c| Some(c.name.as_str()) == name);
+            let known = self.floor.clusters.iter().find(|c| Some(c.name.as_str()) == name);
             let Some(known) = known else {
                 return Err(ExecutorError::Wait(format!(
                     "the floor file has no credentials called {name:?} for this cluster"
@@ -179,10 +158,9 @@ impl Executor {
         loop {
             match self.engine.write(&path, wire::template(key), &body).await {
                 // A new KV mount takes up to two seconds until it serves; nothing was written.
-                Err(EngineError {
-                    failure: Failure::Invalid(errors),
-                    ..
-                }) if tries < 40 && errors.iter().any(|e| e.contains("Upgrading from")) => {
+                Err(EngineError { failure: Failure::Invalid(errors), .. })
+                    if tries < 40 && errors.iter().any(|e| e.contains("Upgrading from")) =>
+                {
                     tries += 1;
                     tokio::time::sleep(Duration::from_millis(100)).await;
                 }
@@ -212,22 +190,14 @@ impl Executor {
                 break;
             }
             let entity = identity::entity_by_name(&self.engine, &account.entity_name()).await?;
-            kept.extend(
-                entity
-                    .map(|entity| entity.id)
-                    .filter(|id| now.contains(id.as_str())),
-            );
+            kept.extend(entity.map(|entity| entity.id).filter(|id| now.contains(id.as_str())));
         }
         Ok(kept)
     }
 }
 
 fn texts(value: Option<&Value>) -> impl Iterator<Item = &str> {
-    value
-        .and_then(Value::as_array)
-        .into_iter()
-        .flatten()
-        .filter_map(Value::as_str)
+    value.and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str)
 }
 
 fn parse_account(text: &str) -> Option<Account> {
@@ -237,11 +207,7 @@ fn parse_account(text: &str) -> Option<Account> {
 /// Which fields differ, by name only: a policy's text is long, and nothing else is worth a guess.
 fn difference(after: Option<&Fields>, found: Option<&Fields>) -> String {
     let (Some(after), Some(found)) = (after, found) else {
-        let what = if found.is_some() {
-            "is still there"
-        } else {
-            "is not there"
-        };
+        let what = if found.is_some() { "is still there" } else { "is not there" };
         return format!(" (it {what})");
     };
     let fields: Vec<&str> = after

@@ -57,20 +57,14 @@ pub async fn run(
         }
     }
     tracing::info!("executor stops");
-    executor
-        .store
-        .lease_release(LEASE, &executor.holder)
-        .await?;
+    executor.store.lease_release(LEASE, &executor.holder).await?;
     executor.engine.revoke_self().await?;
     Ok(())
 }
 
 impl Executor {
     async fn pass(&mut self, looked: &mut Option<Instant>) -> Result<(), ExecutorError> {
-        let Some(epoch) = self
-            .store
-            .lease_acquire(LEASE, &self.holder, LEASE_SECONDS)
-            .await?
+        let Some(epoch) = self.store.lease_acquire(LEASE, &self.holder, LEASE_SECONDS).await?
         else {
             self.epoch = 0;
             return Ok(());
@@ -89,19 +83,13 @@ impl Executor {
             }
         }
         self.clusters_refresh().await?;
-        let work = self
-            .store
-            .work_claim(&self.holder, LEASE_SECONDS, 200)
-            .await?;
+        let work = self.store.work_claim(&self.holder, LEASE_SECONDS, 200).await?;
         let slow = looked.is_none_or(|at| at.elapsed() > SLOW);
         if slow {
             *looked = Some(Instant::now());
         }
         // Accounts first: one that is gone loses its rights before anybody gets new ones.
-        let news = self
-            .clusters
-            .values()
-            .any(|c| c.inventory.has_changed().unwrap_or(true));
+        let news = self.clusters.values().any(|c| c.inventory.has_changed().unwrap_or(true));
         self.inventory_store().await?;
         if slow || news || self.attached.is_pending {
             self.accounts_keep().await?;
@@ -136,9 +124,7 @@ impl Executor {
                 moved |= (after.state, after.round) != before;
             }
             // The lease is renewed between requests; each engine write checks it again.
-            self.store
-                .lease_acquire(LEASE, &self.holder, LEASE_SECONDS)
-                .await?;
+            self.store.lease_acquire(LEASE, &self.holder, LEASE_SECONDS).await?;
             if !moved {
                 break;
             }
@@ -156,9 +142,7 @@ impl Executor {
             }
             match &state {
                 InventoryState::Unknown { reason } => {
-                    self.store
-                        .inventory_unknown(engine, name.as_str(), reason, now)
-                        .await?;
+                    self.store.inventory_unknown(engine, name.as_str(), reason, now).await?;
                 }
                 InventoryState::Known(known) => {
                     let inventory = Inventory {
@@ -171,9 +155,7 @@ impl Executor {
                             })
                             .collect(),
                     };
-                    self.store
-                        .inventory_replace(engine, name.as_str(), &inventory, now)
-                        .await?;
+                    self.store.inventory_replace(engine, name.as_str(), &inventory, now).await?;
                 }
             }
             watched.stored = Some(state);

@@ -69,15 +69,7 @@ impl Executor {
         detail: Value,
     ) -> Event {
         let id = EventId::from_uuid(uuid::Uuid::now_v7());
-        Event {
-            id,
-            at: self.clock.now(),
-            kind,
-            request,
-            subject,
-            actor,
-            detail,
-        }
+        Event { id, at: self.clock.now(), kind, request, subject, actor, detail }
     }
 
     fn journal_entry(&self, write: &Write<'_>) -> JournalEntry {
@@ -99,17 +91,10 @@ impl Executor {
     /// Must succeed before the write: no record, no change (invariant I11). Checks the lease too:
     /// a writer that was paused past it must not land.
     pub(crate) async fn intent(&self, write: &Write<'_>) -> Result<(), ExecutorError> {
-        if !self
-            .store
-            .lease_check(crate::pass::LEASE, &self.holder, self.epoch, 6)
-            .await?
-        {
+        if !self.store.lease_check(crate::pass::LEASE, &self.holder, self.epoch, 6).await? {
             return Err(ExecutorError::LeaseLost);
         }
-        Ok(self
-            .store
-            .journal_intent(&self.journal_entry(write))
-            .await?)
+        Ok(self.store.journal_intent(&self.journal_entry(write)).await?)
     }
 
     /// Records how a write ended, in journal and ledger.
@@ -132,22 +117,12 @@ impl Executor {
             "readBackRequestId": written.read_back,
             "epoch": self.epoch,
         });
-        let event = self.event(
-            EventKind::StepWritten,
-            write.request,
-            write.subject.clone(),
-            detail,
-        );
+        let event =
+            self.event(EventKind::StepWritten, write.request, write.subject.clone(), detail);
         let engine_request_id = written.engine.clone().or_else(|| written.read_back.clone());
-        let outcome = Outcome {
-            outcome: outcome.to_owned(),
-            engine_request_id,
-        };
+        let outcome = Outcome { outcome: outcome.to_owned(), engine_request_id };
         let entry = self.journal_entry(write);
-        Ok(self
-            .store
-            .journal_receipt(&entry, &outcome, &[event])
-            .await?)
+        Ok(self.store.journal_receipt(&entry, &outcome, &[event]).await?)
     }
 }
 

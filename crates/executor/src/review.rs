@@ -21,10 +21,7 @@ pub(crate) fn sees_all() -> Visibility {
         all: true,
         teams: std::collections::BTreeSet::new(),
         groups: std::collections::BTreeSet::new(),
-        person: PersonId {
-            issuer: String::new(),
-            person: String::new(),
-        },
+        person: PersonId { issuer: String::new(), person: String::new() },
     }
 }
 
@@ -44,27 +41,19 @@ impl Executor {
             _ => Ok(()),
         };
         let result = match result {
-            Err(ExecutorError::Engine(error)) if error.is_temporary() => Err(ExecutorError::Wait(
-                format!("{error}; it goes on by itself"),
-            )),
+            Err(ExecutorError::Engine(error)) if error.is_temporary() => {
+                Err(ExecutorError::Wait(format!("{error}; it goes on by itself")))
+            }
             result => result,
         };
         match result {
             Err(ExecutorError::Superseded(why)) if row.state != State::Applying => {
-                self.move_on(
-                    row,
-                    State::Superseded,
-                    Some(&why),
-                    EventKind::RequestSuperseded,
-                )
-                .await
+                self.move_on(row, State::Superseded, Some(&why), EventKind::RequestSuperseded).await
             }
             Err(ExecutorError::Wait(why)) => {
                 if row.state_reason.as_deref() != Some(why.as_str()) {
                     let (at, state) = (self.clock.now(), row.state);
-                    self.store
-                        .request_transition(row, state, Some(&why), at, &[])
-                        .await?;
+                    self.store.request_transition(row, state, Some(&why), at, &[]).await?;
                 }
                 Ok(())
             }
@@ -100,10 +89,7 @@ impl Executor {
         }
         tracing::info!(request = %row.request, state = to.as_str(), "request moves");
         let at = self.clock.now();
-        Ok(self
-            .store
-            .request_transition(row, to, why, at, events)
-            .await?)
+        Ok(self.store.request_transition(row, to, why, at, events).await?)
     }
 
     /// A new submission: verify its act, then freeze.
@@ -111,9 +97,7 @@ impl Executor {
         let submission = submission(row)?;
         if self.is_over(row.expires_at) {
             let why = Some("nobody decided in time");
-            return self
-                .move_on(row, State::Expired, why, EventKind::RequestExpired)
-                .await;
+            return self.move_on(row, State::Expired, why, EventKind::RequestExpired).await;
         }
         for act in self.store.acts_of_request(row.request).await? {
             if act.receipt.is_some() {
@@ -142,20 +126,13 @@ impl Executor {
         let (plan, stored) = self.frozen_plan(row).await?;
         if self.is_over(row.expires_at) || self.is_over(plan.expires_at) {
             let why = Some("nobody decided in time");
-            self.move_on(row, State::Expired, why, EventKind::RequestExpired)
-                .await?;
+            self.move_on(row, State::Expired, why, EventKind::RequestExpired).await?;
             return Ok(true);
         }
-        let about = About::Plan {
-            plan: &plan,
-            hash: stored.hash,
-        };
+        let about = About::Plan { plan: &plan, hash: stored.hash };
         let submitter = self.submitter(row, &submission).await?.accepted.person.id;
         let acts = self.store.acts_of_request(row.request).await?;
-        for act in acts
-            .iter()
-            .filter(|act| act.receipt.is_none() && act.kind != "submit")
-        {
+        for act in acts.iter().filter(|act| act.receipt.is_none() && act.kind != "submit") {
             let verified = match self.act_judge(act, about).await {
                 Ok(verified) => verified,
                 Err(Ok(reason)) => {
@@ -181,8 +158,7 @@ impl Executor {
                 ActKind::Withdraw => {
                     let why = format!("withdrawn by {who}");
                     let kind = EventKind::RequestWithdrawn;
-                    self.move_on(row, State::Withdrawn, Some(&why), kind)
-                        .await?;
+                    self.move_on(row, State::Withdrawn, Some(&why), kind).await?;
                     return Ok(true);
                 }
                 ActKind::Approve | ActKind::Submit => {}
@@ -196,14 +172,12 @@ impl Executor {
                 let people: Vec<_> = tally.counted.iter().collect();
                 let detail = json!({ "plan": stored.hash, "counted": people });
                 let event = self.event(EventKind::RequestApproved, Some(row.request), None, detail);
-                self.transition(row, State::Approved, None, &[event])
-                    .await?;
+                self.transition(row, State::Approved, None, &[event]).await?;
                 Ok(true)
             }
             (State::Approved, false) => {
                 let why = "votes have become too old before it could be applied";
-                self.transition(row, State::InReview, Some(why), &[])
-                    .await?;
+                self.transition(row, State::InReview, Some(why), &[]).await?;
                 Ok(true)
             }
             _ => Ok(false),
@@ -214,15 +188,11 @@ impl Executor {
     /// row is not believed, is simply not among them.
     pub(crate) fn votes(&self, acts: &[ActRow], about: About<'_>) -> Vec<Vote> {
         let mut votes = Vec::new();
-        for act in acts
-            .iter()
-            .filter(|act| act.receipt.is_some() && act.kind == "approve")
-        {
+        for act in acts.iter().filter(|act| act.receipt.is_some() && act.kind == "approve") {
             match self.act_recheck(act, about) {
-                Ok(verified) if verified.kind == ActKind::Approve => votes.push(Vote {
-                    by: verified.accepted.person,
-                    stage: verified.item.stage,
-                }),
+                Ok(verified) if verified.kind == ActKind::Approve => {
+                    votes.push(Vote { by: verified.accepted.person, stage: verified.item.stage });
+                }
                 Ok(_) => {}
                 Err(error) => tracing::debug!(%error, "an act does not count"),
             }
@@ -241,13 +211,8 @@ impl Executor {
         match verified.kind {
             ActKind::Approve => {
                 let tally = Tally::count(&plan.stages, submitter, votes);
-                let vote = Vote {
-                    by: person.clone(),
-                    stage: verified.item.stage.clone(),
-                };
-                tally
-                    .judge(submitter, &vote)
-                    .map_err(|reason| reason.to_string())
+                let vote = Vote { by: person.clone(), stage: verified.item.stage.clone() };
+                tally.judge(submitter, &vote).map_err(|reason| reason.to_string())
             }
             ActKind::Reject => {
                 let platform = self.floor.platform_groups.iter().map(GroupName::as_str);

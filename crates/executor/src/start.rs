@@ -82,11 +82,7 @@ impl Executor {
         if floor.act_clients.len() > 1 && floor.person_claim == "sub" {
             let metadata = issuer.metadata().await;
             let metadata = metadata.map_err(|e| ExecutorError::Refused(e.to_string()))?;
-            if metadata
-                .subject_types_supported
-                .iter()
-                .any(|kind| kind != "public")
-            {
+            if metadata.subject_types_supported.iter().any(|kind| kind != "public") {
                 return refuse(
                     "the provider may give one person another `sub` in each act client; name a \
                      claim that is the same in all of them as person_claim in the floor file"
@@ -95,16 +91,8 @@ impl Executor {
             }
         }
 
-        let ca_pem = config
-            .engine
-            .ca_file
-            .as_deref()
-            .map(file::read_text)
-            .transpose()?;
-        let address = EngineAddress {
-            url: config.engine.address.clone(),
-            ca_pem,
-        };
+        let ca_pem = config.engine.ca_file.as_deref().map(file::read_text).transpose()?;
+        let address = EngineAddress { url: config.engine.address.clone(), ca_pem };
         let client = EngineClient::new(&address, CALL_TIMEOUT)
             .map_err(|error| ExecutorError::Refused(error.to_string()))?;
         let about = sys::about(&client).await?;
@@ -114,10 +102,7 @@ impl Executor {
             .map_err(|error| ExecutorError::Refused(error.to_string()))?;
         let engine = log_in(&config, client).await?;
         let answer = engine
-            .read(
-                &format!("sys/policies/acl/{SELF_POLICY}"),
-                "sys/policies/acl/{name}",
-            )
+            .read(&format!("sys/policies/acl/{SELF_POLICY}"), "sys/policies/acl/{name}")
             .await?
             .unwrap_or_default();
         if answer.get("policy").and_then(serde_json::Value::as_str) != Some(SELF_POLICY_TEXT) {
@@ -163,14 +148,10 @@ impl Executor {
         let id = self.config.engine.id;
         let product = format!("{} {}", self.about.product, self.about.version);
         let name = &self.config.engine.name;
-        self.store
-            .engine_put(id, name, &product, &self.about.cluster_id)
-            .await?;
+        self.store.engine_put(id, name, &product, &self.about.cluster_id).await?;
         let mut keys = Vec::new();
         for key in &self.keys {
-            let pem = key
-                .to_pem()
-                .map_err(|error| ExecutorError::Refused(error.to_string()))?;
+            let pem = key.to_pem().map_err(|error| ExecutorError::Refused(error.to_string()))?;
             keys.push(json!({ "id": key.id(), "pem": pem }));
         }
         let clients: Vec<&String> = self.floor.act_clients.iter().collect();
@@ -201,11 +182,8 @@ fn read_keys(
     let pem = file::read_secret(&config.signing_key_file)?;
     let signing_key =
         SigningKey::from_pem(&format!("{}\n", pem.expose_secret())).map_err(|e| refused(&e))?;
-    let keys: Result<Vec<PublicKey>, _> = floor
-        .executor_keys
-        .iter()
-        .map(|pem| PublicKey::from_pem(pem))
-        .collect();
+    let keys: Result<Vec<PublicKey>, _> =
+        floor.executor_keys.iter().map(|pem| PublicKey::from_pem(pem)).collect();
     let keys = keys.map_err(|error| refused(&error))?;
     if !keys.contains(&signing_key.public()) {
         return Err(ExecutorError::Refused(format!(
@@ -219,19 +197,14 @@ fn read_keys(
 /// Logs in. The first `SecretID` has been in a configuration file: it is replaced at once, and the
 /// new one is known to this host only.
 async fn log_in(config: &ExecuteConfig, client: EngineClient) -> Result<Session, ExecutorError> {
-    let role_id = file::read_secret(&config.engine.role_id_file)?
-        .expose_secret()
-        .to_owned();
+    let role_id = file::read_secret(&config.engine.role_id_file)?.expose_secret().to_owned();
     let kept = config.state_dir.join("secret-id");
     if kept.is_file() {
         let secret_id = file::read_secret(&kept)?;
         return Ok(Session::approle(client, AppRole { role_id, secret_id }));
     }
     let first = file::read_secret(&config.engine.secret_id_file)?;
-    let approle = AppRole {
-        role_id,
-        secret_id: first.clone(),
-    };
+    let approle = AppRole { role_id, secret_id: first.clone() };
     let session = Session::approle(client, approle);
     let own = auth::approle_new_secret_id(&session, EXECUTOR_ROLE).await?;
     write_private(&kept, &own)
@@ -247,11 +220,7 @@ fn write_private(path: &Path, secret: &SecretString) -> std::io::Result<()> {
     if let Some(dir) = path.parent() {
         std::fs::create_dir_all(dir)?;
     }
-    let mut file = std::fs::File::options()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)?;
+    let mut file = std::fs::File::options().write(true).create_new(true).mode(0o600).open(path)?;
     file.write_all(secret.expose_secret().as_bytes())?;
     file.sync_all()
 }

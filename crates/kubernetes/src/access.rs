@@ -27,33 +27,22 @@ const WRITE: Duration = Duration::from_secs(15);
 
 pub(crate) fn config(access: &ClusterAccess) -> Result<Config, ConnectError> {
     let wrong = |why: &str| ConnectError::Config(why.to_owned());
-    let server = access
-        .server
-        .parse()
-        .map_err(|_| wrong("the server's address is not a URL"))?;
+    let server = access.server.parse().map_err(|_| wrong("the server's address is not a URL"))?;
     let mut config = Config::new(server);
     let uri = &config.cluster_url;
     let host = uri.host().unwrap_or_default();
-    let loopback = host
-        .trim_matches(['[', ']'])
-        .parse::<IpAddr>()
-        .is_ok_and(|address| address.is_loopback());
+    let loopback =
+        host.trim_matches(['[', ']']).parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
     match uri.scheme_str() {
         Some("https") => {}
         Some("http") if loopback => {}
         _ => {
-            return Err(wrong(
-                "the server's address must be https (plain http on loopback only)",
-            ));
+            return Err(wrong("the server's address must be https (plain http on loopback only)"));
         }
     }
-    let user = uri
-        .authority()
-        .is_some_and(|authority| authority.as_str().contains('@'));
+    let user = uri.authority().is_some_and(|authority| authority.as_str().contains('@'));
     if host.is_empty() || user || uri.query().is_some() {
-        return Err(wrong(
-            "the server's address is a host and a port, without user and query",
-        ));
+        return Err(wrong("the server's address is a host and a port, without user and query"));
     }
     if access.token.expose_secret().trim().is_empty() {
         return Err(wrong("the reader's token is empty"));
@@ -67,10 +56,7 @@ pub(crate) fn config(access: &ClusterAccess) -> Result<Config, ConnectError> {
         return Err(wrong("the CA holds no certificate"));
     }
     config.root_cert = Some(certificates);
-    config.auth_info = AuthInfo {
-        token: Some(access.token.clone()),
-        ..AuthInfo::default()
-    };
+    config.auth_info = AuthInfo { token: Some(access.token.clone()), ..AuthInfo::default() };
     config.connect_timeout = Some(CONNECT);
     config.read_timeout = Some(READ);
     config.reset_reader_on_write = true;
@@ -122,9 +108,7 @@ mod tests {
         let broken = "-----BEGIN CERTIFICATE-----\n!!!\n-----END CERTIFICATE-----\n";
         assert!(ca(broken).ends_with("the CA is not a PEM certificate"));
         assert!(
-            refused("https://k8s.example.com", &ca_pem(), " ")
-                .unwrap()
-                .contains("token is empty")
+            refused("https://k8s.example.com", &ca_pem(), " ").unwrap().contains("token is empty")
         );
     }
 

@@ -102,10 +102,7 @@ impl Cluster {
         let config = access::config(access)?;
         let client =
             Client::try_from(config).map_err(|error| ConnectError::Config(reason(&error)))?;
-        Ok(Self {
-            client,
-            live_read: LIVE_READ,
-        })
+        Ok(Self { client, live_read: LIVE_READ })
     }
 
     /// The same client with less patience.
@@ -122,8 +119,7 @@ impl Cluster {
     /// The UID of a namespace, read live.
     pub async fn namespace(&self, name: &NamespaceName) -> Lookup {
         let api: Api<PartialObjectMeta<Namespace>> = Api::all(self.client());
-        self.look_up(api.get(name.as_str()), "namespaces", None, name.as_str())
-            .await
+        self.look_up(api.get(name.as_str()), "namespaces", None, name.as_str()).await
     }
 
     /// The UID of a service account, read live.
@@ -131,13 +127,7 @@ impl Cluster {
         let api: Api<PartialObjectMeta<ServiceAccount>> =
             Api::namespaced(self.client(), namespace.as_str());
         let read = api.get(name.as_str());
-        self.look_up(
-            read,
-            "serviceaccounts",
-            Some(namespace.as_str()),
-            name.as_str(),
-        )
-        .await
+        self.look_up(read, "serviceaccounts", Some(namespace.as_str()), name.as_str()).await
     }
 
     /// Namespace UID, account, namespace UID again: only if the namespace is the same before and
@@ -174,9 +164,7 @@ impl Cluster {
                     return Lookup::Absent;
                 }
                 match found.uid.map(KubernetesUid::new) {
-                    Some(Ok(uid)) => Lookup::Found {
-                        uid: uid.as_str().to_owned(),
-                    },
+                    Some(Ok(uid)) => Lookup::Found { uid: uid.as_str().to_owned() },
                     Some(Err(error)) => unknown(error.to_string()),
                     None => unknown("the API server told no UID".to_owned()),
                 }
@@ -195,18 +183,11 @@ fn settle(before: Lookup, account: Lookup, after: Lookup) -> Settled {
             if before == after =>
         {
             match account {
-                Lookup::Found { uid } => Settled::Found {
-                    namespace_uid: before,
-                    account_uid: uid,
-                },
-                _ => Settled::NoAccount {
-                    namespace_uid: before,
-                },
+                Lookup::Found { uid } => Settled::Found { namespace_uid: before, account_uid: uid },
+                _ => Settled::NoAccount { namespace_uid: before },
             }
         }
-        _ => Settled::Unknown {
-            reason: "the namespace changed while it was read".into(),
-        },
+        _ => Settled::Unknown { reason: "the namespace changed while it was read".into() },
     }
 }
 

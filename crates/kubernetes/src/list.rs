@@ -33,11 +33,7 @@ pub(crate) struct List<K> {
 
 /// A namespace's name, unless it can be no tenant's.
 pub(crate) fn namespace_key(object: &ObjectMeta) -> Option<String> {
-    Some(
-        NamespaceName::new(object.name.as_deref()?)
-            .ok()?
-            .to_string(),
-    )
+    Some(NamespaceName::new(object.name.as_deref()?).ok()?.to_string())
 }
 
 /// Namespace and name of an account, unless it can be no tenant's.
@@ -60,10 +56,7 @@ impl<K: Ord> List<K> {
 
     /// The items, or why they are not known.
     pub(crate) fn known(&self) -> Result<&BTreeMap<K, String>, &str> {
-        self.known
-            .as_ref()
-            .map(|()| &self.items)
-            .map_err(String::as_str)
+        self.known.as_ref().map(|()| &self.items).map_err(String::as_str)
     }
 
     /// Nothing is known any more until the next complete list.
@@ -81,9 +74,7 @@ impl<K: Ord> List<K> {
             Event::InitApply(object) => {
                 self.told += 1;
                 if self.told > MAX_OBJECTS {
-                    self.lose(format!(
-                        "the API server lists more than {MAX_OBJECTS} objects"
-                    ));
+                    self.lose(format!("the API server lists more than {MAX_OBJECTS} objects"));
                     return Step::Again;
                 }
                 if let (Some(key), Some(uid)) =
@@ -108,16 +99,10 @@ impl<K: Ord> List<K> {
                 (Some(key), Some(uid)) => {
                     let old = self.items.insert(key, uid.clone());
                     if self.items.len() > MAX_OBJECTS {
-                        self.lose(format!(
-                            "the API server tells more than {MAX_OBJECTS} objects"
-                        ));
+                        self.lose(format!("the API server tells more than {MAX_OBJECTS} objects"));
                         return Step::Again;
                     }
-                    if old.as_deref() == Some(uid.as_str()) {
-                        Step::Nothing
-                    } else {
-                        Step::Changed
-                    }
+                    if old.as_deref() == Some(uid.as_str()) { Step::Nothing } else { Step::Changed }
                 }
                 (Some(key), None) => self.remove(&key),
                 (None, _) => Step::Nothing,
@@ -129,11 +114,7 @@ impl<K: Ord> List<K> {
     }
 
     fn remove(&mut self, key: &K) -> Step {
-        if self.items.remove(key).is_some() {
-            Step::Changed
-        } else {
-            Step::Nothing
-        }
+        if self.items.remove(key).is_some() { Step::Changed } else { Step::Nothing }
     }
 }
 
@@ -142,12 +123,7 @@ fn uid(object: &ObjectMeta) -> Option<String> {
     if object.deletion_timestamp.is_some() {
         return None;
     }
-    Some(
-        KubernetesUid::new(object.uid.as_deref()?)
-            .ok()?
-            .as_str()
-            .to_owned(),
-    )
+    Some(KubernetesUid::new(object.uid.as_deref()?).ok()?.as_str().to_owned())
 }
 
 #[cfg(test)]
@@ -178,20 +154,13 @@ mod tests {
     fn list_again(list: &mut List<String>, objects: &[(&str, &str)]) -> Step {
         list.take(&Event::<PartialObjectMeta<Namespace>>::Init);
         for (name, uid) in objects {
-            assert_eq!(
-                list.take(&Event::InitApply(object(name, uid))),
-                Step::Nothing
-            );
+            assert_eq!(list.take(&Event::InitApply(object(name, uid))), Step::Nothing);
         }
         list.take(&Event::<PartialObjectMeta<Namespace>>::InitDone)
     }
 
     fn names(list: &List<String>) -> Vec<(&str, &str)> {
-        list.known()
-            .unwrap()
-            .iter()
-            .map(|(k, v)| (k.as_str(), v.as_str()))
-            .collect()
+        list.known().unwrap().iter().map(|(k, v)| (k.as_str(), v.as_str())).collect()
     }
 
     #[test]
@@ -201,10 +170,7 @@ mod tests {
         list.take(&Event::<PartialObjectMeta<Namespace>>::Init);
         list.take(&Event::InitApply(object("payments", ONE)));
         assert!(list.known().is_err());
-        assert_eq!(
-            list.take(&Event::<PartialObjectMeta<Namespace>>::InitDone),
-            Step::Changed
-        );
+        assert_eq!(list.take(&Event::<PartialObjectMeta<Namespace>>::InitDone), Step::Changed);
         assert_eq!(names(&list), [("payments", ONE)]);
     }
 
@@ -235,35 +201,17 @@ mod tests {
     #[test]
     fn events_change_add_and_remove() {
         let mut list = listed(&[("payments", ONE)]);
-        assert_eq!(
-            list.take(&Event::Apply(object("payments", ONE))),
-            Step::Nothing
-        );
-        assert_eq!(
-            list.take(&Event::Apply(object("payments", TWO))),
-            Step::Changed
-        );
-        assert_eq!(
-            list.take(&Event::Apply(object("orders", ONE))),
-            Step::Changed
-        );
+        assert_eq!(list.take(&Event::Apply(object("payments", ONE))), Step::Nothing);
+        assert_eq!(list.take(&Event::Apply(object("payments", TWO))), Step::Changed);
+        assert_eq!(list.take(&Event::Apply(object("orders", ONE))), Step::Changed);
         assert_eq!(names(&list), [("orders", ONE), ("payments", TWO)]);
-        assert_eq!(
-            list.take(&Event::Delete(object("orders", ONE))),
-            Step::Changed
-        );
-        assert_eq!(
-            list.take(&Event::Delete(object("orders", ONE))),
-            Step::Nothing
-        );
+        assert_eq!(list.take(&Event::Delete(object("orders", ONE))), Step::Changed);
+        assert_eq!(list.take(&Event::Delete(object("orders", ONE))), Step::Nothing);
         let mut going = object("payments", TWO);
         going.metadata.deletion_timestamp =
             Some(serde_json::from_str("\"2026-11-23T00:00:00Z\"").unwrap());
         assert_eq!(list.take(&Event::Apply(going)), Step::Changed);
-        assert!(
-            names(&list).is_empty(),
-            "known and, of tenants' namespaces, empty"
-        );
+        assert!(names(&list).is_empty(), "known and, of tenants' namespaces, empty");
     }
 
     #[test]
@@ -285,11 +233,9 @@ mod tests {
             })
         };
         assert!(account(Some("payments"), "api.v2").is_some());
-        for (namespace, name) in [
-            (None, "api"),
-            (Some("kube-system"), "api"),
-            (Some("payments"), "a/b"),
-        ] {
+        for (namespace, name) in
+            [(None, "api"), (Some("kube-system"), "api"), (Some("payments"), "a/b")]
+        {
             assert!(account(namespace, name).is_none(), "{namespace:?} {name}");
         }
     }

@@ -25,11 +25,7 @@ pub(crate) fn is_absent(error: &Error, plural: &str, name: &str) -> bool {
 pub(crate) fn reason(error: &Error) -> String {
     let text = match error {
         Error::Api(status) => {
-            let said = if status.message.is_empty() {
-                &status.reason
-            } else {
-                &status.message
-            };
+            let said = if status.message.is_empty() { &status.reason } else { &status.message };
             format!("the API server answered {}: {said}", status.code)
         }
         Error::SerdeError(_) => "the API server's answer is not what was asked for".to_owned(),
@@ -68,8 +64,5 @@ pub(crate) fn watch_reason(error: &watcher::Error) -> String {
 
 /// One line of bounded length.
 fn plain(text: &str) -> String {
-    text.chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .take(MAX_REASON)
-        .collect()
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(MAX_REASON).collect()
 }

@@ -42,11 +42,7 @@ impl Scripted {
                 tokio::spawn(serve(stream, Arc::clone(&script), Arc::clone(&seen)));
             }
         });
-        Self {
-            address,
-            requests,
-            listening,
-        }
+        Self { address, requests, listening }
     }
 
     /// A client of this listener.
@@ -87,10 +83,7 @@ async fn serve(
     let target = head.split(' ').nth(1).unwrap().to_owned();
     let before = {
         let mut seen = seen.lock().unwrap();
-        let before = seen
-            .iter()
-            .filter(|h| h.split(' ').nth(1) == Some(target.as_str()))
-            .count();
+        let before = seen.iter().filter(|h| h.split(' ').nth(1) == Some(target.as_str())).count();
         seen.push(head);
         before
     };
@@ -101,11 +94,7 @@ async fn serve(
         Answer::BrokenWatch(lines) => (200, lines_of(&lines), true, true),
         Answer::Silence => return std::future::pending().await,
     };
-    let length = if hold {
-        String::new()
-    } else {
-        format!("content-length: {}\r\n", body.len())
-    };
+    let length = if hold { String::new() } else { format!("content-length: {}\r\n", body.len()) };
     let head = format!("HTTP/1.1 {status} X\r\n{length}connection: close\r\nlocation: /x\r\n\r\n");
     let _ = stream.write_all(head.as_bytes()).await;
     let _ = stream.write_all(body.as_bytes()).await;
@@ -162,8 +151,5 @@ pub fn failure(code: u16, reason: &str, details: &Value) -> Answer {
 
 /// A CA's certificate. What it signs is never asked for here.
 pub fn ca_pem() -> String {
-    rcgen::generate_simple_self_signed(vec!["localhost".into()])
-        .unwrap()
-        .cert
-        .pem()
+    rcgen::generate_simple_self_signed(vec!["localhost".into()]).unwrap().cert.pem()
 }

@@ -77,9 +77,7 @@ pub fn watch(cluster: &Cluster) -> Receiver<InventoryState> {
 }
 
 pub(crate) fn watch_with(cluster: &Cluster, patience: Patience) -> Receiver<InventoryState> {
-    let unknown = InventoryState::Unknown {
-        reason: "the cluster was not read yet".into(),
-    };
+    let unknown = InventoryState::Unknown { reason: "the cluster was not read yet".into() };
     let (sender, receiver) = channel::channel(unknown);
     let client = cluster.client();
     let namespaces: Api<PartialObjectMeta<Namespace>> = Api::all(client.clone());
@@ -162,8 +160,7 @@ where
                 }
                 Err(_) => {
                     let seconds = self.patience.list.as_secs();
-                    self.list
-                        .lose(format!("the list was not complete after {seconds} seconds"));
+                    self.list.lose(format!("the list was not complete after {seconds} seconds"));
                     Step::Again
                 }
             };
@@ -187,16 +184,11 @@ where
 
     fn wait(&mut self) {
         // A watch that was good for long starts counting anew.
-        let good = self
-            .complete
-            .is_some_and(|at| at.elapsed() > self.patience.longest_retry);
+        let good = self.complete.is_some_and(|at| at.elapsed() > self.patience.longest_retry);
         if good {
             self.failures = 0;
         }
-        let doubled = self
-            .patience
-            .first_retry
-            .saturating_mul(2_u32.saturating_pow(self.failures));
+        let doubled = self.patience.first_retry.saturating_mul(2_u32.saturating_pow(self.failures));
         self.failures = self.failures.saturating_add(1);
         self.events = None;
         self.until = Instant::now() + doubled.min(self.patience.longest_retry);
@@ -219,9 +211,9 @@ async fn run(
                 namespaces: namespaces.clone(),
                 accounts: accounts.clone(),
             }),
-            (Err(reason), _) | (_, Err(reason)) => InventoryState::Unknown {
-                reason: reason.to_owned(),
-            },
+            (Err(reason), _) | (_, Err(reason)) => {
+                InventoryState::Unknown { reason: reason.to_owned() }
+            }
         };
         sender.send_if_modified(|old| {
             let changed = *old != state;

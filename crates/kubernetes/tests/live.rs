@@ -1,9 +1,6 @@
 //! Reads and watches a real API server, with the token of a reader that may do nothing else.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "a test ends when its lab cannot be set up"
-)]
+#![expect(clippy::unwrap_used, reason = "a test ends when its lab cannot be set up")]
 
 use std::time::Duration;
 
@@ -24,13 +21,8 @@ struct Lab {
 
 impl Lab {
     async fn start() -> Self {
-        let dir = tempfile::Builder::new()
-            .prefix("strongroom-kubernetes-")
-            .tempdir()
-            .unwrap();
-        let kubernetes = Kubernetes::start(&Parts::find().unwrap(), dir.path())
-            .await
-            .unwrap();
+        let dir = tempfile::Builder::new().prefix("strongroom-kubernetes-").tempdir().unwrap();
+        let kubernetes = Kubernetes::start(&Parts::find().unwrap(), dir.path()).await.unwrap();
         let api = kubernetes.api();
         let (reader, _) = api.strongroom_tokens().await.unwrap();
         let reader = ClusterAccess {
@@ -38,11 +30,7 @@ impl Lab {
             ca_pem: api.ca_pem().into(),
             token: SecretString::from(reader),
         };
-        Self {
-            kubernetes,
-            reader,
-            _dir: dir,
-        }
+        Self { kubernetes, reader, _dir: dir }
     }
 
     fn api(&self) -> &KubernetesApi {
@@ -72,43 +60,21 @@ async fn k8s_01_live_reads_tell_found_absent_and_unknown_apart() {
     assert_eq!(cluster.account(&payments, &api).await, Lookup::Absent);
 
     let first = lab.api().create_namespace("payments-prod").await.unwrap();
-    assert_eq!(
-        cluster.namespace(&payments).await,
-        Lookup::Found { uid: first.clone() }
-    );
+    assert_eq!(cluster.namespace(&payments).await, Lookup::Found { uid: first.clone() });
     let waiting = cluster.settled(&payments, &api).await;
-    assert_eq!(
-        waiting,
-        Settled::NoAccount {
-            namespace_uid: first.clone()
-        }
-    );
+    assert_eq!(waiting, Settled::NoAccount { namespace_uid: first.clone() });
 
-    let uid = lab
-        .api()
-        .create_service_account("payments-prod", "api")
-        .await
-        .unwrap();
-    let found = Settled::Found {
-        namespace_uid: first.clone(),
-        account_uid: uid.clone(),
-    };
+    let uid = lab.api().create_service_account("payments-prod", "api").await.unwrap();
+    let found = Settled::Found { namespace_uid: first.clone(), account_uid: uid.clone() };
     assert_eq!(cluster.settled(&payments, &api).await, found);
 
     // The same names again are somebody else.
     lab.api().delete_namespace("payments-prod").await.unwrap();
     assert_eq!(cluster.namespace(&payments).await, Lookup::Absent);
     let second = lab.api().create_namespace("payments-prod").await.unwrap();
-    let newcomer = lab
-        .api()
-        .create_service_account("payments-prod", "api")
-        .await
-        .unwrap();
+    let newcomer = lab.api().create_service_account("payments-prod", "api").await.unwrap();
     assert!(second != first && newcomer != uid);
-    let found = Settled::Found {
-        namespace_uid: second,
-        account_uid: newcomer,
-    };
+    let found = Settled::Found { namespace_uid: second, account_uid: newcomer };
     assert_eq!(cluster.settled(&payments, &api).await, found);
 
     // A token that is refused, another server's certificate and a server that is gone say nothing.
@@ -119,27 +85,12 @@ async fn k8s_01_live_reads_tell_found_absent_and_unknown_apart() {
     };
     let other_ca = rcgen::generate_simple_self_signed(vec!["127.0.0.1".into()]).unwrap();
     for (access, part) in [
-        (
-            wrong(&|access| access.token = SecretString::from("nobody")),
-            "401",
-        ),
-        (
-            wrong(&|access| access.ca_pem = other_ca.cert.pem()),
-            "certificate",
-        ),
-        (
-            wrong(&|access| access.server = "https://127.0.0.1:1".into()),
-            "refused",
-        ),
+        (wrong(&|access| access.token = SecretString::from("nobody")), "401"),
+        (wrong(&|access| access.ca_pem = other_ca.cert.pem()), "certificate"),
+        (wrong(&|access| access.server = "https://127.0.0.1:1".into()), "refused"),
     ] {
-        let read = Cluster::connect(&access)
-            .await
-            .unwrap()
-            .namespace(&payments)
-            .await;
-        let Lookup::Unknown { reason } = read else {
-            panic!("{read:?}")
-        };
+        let read = Cluster::connect(&access).await.unwrap().namespace(&payments).await;
+        let Lookup::Unknown { reason } = read else { panic!("{read:?}") };
         assert!(reason.contains(part), "{reason}");
     }
     lab.kubernetes.stop().await.unwrap();
@@ -171,62 +122,31 @@ async fn k8s_03_the_watch_follows_a_cluster_and_never_takes_silence_for_deletion
     // More than one page of what is there before the watch begins.
     for number in 0..510 {
         let name = format!("worker-{number}");
-        lab.api()
-            .create_service_account("strongroom-system", &name)
-            .await
-            .unwrap();
+        lab.api().create_service_account("strongroom-system", &name).await.unwrap();
     }
     let first = lab.api().create_namespace("payments-prod").await.unwrap();
     let mut inventory = watch(&lab.cluster().await);
     let key = |name: &str| ("payments-prod".to_owned(), name.to_owned());
-    let known = becomes(&mut inventory, |known| {
-        known.namespaces.contains_key("payments-prod")
-    })
-    .await;
+    let known =
+        becomes(&mut inventory, |known| known.namespaces.contains_key("payments-prod")).await;
     assert_eq!(known.namespaces.get("payments-prod"), Some(&first));
     assert!(!known.namespaces.contains_key("kube-system"));
-    let workers = known
-        .accounts
-        .keys()
-        .filter(|(_, name)| name.starts_with("worker-"))
-        .count();
+    let workers = known.accounts.keys().filter(|(_, name)| name.starts_with("worker-")).count();
     assert_eq!(workers, 510);
 
-    let uid = lab
-        .api()
-        .create_service_account("payments-prod", "api")
-        .await
-        .unwrap();
-    becomes(&mut inventory, |known| {
-        known.accounts.get(&key("api")) == Some(&uid)
-    })
-    .await;
-    lab.api()
-        .delete_service_account("payments-prod", "api")
-        .await
-        .unwrap();
-    becomes(&mut inventory, |known| {
-        !known.accounts.contains_key(&key("api"))
-    })
-    .await;
+    let uid = lab.api().create_service_account("payments-prod", "api").await.unwrap();
+    becomes(&mut inventory, |known| known.accounts.get(&key("api")) == Some(&uid)).await;
+    lab.api().delete_service_account("payments-prod", "api").await.unwrap();
+    becomes(&mut inventory, |known| !known.accounts.contains_key(&key("api"))).await;
 
     lab.api().delete_namespace("payments-prod").await.unwrap();
-    becomes(&mut inventory, |known| {
-        !known.namespaces.contains_key("payments-prod")
-    })
-    .await;
+    becomes(&mut inventory, |known| !known.namespaces.contains_key("payments-prod")).await;
     let second = lab.api().create_namespace("payments-prod").await.unwrap();
     assert_ne!(first, second);
-    becomes(&mut inventory, |known| {
-        known.namespaces.get("payments-prod") == Some(&second)
-    })
-    .await;
+    becomes(&mut inventory, |known| known.namespaces.get("payments-prod") == Some(&second)).await;
 
     lab.kubernetes.stop().await.unwrap();
     let lost = inventory.wait_for(|state| matches!(state, InventoryState::Unknown { .. }));
     let lost = tokio::time::timeout(Duration::from_secs(30), lost).await;
-    assert!(
-        lost.is_ok(),
-        "the API server is gone and the inventory still says it knows"
-    );
+    assert!(lost.is_ok(), "the API server is gone and the inventory still says it knows");
 }

@@ -22,12 +22,7 @@ impl Browser {
             .timeout(std::time::Duration::from_secs(20))
             .no_proxy()
             .build()?;
-        Ok(Self {
-            http,
-            user: user.into(),
-            password: password.into(),
-            session: None,
-        })
+        Ok(Self { http, user: user.into(), password: password.into(), session: None })
     }
 
     /// Signs in at the provider now; what follows uses this session.
@@ -38,11 +33,8 @@ impl Browser {
         let status = answer.status();
         let answer: Value = answer.json().await?;
         let token = answer.pointer("/auth/client_token").and_then(Value::as_str);
-        self.session = Some(
-            token
-                .with_context(|| format!("{} cannot sign in: {status}", self.user))?
-                .into(),
-        );
+        self.session =
+            Some(token.with_context(|| format!("{} cannot sign in: {status}", self.user))?.into());
         Ok(())
     }
 
@@ -60,15 +52,11 @@ impl Browser {
         if self.session.is_none() {
             self.sign_in(&origin).await?;
         }
-        let query: Vec<(String, String)> = url
-            .query_pairs()
-            .map(|(k, v)| (k.into_owned(), v.into_owned()))
-            .collect();
+        let query: Vec<(String, String)> =
+            url.query_pairs().map(|(k, v)| (k.into_owned(), v.into_owned())).collect();
         let answer = self
             .http
-            .get(format!(
-                "{origin}/v1/identity/oidc/provider/{provider}/authorize"
-            ))
+            .get(format!("{origin}/v1/identity/oidc/provider/{provider}/authorize"))
             .query(&query)
             .header("x-vault-token", self.session.as_deref().unwrap_or_default())
             .send()
@@ -78,12 +66,7 @@ impl Browser {
         let Some(code) = body.get("code").and_then(Value::as_str) else {
             bail!("the provider gave no code: {status} {body}");
         };
-        let find = |name: &str| {
-            query
-                .iter()
-                .find(|(k, _)| k == name)
-                .map(|(_, v)| v.clone())
-        };
+        let find = |name: &str| query.iter().find(|(k, _)| k == name).map(|(_, v)| v.clone());
         let redirect = find("redirect_uri").context("no redirect_uri in the authorize URL")?;
         let mut target = Url::parse(&redirect)?;
         target.query_pairs_mut().append_pair("code", code);
@@ -97,12 +80,7 @@ impl Browser {
     pub async fn visit(&mut self, authorize_url: &str) -> Result<String> {
         self.session = None;
         let target = self.authorize(authorize_url).await?;
-        let answer = self
-            .http
-            .get(target)
-            .send()
-            .await
-            .context("visit the redirect")?;
+        let answer = self.http.get(target).send().await.context("visit the redirect")?;
         let status = answer.status();
         let text = answer.text().await?;
         if !status.is_success() {

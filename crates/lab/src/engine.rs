@@ -116,18 +116,10 @@ impl Engine {
         let health = format!("{address}/v1/sys/health");
         process
             .wait_ready(Duration::from_secs(90), || async {
-                http.get(&health)
-                    .send()
-                    .await
-                    .is_ok_and(|answer| answer.status() == 200)
+                http.get(&health).send().await.is_ok_and(|answer| answer.status() == 200)
             })
             .await?;
-        Ok(Self {
-            process,
-            address,
-            ca_pem,
-            dir: dir.to_owned(),
-        })
+        Ok(Self { process, address, ca_pem, dir: dir.to_owned() })
     }
 
     /// `https://127.0.0.1:port`.
@@ -142,10 +134,7 @@ impl Engine {
 
     /// The files of the two audit devices.
     pub fn audit_logs(&self) -> [PathBuf; 2] {
-        [
-            self.dir.join("audit-one.log"),
-            self.dir.join("audit-two.log"),
-        ]
+        [self.dir.join("audit-one.log"), self.dir.join("audit-two.log")]
     }
 
     /// Stops the server's clock: it answers nothing until resumed.
@@ -187,10 +176,7 @@ fn quoted(path: &Path) -> String {
 
 /// HCL takes JSON's escapes; only the start of a template needs one more.
 fn hcl_text(text: &str) -> String {
-    Value::from(text)
-        .to_string()
-        .replace("${", "$${")
-        .replace("%{", "%%{")
+    Value::from(text).to_string().replace("${", "$${").replace("%{", "%%{")
 }
 
 fn initialize_stanza(requests: &[InitRequest]) -> String {
@@ -211,15 +197,10 @@ fn hcl_value(value: &Value) -> String {
     match value {
         Value::String(text) => hcl_text(text),
         Value::Array(items) => {
-            format!(
-                "[{}]",
-                items.iter().map(hcl_value).collect::<Vec<_>>().join(", ")
-            )
+            format!("[{}]", items.iter().map(hcl_value).collect::<Vec<_>>().join(", "))
         }
         Value::Object(map) => {
-            let entries = map
-                .iter()
-                .map(|(k, v)| format!("{} = {}", hcl_text(k), hcl_value(v)));
+            let entries = map.iter().map(|(k, v)| format!("{} = {}", hcl_text(k), hcl_value(v)));
             format!("{{ {} }}", entries.collect::<Vec<_>>().join(", "))
         }
         scalar => scalar.to_string(),

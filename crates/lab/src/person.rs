@@ -47,11 +47,7 @@ impl Person {
 
     /// The same with text on standard input.
     pub async fn run_with(&self, arguments: &[&str], input: Option<&str>) -> Result<Printed> {
-        let browser = format!(
-            "{} dev-browser --user {}",
-            self.program.display(),
-            self.name
-        );
+        let browser = format!("{} dev-browser --user {}", self.program.display(), self.name);
         let mut command = Command::new(&self.program);
         command
             .args(arguments)
@@ -63,11 +59,7 @@ impl Person {
             .env_remove("BAO_ADDR")
             .env_remove("VAULT_TOKEN")
             .env_remove("BAO_TOKEN")
-            .stdin(if input.is_some() {
-                Stdio::piped()
-            } else {
-                Stdio::null()
-            })
+            .stdin(if input.is_some() { Stdio::piped() } else { Stdio::null() })
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .kill_on_drop(true);
@@ -113,17 +105,11 @@ impl Person {
     /// Submits a document and gives the request's id.
     pub async fn submits(&self, file: &Path, reason: &str, more: &[&str]) -> Result<String> {
         let file = file.display().to_string();
-        let mut arguments = vec![
-            "apply", "-f", &file, "--reason", reason, "--yes", "-o", "name",
-        ];
+        let mut arguments = vec!["apply", "-f", &file, "--reason", reason, "--yes", "-o", "name"];
         arguments.extend(more);
         let out = self.does(&arguments).await?;
-        let id = out
-            .lines()
-            .find_map(|line| line.trim().strip_prefix("request/"));
-        Ok(id
-            .with_context(|| format!("no request id in {out:?}"))?
-            .to_owned())
+        let id = out.lines().find_map(|line| line.trim().strip_prefix("request/"));
+        Ok(id.with_context(|| format!("no request id in {out:?}"))?.to_owned())
     }
 
     /// Approves a request.

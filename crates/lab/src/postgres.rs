@@ -74,12 +74,7 @@ impl Postgres {
         let port = remembered_port(dir, "postgres", address)?;
         let mut server = command("postgres");
         server.arg("-D").arg(&data).args(["-p", &port.to_string()]);
-        server.args([
-            "-c",
-            "listen_addresses=127.0.0.1",
-            "-c",
-            "unix_socket_directories=",
-        ]);
+        server.args(["-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories="]);
         server.args(["-c", "max_connections=400"]);
         if !safe {
             server.args(["-c", "fsync=off", "-c", "full_page_writes=off"]);
@@ -93,11 +88,7 @@ impl Postgres {
                 probe.status().await.is_ok_and(|status| status.success())
             })
             .await?;
-        Ok(Self {
-            process,
-            port,
-            password,
-        })
+        Ok(Self { process, port, password })
     }
 
     /// A URL as the superuser of this private server.
@@ -107,10 +98,7 @@ impl Postgres {
 
     /// A URL as some other user.
     pub fn url(&self, user: &str, password: &str, database: &str) -> String {
-        format!(
-            "postgres://{user}:{password}@127.0.0.1:{}/{database}",
-            self.port
-        )
+        format!("postgres://{user}:{password}@127.0.0.1:{}/{database}", self.port)
     }
 
     /// Ends the server cleanly.
@@ -135,24 +123,12 @@ async fn initialise(
         user.give(&file)?;
     }
     initdb.arg("-D").arg(data).arg("--pwfile").arg(&file);
-    initdb.args([
-        "-U",
-        "postgres",
-        "-A",
-        "scram-sha-256",
-        "-E",
-        "UTF8",
-        "--locale=C",
-        "--no-sync",
-    ]);
+    initdb.args(["-U", "postgres", "-A", "scram-sha-256", "-E", "UTF8", "--locale=C", "--no-sync"]);
     let output = initdb.output().await.context("run initdb")?;
     let _ = std::fs::remove_file(&file);
     if !output.status.success() {
         let _ = std::fs::remove_dir_all(data);
-        bail!(
-            "initdb failed:\n{}",
-            String::from_utf8_lossy(&output.stderr)
-        );
+        bail!("initdb failed:\n{}", String::from_utf8_lossy(&output.stderr));
     }
     Ok(())
 }

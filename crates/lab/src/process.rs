@@ -41,24 +41,11 @@ impl Process {
             .kill_on_drop(true);
         let child = command.spawn().with_context(|| format!("start {name}"))?;
         let raw = child.id().and_then(|id| i32::try_from(id).ok());
-        let pid = raw
-            .and_then(Pid::from_raw)
-            .with_context(|| format!("{name} ended at once"))?;
+        let pid = raw.and_then(Pid::from_raw).with_context(|| format!("{name} ended at once"))?;
         let executable = fs::read_link(format!("/proc/{}/exe", pid.as_raw_nonzero()));
-        let executable = executable
-            .map(|path| path.display().to_string())
-            .unwrap_or_default();
-        fs::write(
-            &pid_file,
-            format!("{}\n{executable}\n", pid.as_raw_nonzero()),
-        )?;
-        Ok(Self {
-            name: name.to_owned(),
-            child,
-            pid,
-            pid_file,
-            log,
-        })
+        let executable = executable.map(|path| path.display().to_string()).unwrap_or_default();
+        fs::write(&pid_file, format!("{}\n{executable}\n", pid.as_raw_nonzero()))?;
+        Ok(Self { name: name.to_owned(), child, pid, pid_file, log })
     }
 
     /// Whether the process is still there.
@@ -82,11 +69,7 @@ impl Process {
                 bail!("{} ended while starting:\n{}", self.name, self.log_tail());
             }
             if start.elapsed() > deadline {
-                bail!(
-                    "{} is not ready after {deadline:?}:\n{}",
-                    self.name,
-                    self.log_tail()
-                );
+                bail!("{} is not ready after {deadline:?}:\n{}", self.name, self.log_tail());
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
@@ -142,10 +125,7 @@ fn end_leftover(pid_file: &Path) -> Result<()> {
         return Ok(());
     };
     let mut lines = text.lines();
-    let pid = lines
-        .next()
-        .and_then(|line| line.parse().ok())
-        .and_then(Pid::from_raw);
+    let pid = lines.next().and_then(|line| line.parse().ok()).and_then(Pid::from_raw);
     let (Some(pid), Some(executable)) = (pid, lines.next()) else {
         return Ok(());
     };
@@ -165,10 +145,7 @@ fn end_leftover(pid_file: &Path) -> Result<()> {
 
 /// A port that is free now. Another process may take it before it is used; callers try again.
 pub fn free_port(address: IpAddr) -> Result<u16> {
-    Ok(TcpListener::bind((address, 0))
-        .context("ask for a free port")?
-        .local_addr()?
-        .port())
+    Ok(TcpListener::bind((address, 0)).context("ask for a free port")?.local_addr()?.port())
 }
 
 /// A port remembered in a file of the part's directory, so that addresses survive a restart; a new

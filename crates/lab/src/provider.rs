@@ -68,15 +68,8 @@ impl Admin {
             .http
             .request(method, format!("{}/v1/{path}", self.address))
             .header("x-vault-token", &self.token);
-        let request = if body.is_null() {
-            request
-        } else {
-            request.json(&body)
-        };
-        let answer = request
-            .send()
-            .await
-            .with_context(|| format!("call the provider: {path}"))?;
+        let request = if body.is_null() { request } else { request.json(&body) };
+        let answer = request.send().await.with_context(|| format!("call the provider: {path}"))?;
         let status = answer.status();
         let text = answer.text().await?;
         anyhow::ensure!(status.is_success(), "provider {path}: {status} {text}");
@@ -94,9 +87,7 @@ impl Admin {
 
 fn text(value: &Value, pointer: &str) -> Result<String> {
     let found = value.pointer(pointer).and_then(Value::as_str);
-    Ok(found
-        .with_context(|| format!("no {pointer} in the provider's answer"))?
-        .to_owned())
+    Ok(found.with_context(|| format!("no {pointer} in the provider's answer"))?.to_owned())
 }
 
 impl Provider {
@@ -114,11 +105,7 @@ impl Provider {
         let engine_options = EngineOptions {
             plain_http: true,
             initialize: vec![
-                request(
-                    "policy",
-                    "sys/policies/acl/lab-admin",
-                    json!({ "policy": everything }),
-                ),
+                request("policy", "sys/policies/acl/lab-admin", json!({ "policy": everything })),
                 request("admins", "sys/auth/admins", json!({ "type": "userpass" })),
                 request(
                     "admin",
@@ -133,9 +120,8 @@ impl Provider {
             ],
             ..EngineOptions::default()
         };
-        let engine = Engine::start(parts, dir, engine_options)
-            .await
-            .context("start the provider")?;
+        let engine =
+            Engine::start(parts, dir, engine_options).await.context("start the provider")?;
         let http = http_client(None)?;
         let login: Value = http
             .post(format!("{}/v1/auth/admins/login/admin", engine.address()))
@@ -145,20 +131,9 @@ impl Provider {
             .json()
             .await?;
         let token = text(&login, "/auth/client_token")?;
-        let admin = Admin {
-            http,
-            address: engine.address().to_owned(),
-            token,
-        };
-        let mut provider = Self {
-            engine,
-            clients: BTreeMap::new(),
-            admin,
-        };
-        provider
-            .configure(options)
-            .await
-            .context("configure the provider")?;
+        let admin = Admin { http, address: engine.address().to_owned(), token };
+        let mut provider = Self { engine, clients: BTreeMap::new(), admin };
+        provider.configure(options).await.context("configure the provider")?;
         Ok(provider)
     }
 
@@ -174,25 +149,14 @@ impl Provider {
         }
         for (group, entities) in members {
             let path = format!("identity/group/name/{group}");
-            admin
-                .post(&path, json!({ "member_entity_ids": entities }))
-                .await?;
+            admin.post(&path, json!({ "member_entity_ids": entities })).await?;
         }
         let template = "{\"groups\": {{identity.entity.groups.names}}, \
                         \"preferred_username\": {{identity.entity.name}}}";
-        admin
-            .post(
-                "identity/oidc/scope/groups",
-                json!({ "template": template }),
-            )
-            .await?;
+        admin.post("identity/oidc/scope/groups", json!({ "template": template })).await?;
         for client in &options.clients {
             let path = format!("identity/oidc/client/{}", client.name);
-            let kind = if client.confidential {
-                "confidential"
-            } else {
-                "public"
-            };
+            let kind = if client.confidential { "confidential" } else { "public" };
             let body = json!({
                 "redirect_uris": client.redirect_uris,
                 "assignments": ["allow_all"],
@@ -203,9 +167,7 @@ impl Provider {
             admin.post(&path, body).await?;
             let answer = admin.get(&path).await?;
             let id = text(&answer, "/data/client_id")?;
-            let secret = text(&answer, "/data/client_secret")
-                .ok()
-                .filter(|s| !s.is_empty());
+            let secret = text(&answer, "/data/client_secret").ok().filter(|s| !s.is_empty());
             self.clients.insert(client.name.clone(), (id, secret));
         }
         let body = json!({
@@ -213,18 +175,14 @@ impl Provider {
             "allowed_client_ids": ["*"],
             "scopes_supported": ["groups"],
         });
-        self.admin
-            .post(&format!("identity/oidc/provider/{NAME}"), body)
-            .await?;
+        self.admin.post(&format!("identity/oidc/provider/{NAME}"), body).await?;
         Ok(())
     }
 
     async fn ensure_user(&self, user: &User, accessor: &str) -> Result<String> {
         let admin = &self.admin;
         let path = format!("auth/userpass/users/{}", user.name);
-        admin
-            .post(&path, json!({ "password": user.password }))
-            .await?;
+        admin.post(&path, json!({ "password": user.password })).await?;
         let path = format!("identity/entity/name/{}", user.name);
         admin.post(&path, json!({ "metadata": {} })).await?;
         let id = text(&admin.get(&path).await?, "/data/id")?;
@@ -245,19 +203,13 @@ impl Provider {
 
     /// The client id of a client.
     pub fn client_id(&self, name: &str) -> Result<&str> {
-        let (id, _) = self
-            .clients
-            .get(name)
-            .with_context(|| format!("no client {name}"))?;
+        let (id, _) = self.clients.get(name).with_context(|| format!("no client {name}"))?;
         Ok(id)
     }
 
     /// The secret of a confidential client.
     pub fn client_secret(&self, name: &str) -> Result<&str> {
-        let secret = self
-            .clients
-            .get(name)
-            .and_then(|(_, secret)| secret.as_deref());
+        let secret = self.clients.get(name).and_then(|(_, secret)| secret.as_deref());
         secret.with_context(|| format!("the client {name} has no secret"))
     }
 

@@ -21,45 +21,28 @@ pub struct ServerTls {
 impl ServerTls {
     /// Takes up the certificate in `dir` or makes a new CA and one certificate for the names.
     pub fn in_dir(dir: &Path, names: &[&str]) -> Result<Self> {
-        let (ca_file, cert_file, key_file) = (
-            dir.join("ca.pem"),
-            dir.join("cert.pem"),
-            dir.join("key.pem"),
-        );
-        if let (Ok(ca_pem), true, true) = (
-            std::fs::read_to_string(&ca_file),
-            cert_file.is_file(),
-            key_file.is_file(),
-        ) {
-            return Ok(Self {
-                ca_pem,
-                cert_file,
-                key_file,
-            });
+        let (ca_file, cert_file, key_file) =
+            (dir.join("ca.pem"), dir.join("cert.pem"), dir.join("key.pem"));
+        if let (Ok(ca_pem), true, true) =
+            (std::fs::read_to_string(&ca_file), cert_file.is_file(), key_file.is_file())
+        {
+            return Ok(Self { ca_pem, cert_file, key_file });
         }
         let mut ca = CertificateParams::new(Vec::new())?;
         ca.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
         ca.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-        ca.distinguished_name
-            .push(rcgen::DnType::CommonName, "strongroom lab CA");
+        ca.distinguished_name.push(rcgen::DnType::CommonName, "strongroom lab CA");
         let issuer = CertifiedIssuer::self_signed(ca, KeyPair::generate()?).context("make a CA")?;
         let names: Vec<String> = names.iter().map(ToString::to_string).collect();
         let key = KeyPair::generate()?;
         let mut leaf = CertificateParams::new(names)?;
-        leaf.distinguished_name
-            .push(rcgen::DnType::CommonName, "strongroom lab");
+        leaf.distinguished_name.push(rcgen::DnType::CommonName, "strongroom lab");
         leaf.use_authority_key_identifier_extension = true;
-        let certificate = leaf
-            .signed_by(&key, &issuer)
-            .context("make a certificate")?;
+        let certificate = leaf.signed_by(&key, &issuer).context("make a certificate")?;
         let ca_pem = issuer.pem();
         std::fs::write(&ca_file, &ca_pem)?;
         std::fs::write(&cert_file, certificate.pem())?;
         write_private(&key_file, key.serialize_pem().as_bytes())?;
-        Ok(Self {
-            ca_pem,
-            cert_file,
-            key_file,
-        })
+        Ok(Self { ca_pem, cert_file, key_file })
     }
 }

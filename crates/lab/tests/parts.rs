@@ -13,10 +13,7 @@ use strongroom_lab::{
 };
 
 fn dir() -> tempfile::TempDir {
-    let dir = tempfile::Builder::new()
-        .prefix("strongroom-lab-")
-        .tempdir()
-        .unwrap();
+    let dir = tempfile::Builder::new().prefix("strongroom-lab-").tempdir().unwrap();
     // Postgres runs as another user than root.
     std::fs::set_permissions(dir.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
     dir
@@ -36,19 +33,12 @@ async fn postgres_starts_twice_on_the_same_data() {
 #[tokio::test]
 async fn the_engine_initialises_itself_and_keeps_its_data() {
     let (parts, dir) = (Parts::find().unwrap(), dir());
-    let request = |name: &str, path: &str, data| InitRequest {
-        name: name.into(),
-        path: path.into(),
-        data,
-    };
+    let request =
+        |name: &str, path: &str, data| InitRequest { name: name.into(), path: path.into(), data };
     let text = "# a ${comment}\npath \"secret/*\" {\n  capabilities = [\"read\"]\n}\n";
     let options = EngineOptions {
         initialize: vec![
-            request(
-                "policy",
-                "sys/policies/acl/reader",
-                json!({ "policy": text }),
-            ),
+            request("policy", "sys/policies/acl/reader", json!({ "policy": text })),
             request("users", "sys/auth/userpass", json!({ "type": "userpass" })),
             request(
                 "user",
@@ -59,9 +49,7 @@ async fn the_engine_initialises_itself_and_keeps_its_data() {
         ..EngineOptions::default()
     };
     for _ in 0..2 {
-        let engine = Engine::start(&parts, dir.path(), options.clone())
-            .await
-            .unwrap();
+        let engine = Engine::start(&parts, dir.path(), options.clone()).await.unwrap();
         let http = http_client(engine.ca_pem()).unwrap();
         let login: Value = http
             .post(format!("{}/v1/auth/userpass/login/eve", engine.address()))
@@ -72,17 +60,8 @@ async fn the_engine_initialises_itself_and_keeps_its_data() {
             .json()
             .await
             .unwrap();
-        assert_eq!(
-            login.pointer("/auth/policies"),
-            Some(&json!(["default", "reader"])),
-            "{login}"
-        );
-        assert!(
-            engine
-                .audit_logs()
-                .iter()
-                .all(|log| log.metadata().unwrap().len() > 0)
-        );
+        assert_eq!(login.pointer("/auth/policies"), Some(&json!(["default", "reader"])), "{login}");
+        assert!(engine.audit_logs().iter().all(|log| log.metadata().unwrap().len() > 0));
         engine.stop().await.unwrap();
     }
 }
@@ -116,12 +95,7 @@ async fn the_provider_signs_people_in_with_their_groups() {
         );
         let mut browser = Browser::new("alice", "pw").unwrap();
         let target = browser.authorize(&url).await.unwrap();
-        let code = target
-            .query_pairs()
-            .find(|(k, _)| k == "code")
-            .unwrap()
-            .1
-            .into_owned();
+        let code = target.query_pairs().find(|(k, _)| k == "code").unwrap().1.into_owned();
         let answer: Value = http_client(None)
             .unwrap()
             .post(format!("{}/token", provider.issuer()))
@@ -138,14 +112,10 @@ async fn the_provider_signs_people_in_with_their_groups() {
             .json()
             .await
             .unwrap();
-        let token = answer["id_token"]
-            .as_str()
-            .unwrap_or_else(|| panic!("{answer}"));
+        let token = answer["id_token"].as_str().unwrap_or_else(|| panic!("{answer}"));
         let payload = token.split('.').nth(1).unwrap();
         let claims: Value = serde_json::from_slice(
-            &base64::engine::general_purpose::URL_SAFE_NO_PAD
-                .decode(payload)
-                .unwrap(),
+            &base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(payload).unwrap(),
         )
         .unwrap();
         assert_eq!(claims["nonce"], "n");
@@ -154,10 +124,7 @@ async fn the_provider_signs_people_in_with_their_groups() {
         issuers.push((claims["iss"].clone(), claims["sub"].clone()));
         provider.stop().await.unwrap();
     }
-    assert_eq!(
-        issuers[0], issuers[1],
-        "issuer and subject survive a restart"
-    );
+    assert_eq!(issuers[0], issuers[1], "issuer and subject survive a restart");
 }
 
 #[tokio::test]
@@ -166,13 +133,8 @@ async fn the_kubernetes_api_has_namespaces_accounts_and_tokens() {
     let cluster = Kubernetes::start(&parts, dir.path()).await.unwrap();
     let api = cluster.api();
     let first = api.create_namespace("payments-prod").await.unwrap();
-    api.create_service_account("payments-prod", "api")
-        .await
-        .unwrap();
-    let token = api
-        .token("payments-prod", "api", &["strongroom"], 600)
-        .await
-        .unwrap();
+    api.create_service_account("payments-prod", "api").await.unwrap();
+    let token = api.token("payments-prod", "api", &["strongroom"], 600).await.unwrap();
     assert_eq!(token.split('.').count(), 3);
     api.delete_namespace("payments-prod").await.unwrap();
     let second = api.create_namespace("payments-prod").await.unwrap();

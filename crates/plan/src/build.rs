@@ -45,10 +45,7 @@ pub struct Context {
 impl Context {
     /// The longest life of a workload's token, seconds.
     pub fn token_ttl_ceiling(&self) -> u32 {
-        self.platform
-            .token_ttl_ceiling
-            .get()
-            .min(self.floor_token_ttl)
+        self.platform.token_ttl_ceiling.get().min(self.floor_token_ttl)
     }
 
     /// The hash of the rules that give risk and stages.
@@ -197,15 +194,7 @@ pub fn build(
     submitter_groups: &BTreeSet<String>,
 ) -> Result<Draft, Vec<Refusal>> {
     let voted = VotedDocuments::new();
-    build_since_vote(
-        context,
-        changes,
-        &voted,
-        observed,
-        live,
-        attest,
-        submitter_groups,
-    )
+    build_since_vote(context, changes, &voted, observed, live, attest, submitter_groups)
 }
 
 /// Like [`build`], with the risk as the difference to what people voted on too, so that small
@@ -222,10 +211,7 @@ pub fn build_since_vote(
     let pins = pin(context, changes, live, attest)?;
     let suspended: BTreeSet<String> = pins
         .iter()
-        .filter(|(name, pinned)| {
-            live.get(*name)
-                .is_some_and(|uid| uid.as_ref() != Some(pinned))
-        })
+        .filter(|(name, pinned)| live.get(*name).is_some_and(|uid| uid.as_ref() != Some(pinned)))
         .map(|(name, _)| name.clone())
         .collect();
 
@@ -245,27 +231,16 @@ pub fn build_since_vote(
         if let Some(voted) = voted.get(&change.proposed.subject()) {
             assessment.add_up(assess(Some(voted), &change.proposed, attest));
         }
-        for key in regained
-            .iter()
-            .filter(|key| belongs_to(key, &change.proposed))
-        {
+        for key in regained.iter().filter(|key| belongs_to(key, &change.proposed)) {
             assessment.gives_back(key);
         }
         assessment
     };
-    let assessed: Vec<(&Change, Assessment)> = changes
-        .iter()
-        .map(|change| (change, judge(change)))
-        .collect();
-    let risk = assessed
-        .iter()
-        .map(|(_, a)| a.risk)
-        .max()
-        .unwrap_or(Risk::Normal);
-    let mut reasons: Vec<RiskReason> = assessed
-        .iter()
-        .flat_map(|(_, assessment)| assessment.reasons.clone())
-        .collect();
+    let assessed: Vec<(&Change, Assessment)> =
+        changes.iter().map(|change| (change, judge(change))).collect();
+    let risk = assessed.iter().map(|(_, a)| a.risk).max().unwrap_or(Risk::Normal);
+    let mut reasons: Vec<RiskReason> =
+        assessed.iter().flat_map(|(_, assessment)| assessment.reasons.clone()).collect();
     reasons.sort_by(|a, b| (b.risk, &a.text).cmp(&(a.risk, &b.text)));
     reasons.dedup();
     Ok(Draft {
@@ -293,10 +268,7 @@ fn belongs_to(key: &ObjectKey, document: &Document) -> bool {
 /// The objects of the applied document. Those of suspended and of ended bindings are among them:
 /// what is still there of them goes.
 fn render_base(context: &Context, document: &Document) -> Result<Objects, Refusal> {
-    let always = Context {
-        today: Date::MIN,
-        ..context.clone()
-    };
+    let always = Context { today: Date::MIN, ..context.clone() };
     Ok(desired(&always, document, &BTreeSet::new())?)
 }
 
@@ -332,10 +304,7 @@ fn pin(
                 refusals.push(Refusal::UnknownNamespace(name));
                 continue;
             };
-            let kept = change
-                .base_pins
-                .get(&name)
-                .filter(|_| !attest.contains(&name));
+            let kept = change.base_pins.get(&name).filter(|_| !attest.contains(&name));
             let Some(uid) = kept.or(live.as_ref()) else {
                 refusals.push(Refusal::NoNamespace(name));
                 continue;
@@ -351,11 +320,7 @@ fn pin(
             refusals.push(Refusal::NotClaimed(name.clone()));
         }
     }
-    if refusals.is_empty() {
-        Ok(pins)
-    } else {
-        Err(refusals)
-    }
+    if refusals.is_empty() { Ok(pins) } else { Err(refusals) }
 }
 
 fn check_team(context: &Context, team: &Team, refusals: &mut Vec<Refusal>) {
@@ -377,16 +342,9 @@ fn standing_orders(context: &Context, changes: &[Change]) -> Vec<String> {
         let Document::Team(team) = &change.proposed else {
             continue;
         };
-        for binding in team
-            .bindings
-            .iter()
-            .filter(|binding| !has_ended(context, binding))
-        {
+        for binding in team.bindings.iter().filter(|binding| !has_ended(context, binding)) {
             let name = format!("{}/{}", team.name, binding.name);
-            if let Holder::Accounts {
-                cluster, namespace, ..
-            } = &binding.holder
-            {
+            if let Holder::Accounts { cluster, namespace, .. } = &binding.holder {
                 orders.insert(format!(
                     "attach the named accounts of {name} inside the pinned namespace \
                      {cluster}/{namespace}"

@@ -36,10 +36,7 @@ pub fn desired(
 fn cluster_objects(context: &Context, cluster: &Cluster) -> Objects {
     let name = &cluster.name;
     [
-        (
-            ObjectKey::AuthMount(name.clone()),
-            object::auth_mount(&context.mark, name),
-        ),
+        (ObjectKey::AuthMount(name.clone()), object::auth_mount(&context.mark, name)),
         (
             ObjectKey::AuthConfig(name.clone()),
             object::auth_config(&cluster.server, &cluster.ca, &cluster.credentials),
@@ -65,19 +62,11 @@ fn team_objects(
     let mut objects = Objects::new();
     let mounts = mounts(team);
     for (mount, at) in team.mounts.iter().zip(&mounts) {
-        objects.insert(
-            ObjectKey::Mount(at.clone()),
-            object::mount(&context.mark, at, false),
-        );
-        objects.insert(
-            ObjectKey::MountConfig(at.clone()),
-            object::mount_config(mount.max_versions),
-        );
+        objects.insert(ObjectKey::Mount(at.clone()), object::mount(&context.mark, at, false));
+        objects
+            .insert(ObjectKey::MountConfig(at.clone()), object::mount_config(mount.max_versions));
         if let Some(rate) = team.requests_per_second {
-            objects.insert(
-                ObjectKey::RateLimit(at.clone()),
-                object::rate_limit(at, rate),
-            );
+            objects.insert(ObjectKey::RateLimit(at.clone()), object::rate_limit(at, rate));
         }
     }
     for role in TeamRole::ALL {
@@ -112,14 +101,8 @@ fn add_people_group(
     let mut anchors = BTreeSet::new();
     for group in groups {
         let anchor = AnchorName::of(group);
-        objects.insert(
-            ObjectKey::Anchor(anchor.clone()),
-            object::anchor(&context.mark),
-        );
-        objects.insert(
-            ObjectKey::AnchorAlias(anchor.clone()),
-            object::anchor_alias(group),
-        );
+        objects.insert(ObjectKey::Anchor(anchor.clone()), object::anchor(&context.mark));
+        objects.insert(ObjectKey::AnchorAlias(anchor.clone()), object::anchor_alias(group));
         anchors.insert(anchor);
     }
     let fields = object::group(&context.mark, &name, &anchors, &BTreeSet::new());
@@ -138,22 +121,13 @@ fn add_binding(
     }
     let name = PolicyName::Binding(team.name.clone(), binding.name.clone());
     let text = binding_rules(team, &binding.access).render_checked(&context.mark, &name)?;
-    let expiration = if context.policies_expire {
-        end_of(binding)
-    } else {
-        None
-    };
-    objects.insert(
-        ObjectKey::Policy(name.clone()),
-        object::policy(&text, expiration.as_deref()),
-    );
+    let expiration = if context.policies_expire { end_of(binding) } else { None };
+    objects.insert(ObjectKey::Policy(name.clone()), object::policy(&text, expiration.as_deref()));
     match &binding.holder {
         Holder::People { group } => {
             add_people_group(context, objects, name, std::slice::from_ref(group));
         }
-        Holder::Accounts {
-            cluster, namespace, ..
-        } => {
+        Holder::Accounts { cluster, namespace, .. } => {
             if suspended.contains(&format!("{cluster}/{namespace}")) {
                 return Ok(());
             }
@@ -169,11 +143,7 @@ fn add_binding(
 pub fn accounts(binding: &Binding) -> BTreeSet<Account> {
     match &binding.holder {
         Holder::People { .. } => BTreeSet::new(),
-        Holder::Accounts {
-            cluster,
-            namespace,
-            accounts,
-        } => accounts
+        Holder::Accounts { cluster, namespace, accounts } => accounts
             .iter()
             .map(|account| Account {
                 cluster: cluster.clone(),
@@ -200,22 +170,11 @@ pub fn binding_rules(team: &Team, access: &[Access]) -> Rules {
     use Capability::{Create, Delete, List, Patch, Read, Update};
     let mut rules = Rules::default();
     for each in access {
-        let mount = TeamMount {
-            team: team.name.clone(),
-            mount: each.mount.clone(),
-        };
-        let at = |area| RulePath {
-            mount: mount.clone(),
-            area,
-            path: each.path.clone(),
-        };
+        let mount = TeamMount { team: team.name.clone(), mount: each.mount.clone() };
+        let at = |area| RulePath { mount: mount.clone(), area, path: each.path.clone() };
         // `list` on one exact secret would list the folder of the same name: that is more than
         // the one secret.
-        let metadata: &[_] = if each.path.is_beneath() {
-            &[List, Read]
-        } else {
-            &[Read]
-        };
+        let metadata: &[_] = if each.path.is_beneath() { &[List, Read] } else { &[Read] };
         rules.allow(at(Area::Metadata), metadata);
         if each.level >= Level::Read {
             rules.allow(at(Area::Data), &[Read]);
@@ -244,11 +203,7 @@ fn add_roles(context: &Context, objects: &mut Objects, team: &Team) {
     for claim in &team.namespaces {
         let mut names = BTreeSet::new();
         for binding in &team.bindings {
-            if let Holder::Accounts {
-                cluster,
-                namespace,
-                accounts,
-            } = &binding.holder
+            if let Holder::Accounts { cluster, namespace, accounts } = &binding.holder
                 && cluster == &claim.cluster
                 && namespace == &claim.name
             {

@@ -167,10 +167,6 @@ impl Plan {
             return Err(PlanError::TooLarge);
         }
         let plan: Self = serde_json::from_slice(bytes).map_err(PlanError::Shape)?;
-        if plan.canonical() == bytes {
-            Ok(plan)
-        } else {
-            Err(PlanError::NotCanonical)
-        }
+        if plan.canonical() == bytes { Ok(plan) } else { Err(PlanError::NotCanonical) }
     }
 }

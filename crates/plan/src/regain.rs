@@ -37,9 +37,7 @@ fn restores(key: &ObjectKey, found: Option<&Fields>, base: &Fields, wanted: &Fie
     match key {
         ObjectKey::Group(_) => {
             found.is_none()
-                || ["policies", "anchors"]
-                    .iter()
-                    .any(|field| lacks(field, found, base, wanted))
+                || ["policies", "anchors"].iter().any(|field| lacks(field, found, base, wanted))
         }
         ObjectKey::Role(..) => lacks("bound_service_account_names", found, base, wanted),
         ObjectKey::Policy(_) => {
@@ -47,8 +45,7 @@ fn restores(key: &ObjectKey, found: Option<&Fields>, base: &Fields, wanted: &Fie
             let (found_rules, base_rules) = (allowed(found), rules(base));
             let rule_lost = rules(wanted).iter().any(|(path, words)| {
                 let given = |all: &policy::ParsedRules| {
-                    all.iter()
-                        .any(|(wider, more)| covers(wider, path) && words.is_subset(more))
+                    all.iter().any(|(wider, more)| covers(wider, path) && words.is_subset(more))
                 };
                 given(&base_rules) && !given(&found_rules)
             });
@@ -60,22 +57,13 @@ fn restores(key: &ObjectKey, found: Option<&Fields>, base: &Fields, wanted: &Fie
 
 /// Whether the applied and the wanted list share something that was not found.
 fn lacks(field: &str, found: Option<&Fields>, base: &Fields, wanted: &Fields) -> bool {
-    let found = found
-        .map(|fields| members(fields, field))
-        .unwrap_or_default();
-    members(base, field)
-        .intersection(&members(wanted, field))
-        .any(|each| !found.contains(each))
+    let found = found.map(|fields| members(fields, field)).unwrap_or_default();
+    members(base, field).intersection(&members(wanted, field)).any(|each| !found.contains(each))
 }
 
 /// Whether the engine ends the policy earlier than the applied document says, and the plan later.
 fn end_lost(found: Option<&Fields>, base: &Fields, wanted: &Fields) -> bool {
-    let end = |fields: &Fields| {
-        fields
-            .get("expiration")
-            .and_then(Value::as_str)
-            .map(str::to_owned)
-    };
+    let end = |fields: &Fields| fields.get("expiration").and_then(Value::as_str).map(str::to_owned);
     let Some(found) = found.and_then(end) else {
         return false;
     };
@@ -84,16 +72,10 @@ fn end_lost(found: Option<&Fields>, base: &Fields, wanted: &Fields) -> bool {
 
 /// The rules of a policy's text; a text outside the safe subset gives nothing that can be relied on.
 fn rules(fields: &Fields) -> policy::ParsedRules {
-    let text = fields
-        .get("policy")
-        .and_then(Value::as_str)
-        .unwrap_or_default();
+    let text = fields.get("policy").and_then(Value::as_str).unwrap_or_default();
     policy::parse(text).unwrap_or_default()
 }
 
 fn covers(wider: &str, path: &str) -> bool {
-    wider == path
-        || wider
-            .strip_suffix('*')
-            .is_some_and(|prefix| path.starts_with(prefix))
+    wider == path || wider.strip_suffix('*').is_some_and(|prefix| path.starts_with(prefix))
 }

@@ -35,10 +35,7 @@ pub fn assess(base: Option<&Document>, proposed: &Document, attest: &[String]) -
             );
         }
         (_, Document::Platform(_)) => {
-            found.add(
-                Risk::Critical,
-                "the Platform document decides who must sign what".into(),
-            );
+            found.add(Risk::Critical, "the Platform document decides who must sign what".into());
         }
         (Some(Document::Team(base)), Document::Team(team)) => team_change(&mut found, base, team),
         (_, Document::Team(team)) => new_team(&mut found, team),
@@ -51,26 +48,14 @@ pub fn assess(base: Option<&Document>, proposed: &Document, attest: &[String]) -
     }
     let narrowing = found.narrows && found.reasons.is_empty();
     if narrowing {
-        found.add(
-            Risk::Low,
-            "the change only takes access away from the team itself".into(),
-        );
+        found.add(Risk::Low, "the change only takes access away from the team itself".into());
     } else if found.reasons.is_empty() {
         found.add(Risk::Normal, "the change touches no one's access".into());
     }
-    found
-        .reasons
-        .sort_by(|a, b| (b.risk, &a.text).cmp(&(a.risk, &b.text)));
+    found.reasons.sort_by(|a, b| (b.risk, &a.text).cmp(&(a.risk, &b.text)));
     found.reasons.dedup();
-    let risk = found
-        .reasons
-        .first()
-        .map_or(Risk::Normal, |reason| reason.risk);
-    Assessment {
-        risk,
-        reasons: found.reasons,
-        narrowing,
-    }
+    let risk = found.reasons.first().map_or(Risk::Normal, |reason| reason.risk);
+    Assessment { risk, reasons: found.reasons, narrowing }
 }
 
 impl Assessment {
@@ -81,8 +66,7 @@ impl Assessment {
             return;
         }
         self.reasons.extend(since_vote.reasons);
-        self.reasons
-            .sort_by(|a, b| (b.risk, &a.text).cmp(&(a.risk, &b.text)));
+        self.reasons.sort_by(|a, b| (b.risk, &a.text).cmp(&(a.risk, &b.text)));
         self.reasons.dedup();
         self.risk = self.risk.max(since_vote.risk);
     }
@@ -96,12 +80,8 @@ impl Assessment {
         }
         let text =
             format!("the engine holds less than what is applied for {key}; it is given back");
-        self.reasons.push(RiskReason {
-            risk: Risk::High,
-            text,
-        });
-        self.reasons
-            .sort_by(|a, b| (b.risk, &a.text).cmp(&(a.risk, &b.text)));
+        self.reasons.push(RiskReason { risk: Risk::High, text });
+        self.reasons.sort_by(|a, b| (b.risk, &a.text).cmp(&(a.risk, &b.text)));
         self.risk = self.risk.max(Risk::High);
     }
 }
@@ -119,17 +99,11 @@ impl Reasons {
 }
 
 fn new_team(found: &mut Reasons, team: &Team) {
-    found.add(
-        Risk::High,
-        format!("{} is a new team and names its own people", team.name),
-    );
+    found.add(Risk::High, format!("{} is a new team and names its own people", team.name));
     for claim in &team.namespaces {
         found.add(
             Risk::High,
-            format!(
-                "first claim on the namespace {} of {}",
-                claim.name, claim.cluster
-            ),
+            format!("first claim on the namespace {} of {}", claim.name, claim.cluster),
         );
     }
     for binding in &team.bindings {
@@ -153,10 +127,7 @@ fn team_change(found: &mut Reasons, base: &Team, team: &Team) {
         }
     }
     if base.display_name != team.display_name || base.contact != team.contact {
-        found.add(
-            Risk::Normal,
-            "the team's display name or contact changes".into(),
-        );
+        found.add(Risk::Normal, "the team's display name or contact changes".into());
     }
     if base.requests_per_second != team.requests_per_second {
         found.add(Risk::Normal, "the rate limit changes".into());
@@ -172,16 +143,10 @@ fn judge_people(found: &mut Reasons, base: &Team, team: &Team) {
     for (what, old, new) in lists {
         let set = |groups: &[GroupName]| groups.iter().cloned().collect::<BTreeSet<_>>();
         for group in set(new).difference(&set(old)) {
-            found.add(
-                Risk::High,
-                format!("the group {group} becomes {what} of the team"),
-            );
+            found.add(Risk::High, format!("the group {group} becomes {what} of the team"));
         }
         for group in set(old).difference(&set(new)) {
-            found.add(
-                Risk::High,
-                format!("the group {group} is no longer {what} of the team"),
-            );
+            found.add(Risk::High, format!("the group {group} is no longer {what} of the team"));
         }
     }
 }
@@ -191,20 +156,14 @@ fn judge_mounts(found: &mut Reasons, base: &Team, team: &Team) {
         match team.mounts.iter().find(|mount| mount.name == old.name) {
             None => found.add(
                 Risk::Critical,
-                format!(
-                    "the mount {} is taken off and its data quarantined",
-                    old.name
-                ),
+                format!("the mount {} is taken off and its data quarantined", old.name),
             ),
             Some(mount) if mount.max_versions < old.max_versions => found.add(
                 Risk::Critical,
                 format!("older versions in the mount {} are removed", old.name),
             ),
             Some(mount) if mount.max_versions > old.max_versions => {
-                found.add(
-                    Risk::Normal,
-                    format!("the mount {} keeps more versions", old.name),
-                );
+                found.add(Risk::Normal, format!("the mount {} keeps more versions", old.name));
             }
             Some(_) => {}
         }
@@ -244,10 +203,7 @@ fn judge_claims(found: &mut Reasons, base: &Team, team: &Team) {
         if team.claim(&old.cluster, &old.name).is_none() {
             found.add(
                 Risk::High,
-                format!(
-                    "the claim on the namespace {} of {} is given up",
-                    old.name, old.cluster
-                ),
+                format!("the claim on the namespace {} of {} is given up", old.name, old.cluster),
             );
         }
     }
@@ -289,16 +245,8 @@ fn added<'a>(old: Option<&Binding>, new: &'a Binding) -> Vec<&'a Access> {
     };
     let same_holders = match (&old.holder, &new.holder) {
         (
-            Holder::Accounts {
-                cluster,
-                namespace,
-                accounts,
-            },
-            Holder::Accounts {
-                cluster: new_cluster,
-                namespace: new_namespace,
-                accounts: new,
-            },
+            Holder::Accounts { cluster, namespace, accounts },
+            Holder::Accounts { cluster: new_cluster, namespace: new_namespace, accounts: new },
         ) => cluster == new_cluster && namespace == new_namespace && new.is_subset(accounts),
         (Holder::People { group }, Holder::People { group: new }) => group == new,
         _ => false,
@@ -308,10 +256,7 @@ fn added<'a>(old: Option<&Binding>, new: &'a Binding) -> Vec<&'a Access> {
             had.mount == access.mount && had.path.covers(&access.path) && had.level >= access.level
         })
     };
-    new.access
-        .iter()
-        .filter(|access| !(same_holders && covered(access)))
-        .collect()
+    new.access.iter().filter(|access| !(same_holders && covered(access))).collect()
 }
 
 fn judge_access(
@@ -325,24 +270,16 @@ fn judge_access(
     let place = format!("{mount}/{path}");
     let mut high = false;
     let claim = match &binding.holder {
-        Holder::Accounts {
-            cluster, namespace, ..
-        } => team.claim(cluster, namespace),
+        Holder::Accounts { cluster, namespace, .. } => team.claim(cluster, namespace),
         Holder::People { .. } => None,
     };
     if claim.is_some_and(|claim| claim.environment == Environment::Production) {
-        found.add(
-            Risk::High,
-            format!("{name} reaches {place} from production"),
-        );
+        found.add(Risk::High, format!("{name} reaches {place} from production"));
         high = true;
     } else if is_production_path(team, access)
         || base.is_some_and(|base| is_production_path(base, access))
     {
-        found.add(
-            Risk::High,
-            format!("{name} reaches {place}, which production uses"),
-        );
+        found.add(Risk::High, format!("{name} reaches {place}, which production uses"));
         high = true;
     }
     if claim.is_some() && access.level >= Level::Write {
@@ -350,18 +287,11 @@ fn judge_access(
         high = true;
     }
     if path.is_whole_mount() {
-        found.add(
-            Risk::High,
-            format!("{name} reaches the whole mount {mount}"),
-        );
+        found.add(Risk::High, format!("{name} reaches the whole mount {mount}"));
         high = true;
     }
     if !high {
-        let risk = if claim.is_some() {
-            Risk::Low
-        } else {
-            Risk::Normal
-        };
+        let risk = if claim.is_some() { Risk::Low } else { Risk::Normal };
         found.add(risk, format!("{name} reaches {place}"));
     }
 }

@@ -31,19 +31,14 @@ pub fn stages(
     let mut merged: BTreeMap<String, Stage> = BTreeMap::new();
     for (change, assessment) in changes {
         for stage in of_change(context, change, assessment, submitter_groups) {
-            let known = merged
-                .entry(stage.name.clone())
-                .or_insert_with(|| stage.clone());
+            let known = merged.entry(stage.name.clone()).or_insert_with(|| stage.clone());
             known.votes = known.votes.max(stage.votes);
             // Two rules for one stage: only who satisfies both may vote in it.
             known.groups = known.groups.intersection(&stage.groups).cloned().collect();
         }
     }
     // Owners decide first; the platform sees what they agreed to.
-    let mut stages: Vec<Stage> = merged
-        .into_values()
-        .filter(|stage| stage.votes > 0)
-        .collect();
+    let mut stages: Vec<Stage> = merged.into_values().filter(|stage| stage.votes > 0).collect();
     stages.sort_by_key(|stage| (stage.name == PLATFORM_STAGE, stage.name.clone()));
     stages
 }
@@ -72,11 +67,7 @@ fn of_change(
         let submitted_by_owner = !owners.is_disjoint(submitter_groups);
         if assessment.narrowing {
             let needed = u32::from(!submitted_by_owner);
-            return vec![owners_stage(
-                &team.name,
-                with(owners, &platform_groups),
-                needed,
-            )];
+            return vec![owners_stage(&team.name, with(owners, &platform_groups), needed)];
         }
         let mut needed = votes.owners;
         let groups = if risk <= Risk::Normal {
@@ -108,11 +99,7 @@ fn of_change(
 }
 
 fn owners_stage(team: &TeamName, groups: BTreeSet<String>, votes: u32) -> Stage {
-    Stage {
-        name: format!("owners of {team}"),
-        groups,
-        votes,
-    }
+    Stage { name: format!("owners of {team}"), groups, votes }
 }
 
 fn names<'g>(groups: impl IntoIterator<Item = &'g GroupName>) -> BTreeSet<String> {

@@ -76,13 +76,7 @@ pub fn steps(
         match (want, found) {
             (None, None) => {}
             (Some(want), None) => {
-                phased.push((
-                    Phase::Change,
-                    Action::Create,
-                    key.clone(),
-                    None,
-                    Some(want.clone()),
-                ));
+                phased.push((Phase::Change, Action::Create, key.clone(), None, Some(want.clone())));
             }
             (want, Some(found)) if !is_ours(mark, key, &found, base, observed) => {
                 if want.is_some() {
@@ -155,15 +149,7 @@ fn comparable(key: &ObjectKey, found: &Fields, base: &Objects) -> Fields {
 }
 
 fn removal(mark: &Mark, key: &ObjectKey, found: &Fields) -> Option<Phased> {
-    let delete = |phase| {
-        (
-            phase,
-            Action::Delete,
-            key.clone(),
-            Some(found.clone()),
-            None,
-        )
-    };
+    let delete = |phase| (phase, Action::Delete, key.clone(), Some(found.clone()), None);
     match key {
         ObjectKey::Group(_) => Some(delete(Phase::Leave)),
         ObjectKey::Policy(_) | ObjectKey::Role(..) | ObjectKey::RateLimit(_) => {
@@ -173,13 +159,7 @@ fn removal(mark: &Mark, key: &ObjectKey, found: &Fields) -> Option<Phased> {
         ObjectKey::Mount(at) => {
             let after = strongroom_vault_model::object::mount(mark, at, true);
             (*found != after).then(|| {
-                (
-                    Phase::Change,
-                    Action::Update,
-                    key.clone(),
-                    Some(found.clone()),
-                    Some(after),
-                )
+                (Phase::Change, Action::Update, key.clone(), Some(found.clone()), Some(after))
             })
         }
         // Anchors are shared and carry no rights; settings go with their mount; a cluster's auth
@@ -195,13 +175,7 @@ fn removal(mark: &Mark, key: &ObjectKey, found: &Fields) -> Option<Phased> {
 /// One step, or two where a group loses some members and gets others.
 fn update(key: &ObjectKey, found: Fields, want: &Fields) -> Vec<Phased> {
     let one = |phase, before: Fields, after: Fields| {
-        (
-            phase,
-            Action::Update,
-            key.clone(),
-            Some(before),
-            Some(after),
-        )
+        (phase, Action::Update, key.clone(), Some(before), Some(after))
     };
     if !matches!(key, ObjectKey::Group(_)) {
         return vec![one(Phase::Change, found, want.clone())];
@@ -212,11 +186,7 @@ fn update(key: &ObjectKey, found: Fields, want: &Fields) -> Vec<Phased> {
         let (had, will) = (members(&found, field), members(want, field));
         leaves |= !had.is_subset(&will);
         comes |= !will.is_subset(&had);
-        let stay = had
-            .intersection(&will)
-            .cloned()
-            .map(Value::String)
-            .collect();
+        let stay = had.intersection(&will).cloned().map(Value::String).collect();
         between.insert(field.to_owned(), stay);
     }
     match (leaves, comes) {
@@ -232,10 +202,5 @@ fn update(key: &ObjectKey, found: Fields, want: &Fields) -> Vec<Phased> {
 /// A list field as a set; what is not there is empty.
 pub(crate) fn members(fields: &Fields, name: &str) -> BTreeSet<String> {
     let items = fields.get(name).and_then(Value::as_array);
-    items
-        .into_iter()
-        .flatten()
-        .filter_map(Value::as_str)
-        .map(str::to_owned)
-        .collect()
+    items.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
 }

@@ -34,10 +34,7 @@ pub fn sentences(changes: &[Change]) -> Vec<String> {
 fn new_team(lines: &mut Vec<String>, team: &Team) {
     lines.push(format!("team {} ({}) is new", team.name, team.display_name));
     for mount in &team.mounts {
-        lines.push(format!(
-            "a secret engine is mounted at team/{}/{}",
-            team.name, mount.name
-        ));
+        lines.push(format!("a secret engine is mounted at team/{}/{}", team.name, mount.name));
     }
     people(lines, None, team);
     for binding in &team.bindings {
@@ -49,40 +46,27 @@ fn team_change(lines: &mut Vec<String>, base: &Team, team: &Team) {
     people(lines, Some(base), team);
     for mount in &team.mounts {
         if !base.mounts.iter().any(|old| old.name == mount.name) {
-            lines.push(format!(
-                "a secret engine is mounted at team/{}/{}",
-                team.name, mount.name
-            ));
+            lines.push(format!("a secret engine is mounted at team/{}/{}", team.name, mount.name));
         }
     }
     for old in &base.mounts {
         if !team.mounts.iter().any(|mount| mount.name == old.name) {
             let at = format!("team/{}/{}", team.name, old.name);
-            lines.push(format!(
-                "all access to {at} ends; its data is kept (quarantined)"
-            ));
+            lines.push(format!("all access to {at} ends; its data is kept (quarantined)"));
         }
     }
     for binding in &team.bindings {
         match base.bindings.iter().find(|old| old.name == binding.name) {
             None => lines.push(gives(team, binding)),
             Some(old) if old != binding => {
-                lines.push(format!(
-                    "binding {} changes: {}",
-                    binding.name,
-                    gives(team, binding)
-                ));
+                lines.push(format!("binding {} changes: {}", binding.name, gives(team, binding)));
             }
             Some(_) => {}
         }
     }
     for old in &base.bindings {
         if !team.bindings.iter().any(|binding| binding.name == old.name) {
-            lines.push(format!(
-                "binding {} ends: {} loses its access",
-                old.name,
-                holder(old)
-            ));
+            lines.push(format!("binding {} ends: {} loses its access", old.name, holder(old)));
         }
     }
 }
@@ -91,21 +75,9 @@ fn people(lines: &mut Vec<String>, base: Option<&Team>, team: &Team) {
     let none = Vec::new();
     let old = |pick: fn(&Team) -> &Vec<_>| base.map_or(&none, pick).clone();
     let lists = [
-        (
-            "decide for the team",
-            old(|t| &t.people.owners),
-            &team.people.owners,
-        ),
-        (
-            "set values without reading them",
-            old(|t| &t.people.editors),
-            &team.people.editors,
-        ),
-        (
-            "see the names of secrets",
-            old(|t| &t.people.viewers),
-            &team.people.viewers,
-        ),
+        ("decide for the team", old(|t| &t.people.owners), &team.people.owners),
+        ("set values without reading them", old(|t| &t.people.editors), &team.people.editors),
+        ("see the names of secrets", old(|t| &t.people.viewers), &team.people.viewers),
     ];
     for (what, before, after) in lists {
         for group in after.iter().filter(|group| !before.contains(group)) {
@@ -120,17 +92,9 @@ fn people(lines: &mut Vec<String>, base: Option<&Team>, team: &Team) {
 fn holder(binding: &Binding) -> String {
     match &binding.holder {
         Holder::People { group } => format!("the group {group}"),
-        Holder::Accounts {
-            cluster,
-            namespace,
-            accounts,
-        } => {
+        Holder::Accounts { cluster, namespace, accounts } => {
             let names: Vec<&str> = accounts.iter().map(ServiceAccountName::as_str).collect();
-            let word = if names.len() == 1 {
-                "service account"
-            } else {
-                "service accounts"
-            };
+            let word = if names.len() == 1 { "service account" } else { "service accounts" };
             format!("{word} {} in {namespace} ({cluster})", names.join(", "))
         }
     }
@@ -151,14 +115,8 @@ fn gives(team: &Team, binding: &Binding) -> String {
             Some(folder) => format!("everything beneath {folder}"),
             None => path,
         };
-        parts.push(format!(
-            "{verb} {what} in team/{}/{}",
-            team.name, access.mount
-        ));
+        parts.push(format!("{verb} {what} in team/{}/{}", team.name, access.mount));
     }
-    let end = binding
-        .until
-        .map(|until| format!(", until {until}"))
-        .unwrap_or_default();
+    let end = binding.until.map(|until| format!(", until {until}")).unwrap_or_default();
     format!("{} will {}{end}", holder(binding), parts.join(" and "))
 }

@@ -89,9 +89,7 @@ fn data_dir(options: &DevOptions) -> Result<PathBuf> {
     } else if rustix::process::geteuid().is_root() {
         PathBuf::from("/var/tmp/strongroom-dev")
     } else {
-        std::env::var_os("XDG_STATE_HOME")
-            .map_or_else(home, PathBuf::from)
-            .join("strongroom/dev")
+        std::env::var_os("XDG_STATE_HOME").map_or_else(home, PathBuf::from).join("strongroom/dev")
     };
     // `--once` and the tests never touch the data of a stack that stays.
     let name = match (options.lab, options.once) {

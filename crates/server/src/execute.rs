@@ -15,7 +15,5 @@ pub async fn run(options: &ConfigFile) -> Result<()> {
     let executor = Executor::start(&options.config, Arc::new(SystemClock))
         .await
         .context("start the executor")?;
-    strongroom_executor::run(executor, signals::stop())
-        .await
-        .context("run the executor")
+    strongroom_executor::run(executor, signals::stop()).await.context("run the executor")
 }

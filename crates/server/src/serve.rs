@@ -50,10 +50,7 @@ pub async fn run(options: &ConfigFile) -> Result<()> {
             scopes: config.sign_in_scopes.clone(),
         }),
     };
-    ensure!(
-        config.listen.ip().is_loopback(),
-        "only a loopback address is served without TLS"
-    );
+    ensure!(config.listen.ip().is_loopback(), "only a loopback address is served without TLS");
     let listener = tokio::net::TcpListener::bind(config.listen)
         .await
         .with_context(|| format!("listen on {}", config.listen))?;

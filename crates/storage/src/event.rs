@@ -114,14 +114,7 @@ impl Store {
                         column: "canonical",
                         row: sequence.to_string(),
                     })?;
-                Ok(LedgerRow {
-                    sequence,
-                    event_id,
-                    at: at.to_jiff(),
-                    kind,
-                    event,
-                    hash,
-                })
+                Ok(LedgerRow { sequence, event_id, at: at.to_jiff(), kind, event, hash })
             })
             .collect()
     }

@@ -41,17 +41,10 @@ impl Store {
             "DELETE FROM inventory_namespaces WHERE engine_id = $1 AND cluster = $2",
             "DELETE FROM inventory_service_accounts WHERE engine_id = $1 AND cluster = $2",
         ] {
-            sqlx::query(sql)
-                .bind(engine.as_uuid())
-                .bind(cluster)
-                .execute(&mut *tx)
-                .await?;
+            sqlx::query(sql).bind(engine.as_uuid()).bind(cluster).execute(&mut *tx).await?;
         }
-        let (names, uids): (Vec<&String>, Vec<&String>) = inventory
-            .namespaces
-            .iter()
-            .map(|(name, uid)| (name, uid))
-            .unzip();
+        let (names, uids): (Vec<&String>, Vec<&String>) =
+            inventory.namespaces.iter().map(|(name, uid)| (name, uid)).unzip();
         sqlx::query(
             "INSERT INTO inventory_namespaces (engine_id, cluster, name, uid) \
              SELECT $1, $2, n, u FROM unnest($3::text[], $4::text[]) AS t (n, u)",
@@ -125,18 +118,8 @@ impl Store {
         .bind(cluster)
         .fetch_all(&self.pool)
         .await?;
-        let status = InventoryStatus {
-            known,
-            reason,
-            as_of: as_of.to_jiff(),
-        };
-        Ok(Some((
-            status,
-            Inventory {
-                namespaces,
-                accounts,
-            },
-        )))
+        let status = InventoryStatus { known, reason, as_of: as_of.to_jiff() };
+        Ok(Some((status, Inventory { namespaces, accounts })))
     }
 }
 

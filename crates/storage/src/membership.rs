@@ -54,11 +54,7 @@ impl Store {
         .bind(&namespaces)
         .fetch_all(self.pool())
         .await?;
-        let row = |(team, cluster, namespace)| ClaimRow {
-            team,
-            cluster,
-            namespace,
-        };
+        let row = |(team, cluster, namespace)| ClaimRow { team, cluster, namespace };
         Ok(rows.into_iter().map(row).collect())
     }
 

@@ -10,10 +10,7 @@ pub static MIGRATOR: Migrator = sqlx::migrate!("../../migrations");
 
 /// Brings the schema up to date, as the owner of the database.
 pub async fn migrate(owner: &PgPool) -> Result<(), StorageError> {
-    MIGRATOR
-        .run(owner)
-        .await
-        .map_err(|error| StorageError::Schema(format!("migrate: {error}")))
+    MIGRATOR.run(owner).await.map_err(|error| StorageError::Schema(format!("migrate: {error}")))
 }
 
 /// Refuses a schema that is older or newer than this program.

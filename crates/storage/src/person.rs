@@ -128,14 +128,7 @@ impl Store {
         at: Timestamp,
         idle_expires_at: Timestamp,
     ) -> Result<SessionRow, StorageError> {
-        type Row = (
-            Uuid,
-            String,
-            String,
-            String,
-            Vec<String>,
-            jiff_sqlx::Timestamp,
-        );
+        type Row = (Uuid, String, String, String, Vec<String>, jiff_sqlx::Timestamp);
         let row: Option<Row> = sqlx::query_as(
             "UPDATE sessions SET last_used_at = $2, idle_expires_at = $3 \
              WHERE token_hash = $1 AND ended_at IS NULL AND expires_at > $2 \
@@ -183,9 +176,6 @@ impl Store {
         .bind(&groups)
         .fetch_all(&self.pool)
         .await?;
-        Ok(rows
-            .into_iter()
-            .map(|(display, at)| (display, at.to_jiff()))
-            .collect())
+        Ok(rows.into_iter().map(|(display, at)| (display, at.to_jiff())).collect())
     }
 }

@@ -32,15 +32,7 @@ pub struct PlanRow {
     pub expires_at: Timestamp,
 }
 
-type Row = (
-    i32,
-    Vec<u8>,
-    Vec<u8>,
-    Vec<u8>,
-    String,
-    jiff_sqlx::Timestamp,
-    jiff_sqlx::Timestamp,
-);
+type Row = (i32, Vec<u8>, Vec<u8>, Vec<u8>, String, jiff_sqlx::Timestamp, jiff_sqlx::Timestamp);
 
 impl Store {
     /// The newest plan of a request. The caller has made sure that the request may be seen.

@@ -32,10 +32,7 @@ pub struct Visibility {
 
 impl Visibility {
     pub(crate) fn subjects(&self) -> Vec<String> {
-        self.teams
-            .iter()
-            .map(|team| format!("team/{team}"))
-            .collect()
+        self.teams.iter().map(|team| format!("team/{team}")).collect()
     }
 
     fn groups(&self) -> Vec<String> {
@@ -118,10 +115,7 @@ impl TryFrom<Raw> for RequestRow {
             reason: raw.reason,
             attest: raw.attest,
             submission: raw.submission,
-            submitter: PersonId {
-                issuer: raw.submitted_issuer,
-                person: raw.submitted_person,
-            },
+            submitter: PersonId { issuer: raw.submitted_issuer, person: raw.submitted_person },
             display: raw.submitted_display,
             plan_hash: raw.plan_hash,
             version: raw.version,
@@ -240,12 +234,7 @@ impl Store {
         rows.into_iter()
             .map(|(kind, name, revision, base_revision, canonical)| {
                 let subject = subject(&kind, &name)?;
-                Ok(DocumentRow {
-                    subject,
-                    revision,
-                    base_revision,
-                    canonical,
-                })
+                Ok(DocumentRow { subject, revision, base_revision, canonical })
             })
             .collect()
     }
@@ -293,14 +282,6 @@ impl Store {
 }
 
 pub(crate) fn subject(kind: &str, name: &str) -> Result<Subject, StorageError> {
-    let text = if kind == "platform" {
-        kind.to_owned()
-    } else {
-        format!("{kind}/{name}")
-    };
-    text.parse().map_err(|_| StorageError::Corrupt {
-        table: "subjects",
-        column: "name",
-        row: text,
-    })
+    let text = if kind == "platform" { kind.to_owned() } else { format!("{kind}/{name}") };
+    text.parse().map_err(|_| StorageError::Corrupt { table: "subjects", column: "name", row: text })
 }

@@ -3,10 +3,7 @@
 //! Roles are cluster-wide and made once; grants follow every migration. This is the only module
 //! that builds SQL from text, because a role's name cannot be a parameter.
 
-#![expect(
-    clippy::disallowed_methods,
-    reason = "a role's name cannot be a parameter"
-)]
+#![expect(clippy::disallowed_methods, reason = "a role's name cannot be a parameter")]
 
 use sqlx::{AssertSqlSafe, PgPool};
 
@@ -56,14 +53,8 @@ const API: &[(&str, &str)] = &[
 
 /// What the executor may do: judge, freeze, journal, and keep its caches. It makes no act.
 const EXECUTOR: &[(&str, &str)] = &[
-    (
-        "SELECT",
-        "subjects, change_requests, revisions, change_request_documents, acts, people",
-    ),
-    (
-        "SELECT, INSERT",
-        "act_receipts, plans, journal, ledger_events, outbox",
-    ),
+    ("SELECT", "subjects, change_requests, revisions, change_request_documents, acts, people"),
+    ("SELECT, INSERT", "act_receipts, plans, journal, ledger_events, outbox"),
     (
         "UPDATE (state, round, risk, state_reason, plan_hash, version, updated_at)",
         "change_requests",
@@ -84,10 +75,8 @@ const BALLOT: &[(&str, &str)] = &[
 ];
 
 /// What ingest may do: read what was voted.
-const INGEST: &[(&str, &str)] = &[(
-    "SELECT",
-    "plans, acts, act_receipts, journal, ledger_events, change_requests, engines",
-)];
+const INGEST: &[(&str, &str)] =
+    &[("SELECT", "plans, acts, act_receipts, journal, ledger_events, change_requests, engines")];
 
 fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
@@ -105,9 +94,7 @@ impl RoleNames {
 
     /// A script for an administrator who makes the roles by hand. Passwords are set afterwards.
     pub fn create_script(&self) -> String {
-        self.all()
-            .map(|(name, _)| format!("CREATE ROLE {} LOGIN;\n", quoted(name)))
-            .concat()
+        self.all().map(|(name, _)| format!("CREATE ROLE {} LOGIN;\n", quoted(name))).concat()
     }
 
     /// Makes the roles that are missing and sets their passwords.

@@ -40,9 +40,7 @@ pub(crate) async fn enqueue(
     .bind(key)
     .execute(&mut *tx)
     .await?;
-    sqlx::query("SELECT pg_notify('strongroom_work', '')")
-        .execute(tx)
-        .await?;
+    sqlx::query("SELECT pg_notify('strongroom_work', '')").execute(tx).await?;
     Ok(())
 }
 
@@ -70,12 +68,7 @@ impl Store {
         .bind(limit)
         .fetch_all(&self.pool)
         .await?;
-        let work = |(kind, key, generation, attempts)| Work {
-            kind,
-            key,
-            generation,
-            attempts,
-        };
+        let work = |(kind, key, generation, attempts)| Work { kind, key, generation, attempts };
         Ok(rows.into_iter().map(work).collect())
     }
 

@@ -61,11 +61,7 @@ async fn database() -> Database {
     };
     let admin = PgPool::connect(admin_url).await.unwrap();
     let mut lock = admin.acquire().await.unwrap();
-    sqlx::query("SELECT pg_advisory_lock($1)")
-        .bind(ROLES_LOCK)
-        .execute(&mut *lock)
-        .await
-        .unwrap();
+    sqlx::query("SELECT pg_advisory_lock($1)").bind(ROLES_LOCK).execute(&mut *lock).await.unwrap();
     roles.create(&admin, ["secret"; 4]).await.unwrap();
     ensure_database(&admin, &name).await.unwrap();
     ensure_database(&admin, &name).await.unwrap();
@@ -73,16 +69,11 @@ async fn database() -> Database {
     migrate(&owner).await.unwrap();
     migrate(&owner).await.unwrap();
     roles.apply_grants(&owner).await.unwrap();
-    sqlx::query("SELECT pg_advisory_unlock_all()")
-        .execute(&mut *lock)
-        .await
-        .unwrap();
+    sqlx::query("SELECT pg_advisory_unlock_all()").execute(&mut *lock).await.unwrap();
     drop(lock);
     admin.close().await;
     let store = async |role: &str| {
-        Store::connect(&url(admin_url, Some(role), &name), "storage tests", 4)
-            .await
-            .unwrap()
+        Store::connect(&url(admin_url, Some(role), &name), "storage tests", 4).await.unwrap()
     };
     Database {
         api: store(&roles.api).await,
@@ -98,10 +89,7 @@ fn at(second: i64) -> Timestamp {
 }
 
 fn person(name: &str) -> PersonId {
-    PersonId {
-        issuer: "https://idp".into(),
-        person: name.into(),
-    }
+    PersonId { issuer: "https://idp".into(), person: name.into() }
 }
 
 fn event(kind: EventKind, request: Option<RequestId>, subject: Option<&str>) -> Event {
@@ -177,15 +165,8 @@ fn submission(team: &str, group: &str, who: &str) -> NewRequest {
 
 async fn submit(db: &Database, new: &NewRequest) {
     let subject = new.documents[0].subject.to_string();
-    let happened = event(
-        EventKind::RequestSubmitted,
-        Some(new.request),
-        Some(&subject),
-    );
-    assert_eq!(
-        db.api.request_submit(new, &[happened]).await.unwrap(),
-        Submitted::Created
-    );
+    let happened = event(EventKind::RequestSubmitted, Some(new.request), Some(&subject));
+    assert_eq!(db.api.request_submit(new, &[happened]).await.unwrap(), Submitted::Created);
 }
 
 #[tokio::test]
@@ -197,21 +178,10 @@ async fn a_request_goes_its_way_under_the_two_roles() {
     submit(&db, &new).await;
 
     let open = db.executor.requests_open(10).await.unwrap();
-    let row = open
-        .iter()
-        .find(|row| row.request == new.request)
-        .unwrap()
-        .clone();
-    assert_eq!(
-        (row.state, row.round, row.version),
-        (State::Submitted, 0, 1)
-    );
+    let row = open.iter().find(|row| row.request == new.request).unwrap().clone();
+    assert_eq!((row.state, row.round, row.version), (State::Submitted, 0, 1));
     assert_eq!(row.attest, new.attest);
-    let documents = db
-        .executor
-        .request_documents(&everything(), new.request)
-        .await
-        .unwrap();
+    let documents = db.executor.request_documents(&everything(), new.request).await.unwrap();
     assert_eq!((documents[0].revision, documents[0].base_revision), (1, 0));
     assert_eq!(documents[0].canonical, new.documents[0].canonical);
 
@@ -226,17 +196,11 @@ async fn a_request_goes_its_way_under_the_two_roles() {
         created_at: at(2),
     };
     let counted = event(EventKind::ActCounted, Some(new.request), None);
-    db.executor
-        .receipt_insert(acts[0].act, &receipt, &[counted])
-        .await
-        .unwrap();
+    db.executor.receipt_insert(acts[0].act, &receipt, &[counted]).await.unwrap();
     let acts = db.api.acts_of_request(new.request).await.unwrap();
     assert_eq!(acts[0].receipt.as_ref().unwrap().canonical, b"receipt");
 
-    assert!(matches!(
-        db.api.plan_latest(new.request).await,
-        Err(StorageError::NotFound)
-    ));
+    assert!(matches!(db.api.plan_latest(new.request).await, Err(StorageError::NotFound)));
     let plan = PlanRow {
         request: new.request,
         round: 1,
@@ -248,29 +212,13 @@ async fn a_request_goes_its_way_under_the_two_roles() {
         expires_at: at(900),
     };
     let frozen = event(EventKind::PlanFrozen, Some(new.request), None);
-    db.executor
-        .plan_freeze(&row, &plan, "high", at(3), &[frozen])
-        .await
-        .unwrap();
-    assert_eq!(
-        db.api.plan_latest(new.request).await.unwrap().hash,
-        plan.hash
-    );
+    db.executor.plan_freeze(&row, &plan, "high", at(3), &[frozen]).await.unwrap();
+    assert_eq!(db.api.plan_latest(new.request).await.unwrap().hash, plan.hash);
     // The row was read before the freeze: whoever still holds it is told.
-    let stale = db
-        .executor
-        .request_transition(&row, State::Approved, None, at(4), &[])
-        .await;
+    let stale = db.executor.request_transition(&row, State::Approved, None, at(4), &[]).await;
     assert!(matches!(stale, Err(StorageError::Stale)));
-    let row = db
-        .executor
-        .request_get(&everything(), new.request)
-        .await
-        .unwrap();
-    assert_eq!(
-        (row.state, row.risk.as_deref()),
-        (State::InReview, Some("high"))
-    );
+    let row = db.executor.request_get(&everything(), new.request).await.unwrap();
+    assert_eq!((row.state, row.risk.as_deref()), (State::InReview, Some("high")));
     let approved = event(EventKind::RequestApproved, Some(new.request), None);
     db.executor
         .request_transition(&row, State::Approved, Some("enough"), at(4), &[approved])
@@ -291,46 +239,24 @@ async fn a_request_goes_its_way_under_the_two_roles() {
         at: at(5),
     };
     db.executor.journal_intent(&entry).await.unwrap();
-    let outcome = Outcome {
-        outcome: "written".into(),
-        engine_request_id: Some("id".into()),
-    };
+    let outcome = Outcome { outcome: "written".into(), engine_request_id: Some("id".into()) };
     let written = event(EventKind::StepWritten, Some(new.request), None);
-    db.executor
-        .journal_receipt(&entry, &outcome, &[written])
-        .await
-        .unwrap();
+    db.executor.journal_receipt(&entry, &outcome, &[written]).await.unwrap();
     let phases: Vec<(String,)> = sqlx::query_as("SELECT phase FROM journal ORDER BY journal_id")
         .fetch_all(&db.owner)
         .await
         .unwrap();
     assert_eq!(phases, [("intent".to_owned(),), ("receipt".to_owned(),)]);
 
-    let filter = EventFilter {
-        request: Some(new.request),
-        subject: None,
-    };
-    let events = db
-        .api
-        .events_list(&everything(), &filter, 0, 100)
-        .await
-        .unwrap();
+    let filter = EventFilter { request: Some(new.request), subject: None };
+    let events = db.api.events_list(&everything(), &filter, 0, 100).await.unwrap();
     let kinds: Vec<&str> = events.iter().map(|row| row.kind.as_str()).collect();
-    let wanted = [
-        "request.submitted",
-        "act.counted",
-        "plan.frozen",
-        "request.approved",
-        "apply.written",
-    ];
+    let wanted =
+        ["request.submitted", "act.counted", "plan.frozen", "request.approved", "apply.written"];
     assert_eq!(kinds, wanted);
     assert!(events.is_sorted_by_key(|row| row.sequence));
     let after = events[1].sequence;
-    let rest = db
-        .api
-        .events_list(&everything(), &filter, after, 2)
-        .await
-        .unwrap();
+    let rest = db.api.events_list(&everything(), &filter, after, 2).await.unwrap();
     assert_eq!(rest.len(), 2);
 }
 
@@ -346,44 +272,14 @@ async fn another_teams_rows_never_come_back() {
     assert!(db.api.request_get(&member, ours.request).await.is_ok());
     let hidden = db.api.request_get(&member, theirs.request).await;
     assert!(matches!(hidden, Err(StorageError::NotFound)));
-    assert!(
-        db.api
-            .request_documents(&member, theirs.request)
-            .await
-            .unwrap()
-            .is_empty()
-    );
-    let listed = db
-        .api
-        .request_list(&member, &RequestFilter::default(), 50)
-        .await
-        .unwrap();
-    assert_eq!(
-        listed.iter().map(|row| row.request).collect::<Vec<_>>(),
-        [ours.request]
-    );
-    let events = db
-        .api
-        .events_list(&member, &EventFilter::default(), 0, 100)
-        .await
-        .unwrap();
+    assert!(db.api.request_documents(&member, theirs.request).await.unwrap().is_empty());
+    let listed = db.api.request_list(&member, &RequestFilter::default(), 50).await.unwrap();
+    assert_eq!(listed.iter().map(|row| row.request).collect::<Vec<_>>(), [ours.request]);
+    let events = db.api.events_list(&member, &EventFilter::default(), 0, 100).await.unwrap();
     assert!(!events.is_empty());
-    assert!(
-        events
-            .iter()
-            .all(|row| row.event["request"] == json!(ours.request))
-    );
-    let asked = EventFilter {
-        request: Some(theirs.request),
-        subject: None,
-    };
-    assert!(
-        db.api
-            .events_list(&member, &asked, 0, 100)
-            .await
-            .unwrap()
-            .is_empty()
-    );
+    assert!(events.iter().all(|row| row.event["request"] == json!(ours.request)));
+    let asked = EventFilter { request: Some(theirs.request), subject: None };
+    assert!(db.api.events_list(&member, &asked, 0, 100).await.unwrap().is_empty());
 
     // A new team's request is seen by the groups it names, and by who submitted it.
     let named = sees("nothing", "orders-leads", "olga");
@@ -391,56 +287,17 @@ async fn another_teams_rows_never_come_back() {
     assert!(db.api.request_get(&named, ours.request).await.is_err());
     let submitter = sees("nothing", "nobody", "carol");
     assert!(db.api.request_get(&submitter, theirs.request).await.is_ok());
-    assert_eq!(
-        db.api
-            .request_documents(&submitter, theirs.request)
-            .await
-            .unwrap()
-            .len(),
-        1
-    );
+    assert_eq!(db.api.request_documents(&submitter, theirs.request).await.unwrap().len(), 1);
 
     let subject: Subject = "team/orders".parse().unwrap();
-    let filter = RequestFilter {
-        subject: Some(subject),
-        ..RequestFilter::default()
-    };
-    assert!(
-        db.api
-            .request_list(&member, &filter, 50)
-            .await
-            .unwrap()
-            .is_empty()
-    );
-    let filter = RequestFilter {
-        state: Some(State::Applied),
-        ..RequestFilter::default()
-    };
-    assert!(
-        db.api
-            .request_list(&everything(), &filter, 50)
-            .await
-            .unwrap()
-            .is_empty()
-    );
-    let newest = db
-        .api
-        .request_list(&everything(), &RequestFilter::default(), 1)
-        .await
-        .unwrap();
+    let filter = RequestFilter { subject: Some(subject), ..RequestFilter::default() };
+    assert!(db.api.request_list(&member, &filter, 50).await.unwrap().is_empty());
+    let filter = RequestFilter { state: Some(State::Applied), ..RequestFilter::default() };
+    assert!(db.api.request_list(&everything(), &filter, 50).await.unwrap().is_empty());
+    let newest = db.api.request_list(&everything(), &RequestFilter::default(), 1).await.unwrap();
     let before = Some((newest[0].created_at, newest[0].request));
-    let filter = RequestFilter {
-        before,
-        ..RequestFilter::default()
-    };
-    assert_eq!(
-        db.api
-            .request_list(&everything(), &filter, 50)
-            .await
-            .unwrap()
-            .len(),
-        1
-    );
+    let filter = RequestFilter { before, ..RequestFilter::default() };
+    assert_eq!(db.api.request_list(&everything(), &filter, 50).await.unwrap().len(), 1);
 }
 
 #[tokio::test]
@@ -448,16 +305,10 @@ async fn what_was_used_cannot_be_used_again() {
     let db = database().await;
     let new = submission("payments", "leads", "alice");
     submit(&db, &new).await;
-    assert_eq!(
-        db.api.request_submit(&new, &[]).await.unwrap(),
-        Submitted::Same
-    );
+    assert_eq!(db.api.request_submit(&new, &[]).await.unwrap(), Submitted::Same);
     let mut other = new.clone();
     other.submission_hash = Digest::of(b"other");
-    assert!(matches!(
-        db.api.request_submit(&other, &[]).await,
-        Err(StorageError::Conflict(_))
-    ));
+    assert!(matches!(db.api.request_submit(&other, &[]).await, Err(StorageError::Conflict(_))));
     let mut foreign = submission("payments", "leads", "alice");
     foreign.managed_by = "git:teams".into();
     let refused = db.api.request_submit(&foreign, &[]).await.unwrap_err();
@@ -468,54 +319,24 @@ async fn what_was_used_cannot_be_used_again() {
     db.api.act_insert(&vote, &[received]).await.unwrap();
     let mut again = act(new.request, ActKind::Approve);
     again.token_digest = vote.token_digest;
-    assert!(matches!(
-        db.api.act_insert(&again, &[]).await,
-        Err(StorageError::AlreadyUsed(_))
-    ));
+    assert!(matches!(db.api.act_insert(&again, &[]).await, Err(StorageError::AlreadyUsed(_))));
 
     // Two submissions at once never get the same revision.
-    let (one, two) = (
-        submission("payments", "l", "a"),
-        submission("payments", "l", "b"),
-    );
-    let (first, second) = tokio::join!(
-        db.api.request_submit(&one, &[]),
-        db.api.request_submit(&two, &[])
-    );
-    assert_eq!(
-        (first.unwrap(), second.unwrap()),
-        (Submitted::Created, Submitted::Created)
-    );
+    let (one, two) = (submission("payments", "l", "a"), submission("payments", "l", "b"));
+    let (first, second) =
+        tokio::join!(db.api.request_submit(&one, &[]), db.api.request_submit(&two, &[]));
+    assert_eq!((first.unwrap(), second.unwrap()), (Submitted::Created, Submitted::Created));
     let mut numbers = Vec::new();
     for request in [one.request, two.request] {
-        numbers.push(
-            db.api
-                .request_documents(&everything(), request)
-                .await
-                .unwrap()[0]
-                .revision,
-        );
+        numbers.push(db.api.request_documents(&everything(), request).await.unwrap()[0].revision);
     }
     numbers.sort_unstable();
     assert_eq!(numbers, [2, 3]);
     let subject: Subject = "team/payments".parse().unwrap();
     assert!(db.api.revision_get(&subject, 3).await.is_ok());
-    assert!(matches!(
-        db.api.revision_get(&subject, 9).await,
-        Err(StorageError::NotFound)
-    ));
-    assert_eq!(
-        db.api
-            .subject_managed_by(&subject)
-            .await
-            .unwrap()
-            .as_deref(),
-        Some("cli")
-    );
-    assert_eq!(
-        db.api.subject_managed_by(&Subject::Platform).await.unwrap(),
-        None
-    );
+    assert!(matches!(db.api.revision_get(&subject, 9).await, Err(StorageError::NotFound)));
+    assert_eq!(db.api.subject_managed_by(&subject).await.unwrap().as_deref(), Some("cli"));
+    assert_eq!(db.api.subject_managed_by(&Subject::Platform).await.unwrap(), None);
 }
 
 #[tokio::test]
@@ -551,28 +372,16 @@ async fn roles_can_do_what_they_need_and_no_more() {
     ] {
         refused(db.executor.pool(), sql).await;
     }
-    let ballot = [
-        "INSERT INTO plans SELECT * FROM plans",
-        "SELECT * FROM sessions",
-        "DELETE FROM acts",
-    ];
+    let ballot =
+        ["INSERT INTO plans SELECT * FROM plans", "SELECT * FROM sessions", "DELETE FROM acts"];
     for sql in ballot {
         refused(&db.ballot, sql).await;
     }
-    sqlx::query("SELECT count(*) FROM plans")
-        .execute(&db.ballot)
-        .await
-        .unwrap();
-    for sql in [
-        "INSERT INTO acts SELECT * FROM acts",
-        "SELECT * FROM sessions",
-    ] {
+    sqlx::query("SELECT count(*) FROM plans").execute(&db.ballot).await.unwrap();
+    for sql in ["INSERT INTO acts SELECT * FROM acts", "SELECT * FROM sessions"] {
         refused(&db.ingest, sql).await;
     }
-    sqlx::query("SELECT count(*) FROM ledger_events")
-        .execute(&db.ingest)
-        .await
-        .unwrap();
+    sqlx::query("SELECT count(*) FROM ledger_events").execute(&db.ingest).await.unwrap();
 
     // Not even the owner changes what was recorded.
     for sql in [
@@ -588,10 +397,7 @@ async fn roles_can_do_what_they_need_and_no_more() {
         "TRUNCATE act_receipts",
     ] {
         let error = sqlx::query(sql).execute(&db.owner).await.expect_err(sql);
-        assert!(
-            error.to_string().contains("never changed"),
-            "{sql}: {error}"
-        );
+        assert!(error.to_string().contains("never changed"), "{sql}: {error}");
     }
 }
 
@@ -599,18 +405,9 @@ async fn roles_can_do_what_they_need_and_no_more() {
 async fn the_lease_has_one_holder_and_its_epoch_only_grows() {
     let db = database().await;
     let store = &db.executor;
-    assert_eq!(
-        store.lease_acquire("executor", "one", 60).await.unwrap(),
-        Some(1)
-    );
-    assert_eq!(
-        store.lease_acquire("executor", "one", 60).await.unwrap(),
-        Some(1)
-    );
-    assert_eq!(
-        store.lease_acquire("executor", "two", 60).await.unwrap(),
-        None
-    );
+    assert_eq!(store.lease_acquire("executor", "one", 60).await.unwrap(), Some(1));
+    assert_eq!(store.lease_acquire("executor", "one", 60).await.unwrap(), Some(1));
+    assert_eq!(store.lease_acquire("executor", "two", 60).await.unwrap(), None);
     assert!(store.lease_check("executor", "one", 1, 5).await.unwrap());
     assert!(!store.lease_check("executor", "one", 1, 600).await.unwrap());
     assert!(!store.lease_check("executor", "two", 1, 5).await.unwrap());
@@ -620,18 +417,11 @@ async fn the_lease_has_one_holder_and_its_epoch_only_grows() {
     for number in 0..8 {
         let store = store.clone();
         tasks.spawn(async move {
-            store
-                .lease_acquire("executor", &format!("racer-{number}"), 60)
-                .await
-                .unwrap()
+            store.lease_acquire("executor", &format!("racer-{number}"), 60).await.unwrap()
         });
     }
     let won: Vec<Option<i64>> = tasks.join_all().await;
-    assert_eq!(
-        won.iter().flatten().collect::<Vec<_>>(),
-        [&2],
-        "one winner, in a new epoch"
-    );
+    assert_eq!(won.iter().flatten().collect::<Vec<_>>(), [&2], "one winner, in a new epoch");
     assert!(!store.lease_check("executor", "one", 1, 0).await.unwrap());
 }
 
@@ -644,41 +434,20 @@ async fn work_is_claimed_once_and_a_new_trigger_survives() {
     tokio::time::timeout(Duration::from_secs(10), wakeup.wait(Duration::from_mins(1)))
         .await
         .expect("new work wakes the executor");
-    let (one, two) = tokio::join!(
-        db.executor.work_claim("one", 60, 10),
-        db.executor.work_claim("two", 60, 10)
-    );
+    let (one, two) =
+        tokio::join!(db.executor.work_claim("one", 60, 10), db.executor.work_claim("two", 60, 10));
     let (one, two) = (one.unwrap(), two.unwrap());
     assert_eq!(one.len() + two.len(), 1, "claimed twice or never");
-    let (holder, work) = if one.is_empty() {
-        ("two", &two[0])
-    } else {
-        ("one", &one[0])
-    };
+    let (holder, work) = if one.is_empty() { ("two", &two[0]) } else { ("one", &one[0]) };
     assert_eq!(work.key, new.request.to_string());
     // A vote comes in while the work is being done.
-    db.api
-        .act_insert(&act(new.request, ActKind::Approve), &[])
-        .await
-        .unwrap();
+    db.api.act_insert(&act(new.request, ActKind::Approve), &[]).await.unwrap();
     assert!(!db.executor.work_finish("somebody", work).await.unwrap());
-    assert!(
-        !db.executor.work_finish(holder, work).await.unwrap(),
-        "the new trigger was lost"
-    );
+    assert!(!db.executor.work_finish(holder, work).await.unwrap(), "the new trigger was lost");
     let again = db.executor.work_claim("one", 60, 10).await.unwrap();
     assert_eq!(again.len(), 1);
-    db.executor
-        .work_retry("one", &again[0], 3600, "later")
-        .await
-        .unwrap();
-    assert!(
-        db.executor
-            .work_claim("one", 60, 10)
-            .await
-            .unwrap()
-            .is_empty()
-    );
+    db.executor.work_retry("one", &again[0], 3600, "later").await.unwrap();
+    assert!(db.executor.work_claim("one", 60, 10).await.unwrap().is_empty());
 }
 
 #[tokio::test]
@@ -686,22 +455,10 @@ async fn sign_ins_work_once_and_sessions_end() {
     let db = database().await;
     let store = &db.api;
     let sign_in = SignInId::from_uuid(Uuid::now_v7());
-    store
-        .sign_in_create(sign_in, "nonce", at(0), at(600))
-        .await
-        .unwrap();
-    assert!(
-        store.sign_in_complete(sign_in, at(601)).await.is_err(),
-        "too late"
-    );
-    assert_eq!(
-        store.sign_in_complete(sign_in, at(10)).await.unwrap(),
-        "nonce"
-    );
-    assert!(
-        store.sign_in_complete(sign_in, at(11)).await.is_err(),
-        "used twice"
-    );
+    store.sign_in_create(sign_in, "nonce", at(0), at(600)).await.unwrap();
+    assert!(store.sign_in_complete(sign_in, at(601)).await.is_err(), "too late");
+    assert_eq!(store.sign_in_complete(sign_in, at(10)).await.unwrap(), "nonce");
+    assert!(store.sign_in_complete(sign_in, at(11)).await.is_err(), "used twice");
 
     let session = SessionId::from_uuid(Uuid::now_v7());
     let who = SignedPerson {
@@ -717,51 +474,17 @@ async fn sign_ins_work_once_and_sessions_end() {
         idle_expires_at: at(100),
         expires_at: at(1000),
     };
-    store
-        .session_create(&new, &[event(EventKind::SignedIn, None, None)])
-        .await
-        .unwrap();
-    assert_eq!(
-        store
-            .session_use(&[7; 32], at(50), at(150))
-            .await
-            .unwrap()
-            .person,
-        who
-    );
-    assert!(
-        store.session_use(&[7; 32], at(151), at(300)).await.is_err(),
-        "idle too long"
-    );
-    assert!(
-        store.session_use(&[8; 32], at(60), at(160)).await.is_err(),
-        "no such token"
-    );
+    store.session_create(&new, &[event(EventKind::SignedIn, None, None)]).await.unwrap();
+    assert_eq!(store.session_use(&[7; 32], at(50), at(150)).await.unwrap().person, who);
+    assert!(store.session_use(&[7; 32], at(151), at(300)).await.is_err(), "idle too long");
+    assert!(store.session_use(&[8; 32], at(60), at(160)).await.is_err(), "no such token");
     assert!(store.session_use(&[7; 32], at(140), at(2000)).await.is_ok());
-    assert!(
-        store
-            .session_use(&[7; 32], at(1001), at(2000))
-            .await
-            .is_err(),
-        "too old"
-    );
+    assert!(store.session_use(&[7; 32], at(1001), at(2000)).await.is_err(), "too old");
     store.session_end(session, at(145)).await.unwrap();
-    assert!(
-        store.session_use(&[7; 32], at(146), at(200)).await.is_err(),
-        "ended"
-    );
-    let known = store
-        .people_in_groups(&["payments-dev".to_owned()].into())
-        .await
-        .unwrap();
+    assert!(store.session_use(&[7; 32], at(146), at(200)).await.is_err(), "ended");
+    let known = store.people_in_groups(&["payments-dev".to_owned()].into()).await.unwrap();
     assert_eq!(known, [("alice".to_owned(), at(0))]);
-    assert!(
-        store
-            .people_in_groups(&["others".to_owned()].into())
-            .await
-            .unwrap()
-            .is_empty()
-    );
+    assert!(store.people_in_groups(&["others".to_owned()].into()).await.unwrap().is_empty());
 }
 
 #[tokio::test]
@@ -770,10 +493,7 @@ async fn caches_say_what_was_last_put() {
     let engine = EngineId::from_uuid(Uuid::new_v4());
     assert_eq!(db.api.engine_get().await.unwrap(), None);
     for product in ["OpenBao 2.7.0", "OpenBao 2.7.2"] {
-        db.executor
-            .engine_put(engine, "main", product, "cluster")
-            .await
-            .unwrap();
+        db.executor.engine_put(engine, "main", product, "cluster").await.unwrap();
     }
     assert_eq!(db.api.engine_get().await.unwrap(), Some(engine));
     assert_eq!(db.api.trust_get().await.unwrap(), None);
@@ -799,23 +519,9 @@ async fn caches_say_what_was_last_put() {
     db.executor.subject_state_put(&state).await.unwrap();
     state.applied_revision = 2;
     db.executor.subject_state_put(&state).await.unwrap();
-    assert_eq!(
-        db.api
-            .subject_state_get(&subject)
-            .await
-            .unwrap()
-            .unwrap()
-            .applied_revision,
-        2
-    );
+    assert_eq!(db.api.subject_state_get(&subject).await.unwrap().unwrap().applied_revision, 2);
     assert_eq!(db.api.subject_state_list("team").await.unwrap().len(), 1);
-    assert!(
-        db.api
-            .subject_state_list("cluster")
-            .await
-            .unwrap()
-            .is_empty()
-    );
+    assert!(db.api.subject_state_list("cluster").await.unwrap().is_empty());
 
     let mut binding = BindingState {
         team: "payments".into(),
@@ -830,90 +536,31 @@ async fn caches_say_what_was_last_put() {
         updated_at: at(0),
     };
     let happened = || event(EventKind::AccountAttached, None, Some("team/payments"));
-    db.executor
-        .binding_state_put(engine, &binding, &[happened()])
-        .await
-        .unwrap();
+    db.executor.binding_state_put(engine, &binding, &[happened()]).await.unwrap();
     binding.state = "attached".into();
-    db.executor
-        .binding_state_put(engine, &binding, &[happened()])
-        .await
-        .unwrap();
+    db.executor.binding_state_put(engine, &binding, &[happened()]).await.unwrap();
     let found = db.api.binding_states_of(engine, "payments").await.unwrap();
     assert_eq!(found, std::slice::from_ref(&binding));
-    assert!(
-        db.api
-            .binding_states_of(engine, "orders")
-            .await
-            .unwrap()
-            .is_empty()
-    );
-    db.executor
-        .binding_state_remove(engine, &binding, &[happened()])
-        .await
-        .unwrap();
-    assert!(
-        db.api
-            .binding_states_of(engine, "payments")
-            .await
-            .unwrap()
-            .is_empty()
-    );
+    assert!(db.api.binding_states_of(engine, "orders").await.unwrap().is_empty());
+    db.executor.binding_state_remove(engine, &binding, &[happened()]).await.unwrap();
+    assert!(db.api.binding_states_of(engine, "payments").await.unwrap().is_empty());
     db.executor.event_append(&[happened()]).await.unwrap();
-    let filter = EventFilter {
-        request: None,
-        subject: Some("team/payments".into()),
-    };
-    assert_eq!(
-        db.api
-            .events_list(&everything(), &filter, 0, 10)
-            .await
-            .unwrap()
-            .len(),
-        4
-    );
+    let filter = EventFilter { request: None, subject: Some("team/payments".into()) };
+    assert_eq!(db.api.events_list(&everything(), &filter, 0, 10).await.unwrap().len(), 4);
 
-    assert!(
-        db.api
-            .inventory_get(engine, "prod-eu")
-            .await
-            .unwrap()
-            .is_none()
-    );
+    assert!(db.api.inventory_get(engine, "prod-eu").await.unwrap().is_none());
     let mut inventory = Inventory {
         namespaces: vec![("a".into(), "uid-a".into()), ("b".into(), "uid-b".into())],
         accounts: vec![("a".into(), "api".into(), "uid-api".into())],
     };
-    db.executor
-        .inventory_replace(engine, "prod-eu", &inventory, at(0))
-        .await
-        .unwrap();
+    db.executor.inventory_replace(engine, "prod-eu", &inventory, at(0)).await.unwrap();
     inventory.namespaces.pop();
-    db.executor
-        .inventory_replace(engine, "prod-eu", &inventory, at(1))
-        .await
-        .unwrap();
-    let (status, found) = db
-        .api
-        .inventory_get(engine, "prod-eu")
-        .await
-        .unwrap()
-        .unwrap();
+    db.executor.inventory_replace(engine, "prod-eu", &inventory, at(1)).await.unwrap();
+    let (status, found) = db.api.inventory_get(engine, "prod-eu").await.unwrap().unwrap();
     assert!(status.known && found == inventory);
-    db.executor
-        .inventory_unknown(engine, "prod-eu", "no answer", at(2))
-        .await
-        .unwrap();
-    let (status, found) = db
-        .api
-        .inventory_get(engine, "prod-eu")
-        .await
-        .unwrap()
-        .unwrap();
-    assert!(
-        !status.known && found == inventory,
-        "what was known stays, marked"
-    );
+    db.executor.inventory_unknown(engine, "prod-eu", "no answer", at(2)).await.unwrap();
+    let (status, found) = db.api.inventory_get(engine, "prod-eu").await.unwrap().unwrap();
+    assert!(!status.known && found == inventory, "what was known stays, marked");
     assert_eq!(status.as_of, at(2));
 }
 
@@ -924,9 +571,7 @@ async fn a_schema_that_is_not_ours_is_refused_with_a_sentence() {
     let admin = PgPool::connect(lab.postgres_admin_url()).await.unwrap();
     ensure_database(&admin, &name).await.unwrap();
     admin.close().await;
-    let owner = PgPool::connect(&url(lab.postgres_admin_url(), None, &name))
-        .await
-        .unwrap();
+    let owner = PgPool::connect(&url(lab.postgres_admin_url(), None, &name)).await.unwrap();
     let told = check_schema(&owner).await.unwrap_err().to_string();
     assert!(told.contains("strongroom migrate"), "{told}");
     migrate(&owner).await.unwrap();

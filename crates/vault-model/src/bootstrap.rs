@@ -130,11 +130,7 @@ impl Bootstrap {
                 "sys/config/auditing/request-headers/x-strongroom-write".into(),
                 json!({ "hmac": false }),
             ),
-            request(
-                "approle",
-                "sys/auth/approle".into(),
-                json!({ "type": "approle" }),
-            ),
+            request("approle", "sys/auth/approle".into(), json!({ "type": "approle" })),
             request(
                 "executor-role",
                 role.clone(),

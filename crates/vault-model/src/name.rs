@@ -24,11 +24,7 @@ pub struct NameError {
 
 impl NameError {
     pub(crate) fn new(kind: &'static str, given: &str, rule: impl Into<String>) -> Self {
-        Self {
-            kind,
-            given: given.chars().take(80).collect(),
-            rule: rule.into(),
-        }
+        Self { kind, given: given.chars().take(80).collect(), rule: rule.into() }
     }
 }
 
@@ -57,9 +53,7 @@ fn check_slug(kind: &'static str, text: &str) -> Result<(), NameError> {
     let shape = (2..=32).contains(&bytes.len())
         && bytes[0].is_ascii_lowercase()
         && bytes[bytes.len() - 1] != b'-'
-        && bytes
-            .iter()
-            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || *b == b'-')
+        && bytes.iter().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || *b == b'-')
         && !text.contains("--");
     if !shape {
         return Err(NameError::new(kind, text, rule));
@@ -75,9 +69,7 @@ fn is_dns_label(text: &str) -> bool {
     (1..=63).contains(&bytes.len())
         && bytes[0] != b'-'
         && bytes[bytes.len() - 1] != b'-'
-        && bytes
-            .iter()
-            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || *b == b'-')
+        && bytes.iter().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || *b == b'-')
 }
 
 fn check_label(kind: &'static str, text: &str) -> Result<(), NameError> {
@@ -125,20 +117,14 @@ fn check_uid(kind: &'static str, text: &str) -> Result<(), NameError> {
     if shape {
         return Ok(());
     }
-    Err(NameError::new(
-        kind,
-        text,
-        "use a UUID as the Kubernetes API reports it",
-    ))
+    Err(NameError::new(kind, text, "use a UUID as the Kubernetes API reports it"))
 }
 
 fn check_group(kind: &'static str, text: &str) -> Result<(), NameError> {
     // A provider's group name is data (the name of a group alias), never part of an engine path.
     // Still: one spelling only, so that two look-alike names are not two groups.
     let shape = (1..=128).contains(&text.len())
-        && text
-            .bytes()
-            .all(|b| (0x21..=0x7e).contains(&b) || b == b' ')
+        && text.bytes().all(|b| (0x21..=0x7e).contains(&b) || b == b' ')
         && text.trim() == text
         && !text.contains("  ")
         && !text.contains(['*', '"', '\\', ',']);

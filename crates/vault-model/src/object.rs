@@ -67,9 +67,7 @@ impl AnchorName {
     pub fn parse(text: &str) -> Option<Self> {
         let rest = text.strip_prefix("people.")?;
         let hex = rest.len() == 32
-            && rest
-                .bytes()
-                .all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
+            && rest.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
         hex.then(|| Self(text.to_owned()))
     }
 
@@ -152,16 +150,9 @@ impl ObjectKey {
         let wrong = || NameError::new("object name", name, "not the name of a managed object");
         let cluster = |text: Option<&str>| ClusterName::new(text.ok_or_else(wrong)?);
         let team_mount = |text: &str, separator: char| {
-            let rest = text
-                .strip_prefix("team")
-                .and_then(|t| t.strip_prefix(separator));
-            let (team, mount) = rest
-                .and_then(|t| t.split_once(separator))
-                .ok_or_else(wrong)?;
-            Ok::<_, NameError>(TeamMount {
-                team: team.parse()?,
-                mount: mount.parse()?,
-            })
+            let rest = text.strip_prefix("team").and_then(|t| t.strip_prefix(separator));
+            let (team, mount) = rest.and_then(|t| t.split_once(separator)).ok_or_else(wrong)?;
+            Ok::<_, NameError>(TeamMount { team: team.parse()?, mount: mount.parse()? })
         };
         match kind {
             "auth-mount" => Ok(Self::AuthMount(cluster(name.strip_prefix("auth/k8s/"))?)),
@@ -177,9 +168,7 @@ impl ObjectKey {
                 Ok(Self::Role(ClusterName::new(on)?, NamespaceName::new(role)?))
             }
             "anchor" => Ok(Self::Anchor(AnchorName::parse(name).ok_or_else(wrong)?)),
-            "anchor-alias" => Ok(Self::AnchorAlias(
-                AnchorName::parse(name).ok_or_else(wrong)?,
-            )),
+            "anchor-alias" => Ok(Self::AnchorAlias(AnchorName::parse(name).ok_or_else(wrong)?)),
             _ => Err(wrong()),
         }
     }
@@ -217,10 +206,7 @@ pub fn fingerprint(fields: &Fields) -> Digest {
 }
 
 fn fields<const N: usize>(entries: [(&str, Value); N]) -> Fields {
-    entries
-        .into_iter()
-        .map(|(key, value)| (key.to_owned(), value))
-        .collect()
+    entries.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
 }
 
 /// A cluster's auth mount.
@@ -305,11 +291,7 @@ pub fn role(
 
 /// The external group of one provider group. It carries no rights.
 pub fn anchor(mark: &Mark) -> Fields {
-    fields([
-        ("type", json!("external")),
-        ("policies", json!([])),
-        ("owner", json!(mark.as_str())),
-    ])
+    fields([("type", json!("external")), ("policies", json!([])), ("owner", json!(mark.as_str()))])
 }
 
 /// The alias by which the engine recognises the provider's group at sign-in.
@@ -329,24 +311,9 @@ pub fn group(
 ) -> Fields {
     fields([
         ("type", json!("internal")),
-        (
-            "policies",
-            json!([crate::policy::SELF_POLICY, name.to_string()]),
-        ),
-        (
-            "anchors",
-            anchors
-                .iter()
-                .map(|anchor| json!(anchor.as_str()))
-                .collect(),
-        ),
-        (
-            "accounts",
-            accounts
-                .iter()
-                .map(|account| json!(account.to_string()))
-                .collect(),
-        ),
+        ("policies", json!([crate::policy::SELF_POLICY, name.to_string()])),
+        ("anchors", anchors.iter().map(|anchor| json!(anchor.as_str())).collect()),
+        ("accounts", accounts.iter().map(|account| json!(account.to_string())).collect()),
         ("owner", json!(mark.as_str())),
     ])
 }
@@ -358,11 +325,7 @@ pub fn people_rules(team: &TeamName, mounts: &[TeamMount], role: TeamRole) -> Ru
     let everything = SecretPath::new("*").expect("the whole mount is a valid path");
     let mut rules = Rules::default();
     for mount in mounts {
-        let at = |area| RulePath {
-            mount: mount.clone(),
-            area,
-            path: everything.clone(),
-        };
+        let at = |area| RulePath { mount: mount.clone(), area, path: everything.clone() };
         rules.allow(at(Area::Metadata), &[List, Read]);
         if role != TeamRole::Viewer {
             rules.allow(at(Area::Data), &[Create, Update, Patch]);
@@ -383,10 +346,7 @@ mod tests {
     #[test]
     fn keys_parse_back_from_kind_and_name() {
         let cluster = ClusterName::new("prod-eu").unwrap();
-        let mount = TeamMount {
-            team: "payments".parse().unwrap(),
-            mount: "kv".parse().unwrap(),
-        };
+        let mount = TeamMount { team: "payments".parse().unwrap(), mount: "kv".parse().unwrap() };
         let anchor = AnchorName::of(&GroupName::new("payments-dev").unwrap());
         let keys = [
             ObjectKey::AuthMount(cluster.clone()),
@@ -404,11 +364,7 @@ mod tests {
             assert_eq!(&ObjectKey::parse(key.kind(), &key.name()).unwrap(), key);
         }
         assert!(keys.is_sorted());
-        for (kind, name) in [
-            ("mount", "team/a/b/c"),
-            ("mount", "secret"),
-            ("policy", "root"),
-        ] {
+        for (kind, name) in [("mount", "team/a/b/c"), ("mount", "secret"), ("policy", "root")] {
             assert!(ObjectKey::parse(kind, name).is_err());
         }
     }

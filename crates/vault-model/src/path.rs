@@ -38,11 +38,8 @@ impl SecretPath {
         if folder.is_empty() && text != "*" {
             return refuse("a path names a secret (prod/api) or everything beneath (prod/api/*)");
         }
-        let segments: Vec<String> = folder
-            .split('/')
-            .filter(|_| !folder.is_empty())
-            .map(str::to_owned)
-            .collect();
+        let segments: Vec<String> =
+            folder.split('/').filter(|_| !folder.is_empty()).map(str::to_owned).collect();
         if segments.len() > 16 {
             return refuse("a path has at most 16 segments");
         }
@@ -89,9 +86,7 @@ impl SecretPath {
 
 fn is_segment(text: &str) -> bool {
     let mut bytes = text.bytes();
-    bytes
-        .next()
-        .is_some_and(|b| b.is_ascii_alphanumeric() || b == b'_')
+    bytes.next().is_some_and(|b| b.is_ascii_alphanumeric() || b == b'_')
         && bytes.all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
 }
 

@@ -134,16 +134,11 @@ impl Rules {
             "# {mark}{name}\n# Written by Strongroom: change the team's document, not this text.\n"
         );
         for (path, capabilities) in self.effective() {
-            let words: Vec<String> = capabilities
-                .iter()
-                .map(|each| format!("\"{}\"", each.as_str()))
-                .collect();
+            let words: Vec<String> =
+                capabilities.iter().map(|each| format!("\"{}\"", each.as_str())).collect();
             // Writing to a String cannot fail.
-            let _ = write!(
-                text,
-                "\npath \"{path}\" {{\n  capabilities = [{}]\n}}\n",
-                words.join(", ")
-            );
+            let _ =
+                write!(text, "\npath \"{path}\" {{\n  capabilities = [{}]\n}}\n", words.join(", "));
         }
         text
     }
@@ -155,18 +150,11 @@ impl Rules {
             .effective()
             .into_iter()
             .map(|(path, capabilities)| {
-                let words = capabilities
-                    .iter()
-                    .map(|each| each.as_str().to_owned())
-                    .collect();
+                let words = capabilities.iter().map(|each| each.as_str().to_owned()).collect();
                 (path.to_string(), words)
             })
             .collect();
-        if parse(&text)? == wanted {
-            Ok(text)
-        } else {
-            Err(PolicyError::Unequal)
-        }
+        if parse(&text)? == wanted { Ok(text) } else { Err(PolicyError::Unequal) }
     }
 }
 
@@ -291,14 +279,11 @@ impl std::str::FromStr for PolicyName {
     fn from_str(text: &str) -> Result<Self, NameError> {
         let parts: Vec<&str> = text.split('.').collect();
         match parts.as_slice() {
-            ["team", team, "binding", binding] => Ok(Self::Binding(
-                TeamName::new(*team)?,
-                BindingName::new(*binding)?,
-            )),
+            ["team", team, "binding", binding] => {
+                Ok(Self::Binding(TeamName::new(*team)?, BindingName::new(*binding)?))
+            }
             ["team", team, role] => {
-                let role = TeamRole::ALL
-                    .into_iter()
-                    .find(|each| each.as_str() == *role);
+                let role = TeamRole::ALL.into_iter().find(|each| each.as_str() == *role);
                 let role =
                     role.ok_or_else(|| NameError::new("policy name", text, "no such role"))?;
                 Ok(Self::People(TeamName::new(*team)?, role))

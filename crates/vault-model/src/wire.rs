@@ -80,37 +80,27 @@ pub fn write(
     ids: &Ids,
     members: &[String],
 ) -> Result<(String, Value), WireError> {
-    let missing = |what: &str| WireError {
-        object: key.to_string(),
-        missing: what.to_owned(),
-    };
+    let missing = |what: &str| WireError { object: key.to_string(), missing: what.to_owned() };
     let pick = |names: &[&str]| -> Value {
-        let pairs = names
-            .iter()
-            .filter_map(|name| Some(((*name).to_owned(), fields.get(*name)?.clone())));
+        let pairs =
+            names.iter().filter_map(|name| Some(((*name).to_owned(), fields.get(*name)?.clone())));
         Value::Object(pairs.collect::<Map<_, _>>())
     };
     let path = read_path(key);
     Ok(match key {
         ObjectKey::AuthMount(_) => (path, pick(&["type", "description"])),
-        ObjectKey::AuthConfig(_) => (
-            path,
-            pick(&[
-                "kubernetes_host",
-                "kubernetes_ca_cert",
-                "disable_local_ca_jwt",
-            ]),
-        ),
+        ObjectKey::AuthConfig(_) => {
+            (path, pick(&["kubernetes_host", "kubernetes_ca_cert", "disable_local_ca_jwt"]))
+        }
         ObjectKey::Mount(_) if exists => (format!("{path}/tune"), pick(&["description"])),
         ObjectKey::Mount(_) => {
             let mut body = pick(&["type", "description"]);
             body["options"] = json!({ "version": fields.get("version") });
             (path, body)
         }
-        ObjectKey::MountConfig(_) => (
-            path,
-            pick(&["max_versions", "cas_required", "delete_version_after"]),
-        ),
+        ObjectKey::MountConfig(_) => {
+            (path, pick(&["max_versions", "cas_required", "delete_version_after"]))
+        }
         ObjectKey::RateLimit(_) => (path, pick(&["path", "rate", "interval"])),
         ObjectKey::Policy(_) => (path, pick(&["policy", "expiration"])),
         ObjectKey::Role(..) => {
@@ -122,15 +112,11 @@ pub fn write(
                 .collect();
             (path, pick(&names))
         }
-        ObjectKey::Anchor(_) => (
-            path,
-            json!({ "type": "external", "metadata": { "owner": fields.get("owner") } }),
-        ),
+        ObjectKey::Anchor(_) => {
+            (path, json!({ "type": "external", "metadata": { "owner": fields.get("owner") } }))
+        }
         ObjectKey::AnchorAlias(anchor) => {
-            let id = ids
-                .anchors
-                .get(anchor)
-                .ok_or_else(|| missing("the id of its group"))?;
+            let id = ids.anchors.get(anchor).ok_or_else(|| missing("the id of its group"))?;
             let body = json!({
                 "name": fields.get("name"),
                 "mount_accessor": ids.people_accessor,
@@ -176,19 +162,11 @@ pub fn observed(key: &ObjectKey, data: &Value, ids: &Ids) -> Option<Fields> {
             put("disable_local_ca_jwt", get("disable_local_ca_jwt"));
             put("pem_keys", list_or_empty(&get("pem_keys")));
             let set = data.get("token_reviewer_jwt_set") == Some(&Value::Bool(true));
-            put(
-                "token_reviewer",
-                json!(if set { REVIEWER_SET } else { "not set" }),
-            );
+            put("token_reviewer", json!(if set { REVIEWER_SET } else { "not set" }));
         }
         ObjectKey::Mount(_) => {
             put("type", get("type"));
-            put(
-                "version",
-                data.pointer("/options/version")
-                    .cloned()
-                    .unwrap_or(Value::Null),
-            );
+            put("version", data.pointer("/options/version").cloned().unwrap_or(Value::Null));
             put("description", get("description"));
         }
         ObjectKey::MountConfig(_) => {
@@ -200,10 +178,7 @@ pub fn observed(key: &ObjectKey, data: &Value, ids: &Ids) -> Option<Fields> {
             put("path", get("path"));
             put("rate", whole(&get("rate")));
             put("interval", whole(&get("interval")));
-            put(
-                "role",
-                data.get("role").cloned().unwrap_or_else(|| json!("")),
-            );
+            put("role", data.get("role").cloned().unwrap_or_else(|| json!("")));
         }
         ObjectKey::Policy(_) => {
             put("policy", get("policy"));
@@ -212,19 +187,10 @@ pub fn observed(key: &ObjectKey, data: &Value, ids: &Ids) -> Option<Fields> {
             }
         }
         ObjectKey::Role(..) => {
-            put(
-                "bound_service_account_names",
-                sorted(&get("bound_service_account_names")),
-            );
-            put(
-                "bound_service_account_namespaces",
-                get("bound_service_account_namespaces"),
-            );
+            put("bound_service_account_names", sorted(&get("bound_service_account_names")));
+            put("bound_service_account_namespaces", get("bound_service_account_namespaces"));
             let selector = "bound_service_account_namespace_selector";
-            put(
-                selector,
-                data.get(selector).cloned().unwrap_or_else(|| json!("")),
-            );
+            put(selector, data.get(selector).cloned().unwrap_or_else(|| json!("")));
             put("audience", get("audience"));
             put("alias_name_source", get("alias_name_source"));
             put("token_policies", list_or_empty(&get("token_policies")));
@@ -239,14 +205,9 @@ pub fn observed(key: &ObjectKey, data: &Value, ids: &Ids) -> Option<Fields> {
             put("owner", owner(data));
         }
         ObjectKey::AnchorAlias(_) => {
-            let alias = data
-                .get("alias")
-                .filter(|alias| alias.get("id").is_some())?;
+            let alias = data.get("alias").filter(|alias| alias.get("id").is_some())?;
             put("name", alias.get("name").cloned().unwrap_or(Value::Null));
-            let accessor = alias
-                .get("mount_accessor")
-                .and_then(Value::as_str)
-                .unwrap_or_default();
+            let accessor = alias.get("mount_accessor").and_then(Value::as_str).unwrap_or_default();
             let ours = accessor == ids.people_accessor;
             put("mount", json!(if ours { PEOPLE_MOUNT } else { accessor }));
         }
@@ -260,23 +221,16 @@ pub fn observed(key: &ObjectKey, data: &Value, ids: &Ids) -> Option<Fields> {
                     |(name, _)| name.as_str().to_owned(),
                 )
             };
-            let mut anchors: Vec<String> = texts(data.get("member_group_ids"))
-                .iter()
-                .map(name_of)
-                .collect();
+            let mut anchors: Vec<String> =
+                texts(data.get("member_group_ids")).iter().map(name_of).collect();
             anchors.sort();
             put("anchors", json!(anchors));
             let name_of = |id: &String| {
                 let known = ids.accounts.iter().find(|(_, known)| *known == id);
-                known.map_or_else(
-                    || format!("foreign entity {id}"),
-                    |(name, _)| name.to_string(),
-                )
+                known.map_or_else(|| format!("foreign entity {id}"), |(name, _)| name.to_string())
             };
-            let mut accounts: Vec<String> = texts(data.get("member_entity_ids"))
-                .iter()
-                .map(name_of)
-                .collect();
+            let mut accounts: Vec<String> =
+                texts(data.get("member_entity_ids")).iter().map(name_of).collect();
             accounts.sort();
             put("accounts", json!(accounts));
             put("owner", owner(data));
@@ -289,27 +243,16 @@ pub fn observed(key: &ObjectKey, data: &Value, ids: &Ids) -> Option<Fields> {
 pub const REVIEWER_SET: &str = "set";
 
 fn owner(data: &Value) -> Value {
-    data.pointer("/metadata/owner")
-        .cloned()
-        .unwrap_or(Value::Null)
+    data.pointer("/metadata/owner").cloned().unwrap_or(Value::Null)
 }
 
 fn texts(value: Option<&Value>) -> Vec<String> {
     let items = value.and_then(Value::as_array);
-    items
-        .into_iter()
-        .flatten()
-        .filter_map(Value::as_str)
-        .map(str::to_owned)
-        .collect()
+    items.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
 }
 
 fn list_or_empty(value: &Value) -> Value {
-    if value.is_null() {
-        json!([])
-    } else {
-        value.clone()
-    }
+    if value.is_null() { json!([]) } else { value.clone() }
 }
 
 fn sorted(value: &Value) -> Value {
@@ -321,10 +264,7 @@ fn sorted(value: &Value) -> Value {
 /// The engine writes some whole numbers as `100.0`.
 fn whole(value: &Value) -> Value {
     match value.as_f64() {
-        #[expect(
-            clippy::cast_possible_truncation,
-            reason = "checked to be whole and small"
-        )]
+        #[expect(clippy::cast_possible_truncation, reason = "checked to be whole and small")]
         Some(number) if number.fract() == 0.0 && number.abs() < 1e15 => json!(number as i64),
         _ => value.clone(),
     }
@@ -332,7 +272,5 @@ fn whole(value: &Value) -> Value {
 
 /// Whether the engine's `expiration` names a time; zero times mean none.
 fn is_time(value: &Value) -> bool {
-    value
-        .as_str()
-        .is_some_and(|text| !text.is_empty() && !text.starts_with("0001-"))
+    value.as_str().is_some_and(|text| !text.is_empty() && !text.starts_with("0001-"))
 }

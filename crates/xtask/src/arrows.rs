@@ -21,18 +21,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("kubernetes", &["domain"]),
     ("authn", &["acts", "domain"]),
     ("app", &["acts", "domain", "plan", "storage", "vault-model"]),
-    (
-        "api",
-        &[
-            "acts",
-            "app",
-            "authn",
-            "domain",
-            "plan",
-            "storage",
-            "vault-model",
-        ],
-    ),
+    ("api", &["acts", "app", "authn", "domain", "plan", "storage", "vault-model"]),
     (
         "executor",
         &[
@@ -47,18 +36,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "vault-model",
         ],
     ),
-    (
-        "cli",
-        &[
-            "acts",
-            "authn",
-            "config",
-            "domain",
-            "engine",
-            "plan",
-            "vault-model",
-        ],
-    ),
+    ("cli", &["acts", "authn", "config", "domain", "engine", "plan", "vault-model"]),
     ("lab", &[]),
     ("server", &["*"]),
     ("test-support", &["*"]),
@@ -76,9 +54,7 @@ const RESERVED: &[(&str, &[&str])] = &[
 /// Refuses an arrow that is not in the table.
 pub fn check(root: &Path) -> Result<()> {
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo
-        .current_dir(root)
-        .args(["metadata", "--format-version=1", "--no-deps", "--offline"]);
+    cargo.current_dir(root).args(["metadata", "--format-version=1", "--no-deps", "--offline"]);
     let metadata: Value = serde_json::from_str(&run_quietly(&mut cargo)?)?;
     let faults = faults(&packages(&metadata)?);
     ensure!(faults.is_empty(), "crate arrows:\n{}", faults.join("\n"));
@@ -93,10 +69,7 @@ fn short(name: &str) -> &str {
 }
 
 fn packages(metadata: &Value) -> Result<Packages> {
-    let list = metadata
-        .get("packages")
-        .and_then(Value::as_array)
-        .context("no packages")?;
+    let list = metadata.get("packages").and_then(Value::as_array).context("no packages")?;
     let text = |value: &Value, name: &str| -> Option<String> {
         value.get(name)?.as_str().map(str::to_owned)
     };
@@ -120,14 +93,9 @@ fn faults(packages: &Packages) -> Vec<String> {
         if from == "xtask" {
             continue;
         }
-        let allowed = ALLOWED
-            .iter()
-            .find(|(name, _)| *name == from)
-            .map(|(_, to)| *to);
+        let allowed = ALLOWED.iter().find(|(name, _)| *name == from).map(|(_, to)| *to);
         let Some(allowed) = allowed else {
-            faults.push(format!(
-                "{from}: not in the table of crates/xtask/src/arrows.rs"
-            ));
+            faults.push(format!("{from}: not in the table of crates/xtask/src/arrows.rs"));
             continue;
         };
         for (dependency, dev) in dependencies {
@@ -158,10 +126,7 @@ mod tests {
 
     #[test]
     fn a_wrong_arrow_is_found() {
-        assert_eq!(
-            one("strongroom-domain", "strongroom-storage", false).len(),
-            1
-        );
+        assert_eq!(one("strongroom-domain", "strongroom-storage", false).len(), 1);
         assert_eq!(one("strongroom-app", "strongroom-engine", false).len(), 1);
         assert_eq!(one("strongroom-plan", "sqlx", false).len(), 1);
         assert_eq!(one("strongroom-unheard-of", "serde", false).len(), 1);

@@ -31,8 +31,5 @@ pub fn run_quietly(command: &mut Command) -> Result<String> {
 
 /// Whether a program is there and answers.
 pub fn answers(program: &str, argument: &str) -> bool {
-    Command::new(program)
-        .arg(argument)
-        .output()
-        .is_ok_and(|output| output.status.success())
+    Command::new(program).arg(argument).output().is_ok_and(|output| output.status.success())
 }

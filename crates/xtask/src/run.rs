@@ -35,11 +35,8 @@ fn build(parts: &Path) -> Result<std::path::PathBuf> {
 pub fn dev(arguments: &[String]) -> Result<()> {
     let parts = bring(Scope::Dev)?;
     let program = build(&parts)?;
-    let error = Command::new(program)
-        .arg("dev")
-        .args(arguments)
-        .env("STRONGROOM_PARTS", &parts)
-        .exec();
+    let error =
+        Command::new(program).arg("dev").args(arguments).env("STRONGROOM_PARTS", &parts).exec();
     Err(error).context("start strongroom dev")
 }
 
@@ -70,26 +67,17 @@ pub fn test(arguments: &[String]) -> Result<()> {
     if full {
         lab.env("STRONGROOM_FULL", "1");
     }
-    lab.args(["dev", "--lab", "--"])
-        .arg(&nextest)
-        .args(["nextest", "run", "--workspace"]);
+    lab.args(["dev", "--lab", "--"]).arg(&nextest).args(["nextest", "run", "--workspace"]);
     lab.args(filters);
     run(&mut lab).context("tests failed")?;
-    println!(
-        "all tests passed after {:.0} s",
-        begun.elapsed().as_secs_f64()
-    );
+    println!("all tests passed after {:.0} s", begun.elapsed().as_secs_f64());
     Ok(())
 }
 
 /// What CI runs, in the same order.
 pub fn ci() -> Result<()> {
     let status = Command::new("bash").arg(root().join(".ci/run")).status()?;
-    if status.success() {
-        Ok(())
-    } else {
-        bail!(".ci/run ended with {status}")
-    }
+    if status.success() { Ok(()) } else { bail!(".ci/run ended with {status}") }
 }
 
 /// Prints the environment of the compile cache for a shell.
@@ -97,11 +85,7 @@ pub fn cache_environment() -> Result<()> {
     let parts = bring(Scope::Test)?;
     for (name, value) in cargo(&parts).get_envs() {
         if let Some(value) = value {
-            println!(
-                "export {}='{}'",
-                name.to_string_lossy(),
-                value.to_string_lossy()
-            );
+            println!("export {}='{}'", name.to_string_lossy(), value.to_string_lossy());
         }
     }
     Ok(())
@@ -111,14 +95,7 @@ pub fn cache_environment() -> Result<()> {
 pub fn check_dependencies() -> Result<()> {
     let parts = bring(Scope::Test)?;
     let mut deny = Command::new(parts.join("cargo-deny-0.20.2/cargo-deny"));
-    deny.current_dir(root()).args([
-        "--log-level",
-        "error",
-        "check",
-        "bans",
-        "licenses",
-        "sources",
-    ]);
+    deny.current_dir(root()).args(["--log-level", "error", "check", "bans", "licenses", "sources"]);
     run(&mut deny)?;
     let mut shear = Command::new(parts.join("cargo-shear-1.14.0/cargo-shear"));
     shear.current_dir(root()).arg("shear");

@@ -9,10 +9,7 @@ fn receipt() -> Receipt {
     let accepted = Accepted {
         token: Digest::of(b"token"),
         person: SignedPerson {
-            id: PersonId {
-                issuer: "https://idp.example.com/v1".into(),
-                person: "bob".into(),
-            },
+            id: PersonId { issuer: "https://idp.example.com/v1".into(), person: "bob".into() },
             display: "Bob".into(),
             groups: ["payments-leads".to_owned(), "all".to_owned()].into(),
         },
@@ -64,11 +61,7 @@ fn every_changed_field_breaks_the_signature() {
         let mut changed = value.clone();
         changed[&field] = json!("other");
         let changed = canonical::to_bytes(&changed).unwrap();
-        assert!(
-            !key.public()
-                .verifies(Purpose::Receipt, &changed, &signature),
-            "{field}"
-        );
+        assert!(!key.public().verifies(Purpose::Receipt, &changed, &signature), "{field}");
     }
 }
 

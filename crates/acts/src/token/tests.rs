@@ -40,11 +40,7 @@ fn rsa(kid: &str) -> ProviderKey {
         "n": part(public.modulus().big_endian_without_leading_zero()),
         "e": part(public.exponent().big_endian_without_leading_zero()),
     });
-    ProviderKey {
-        algorithm: Algorithm::RS256,
-        private,
-        jwk,
-    }
+    ProviderKey { algorithm: Algorithm::RS256, private, jwk }
 }
 
 fn p256(kid: &str) -> ProviderKey {
@@ -55,11 +51,7 @@ fn p256(kid: &str) -> ProviderKey {
     let jwk = json!({
         "kty": "EC", "crv": "P-256", "kid": kid, "x": part(&point[1..33]), "y": part(&point[33..]),
     });
-    ProviderKey {
-        algorithm: Algorithm::ES256,
-        private,
-        jwk,
-    }
+    ProviderKey { algorithm: Algorithm::ES256, private, jwk }
 }
 
 fn ed25519(kid: &str) -> ProviderKey {
@@ -71,11 +63,7 @@ fn ed25519(kid: &str) -> ProviderKey {
         "kty": "OKP", "crv": "Ed25519", "kid": kid,
         "x": URL_SAFE_NO_PAD.encode(key.verifying_key().as_bytes()),
     });
-    ProviderKey {
-        algorithm: Algorithm::EdDSA,
-        private,
-        jwk,
-    }
+    ProviderKey { algorithm: Algorithm::EdDSA, private, jwk }
 }
 
 /// RSA keys take long to make: the two that all tests share.
@@ -158,10 +146,7 @@ fn a_good_token_tells_who_signed_in_when_and_by_which_key() {
     assert_eq!(accepted.person.id.person, "subject-of-bob");
     assert_eq!(accepted.person.display, "bob");
     assert_eq!(accepted.person.groups, ["payments-leads".to_owned()].into());
-    assert_eq!(
-        (accepted.auth_time, accepted.issued_at),
-        (NOW - 10, NOW - 5)
-    );
+    assert_eq!((accepted.auth_time, accepted.issued_at), (NOW - 10, NOW - 5));
     assert_eq!(accepted.audience, CLIENT);
     assert_eq!(accepted.key, provider()[0].jwk);
     assert!(!accepted.late);
@@ -188,27 +173,14 @@ fn each_of_the_four_algorithms_is_taken_with_its_key() {
 
 fn raw(header: &Value, claims: &Value, signature: &[u8]) -> String {
     let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
-    format!(
-        "{}.{}.{}",
-        part(header),
-        part(claims),
-        URL_SAFE_NO_PAD.encode(signature)
-    )
+    format!("{}.{}.{}", part(header), part(claims), URL_SAFE_NO_PAD.encode(signature))
 }
 
 #[test]
 fn what_is_no_signed_token_is_refused() {
     let good = mint(&claims());
     let whole = |token: &str| refusal(judge(token, &provider()[0].jwk, &rules(), &vote()));
-    for token in [
-        "",
-        ".",
-        "..",
-        "a.b.c",
-        "srs_session",
-        &good[..40],
-        &format!("{good}.x"),
-    ] {
+    for token in ["", ".", "..", "a.b.c", "srs_session", &good[..40], &format!("{good}.x")] {
         assert_eq!(whole(token), Refusal::Malformed, "{token:?}");
     }
     assert_eq!(whole(&"a".repeat(MAX_TOKEN + 1)), Refusal::Malformed);
@@ -232,9 +204,7 @@ fn alg_none_is_no_signature() {
 #[test]
 fn a_public_key_is_never_a_shared_secret() {
     let key = &provider()[0];
-    let modulus = URL_SAFE_NO_PAD
-        .decode(key.jwk["n"].as_str().unwrap())
-        .unwrap();
+    let modulus = URL_SAFE_NO_PAD.decode(key.jwk["n"].as_str().unwrap()).unwrap();
     let spelled = key.jwk.to_string();
     for secret in [modulus.as_slice(), spelled.as_bytes()] {
         let forged = ProviderKey {
@@ -247,32 +217,18 @@ fn a_public_key_is_never_a_shared_secret() {
         assert_eq!(refusal(result), Refusal::Algorithm);
         // Even a provider that publishes a shared secret does not make it a signing key.
         let oct = json!({ "kty": "oct", "kid": "key-1", "k": URL_SAFE_NO_PAD.encode(secret) });
-        assert_eq!(
-            refusal(judge(&token, &oct, &rules(), &vote())),
-            Refusal::Algorithm
-        );
+        assert_eq!(refusal(judge(&token, &oct, &rules(), &vote())), Refusal::Algorithm);
         let token = mint(&claims());
-        assert_eq!(
-            refusal(judge(&token, &oct, &rules(), &vote())),
-            Refusal::Signature
-        );
+        assert_eq!(refusal(judge(&token, &oct, &rules(), &vote())), Refusal::Signature);
     }
 }
 
 #[test]
 fn algorithms_outside_the_list_are_refused_even_when_they_verify() {
     let key = &provider()[0];
-    for algorithm in [
-        Algorithm::RS384,
-        Algorithm::RS512,
-        Algorithm::PS384,
-        Algorithm::PS512,
-    ] {
+    for algorithm in [Algorithm::RS384, Algorithm::RS512, Algorithm::PS384, Algorithm::PS512] {
         let token = mint_with(key, algorithm, Some("key-1"), &claims());
-        assert_eq!(
-            refusal(judge(&token, &key.jwk, &rules(), &vote())),
-            Refusal::Algorithm
-        );
+        assert_eq!(refusal(judge(&token, &key.jwk, &rules(), &vote())), Refusal::Algorithm);
     }
 }
 
@@ -295,12 +251,7 @@ fn the_key_is_the_one_the_token_names() {
     assert_eq!(judge(&swapped, &second.jwk), Refusal::Signature);
     // A key of another kind under the right name, and a key that is none.
     let token = mint(&claims());
-    for jwk in [
-        p256("key-1").jwk,
-        ed25519("key-1").jwk,
-        json!({ "kid": "key-1" }),
-        Value::Null,
-    ] {
+    for jwk in [p256("key-1").jwk, ed25519("key-1").jwk, json!({ "kid": "key-1" }), Value::Null] {
         assert_eq!(judge(&token, &jwk), Refusal::Signature);
     }
 }
@@ -313,10 +264,7 @@ fn a_key_in_the_tokens_own_header_is_not_believed() {
     header.jwk = serde_json::from_value(second.jwk.clone()).ok();
     assert!(header.jwk.is_some());
     let token = encode(&header, &claims(), &second.private).unwrap();
-    assert_eq!(
-        refusal(judge(&token, &first.jwk, &rules(), &vote())),
-        Refusal::Signature
-    );
+    assert_eq!(refusal(judge(&token, &first.jwk, &rules(), &vote())), Refusal::Signature);
 }
 
 #[test]
@@ -341,12 +289,8 @@ fn one_changed_byte_breaks_the_signature() {
 
 #[test]
 fn the_issuer_is_exact() {
-    for issuer in [
-        "https://idp.example.com/v1/",
-        "https://IDP.example.com/v1",
-        "https://evil",
-        "",
-    ] {
+    for issuer in ["https://idp.example.com/v1/", "https://IDP.example.com/v1", "https://evil", ""]
+    {
         assert_eq!(refusal(with("iss", issuer)), Refusal::Issuer, "{issuer}");
     }
     assert_eq!(refusal(with("iss", json!([ISSUER]))), Refusal::Issuer);
@@ -368,20 +312,13 @@ fn the_audience_is_one_act_client_and_nothing_else() {
         json!("strongroom-ballot"),
         Value::Null,
     ] {
-        assert_eq!(
-            refusal(with("aud", audience.clone())),
-            Refusal::Audience,
-            "{audience}"
-        );
+        assert_eq!(refusal(with("aud", audience.clone())), Refusal::Audience, "{audience}");
     }
     assert_eq!(refusal(without("aud")), Refusal::Audience);
     // A statement that names the sign-in client makes no act client of it.
     let mut claims = claims();
     claims["aud"] = json!("strongroom-web");
-    let expected = Expectation {
-        audience: "strongroom-web",
-        ..vote()
-    };
+    let expected = Expectation { audience: "strongroom-web", ..vote() };
     let result = judge(&mint(&claims), &provider()[0].jwk, &rules(), &expected);
     assert_eq!(refusal(result), Refusal::Audience);
 }
@@ -389,28 +326,14 @@ fn the_audience_is_one_act_client_and_nothing_else() {
 #[test]
 fn the_authorized_party_is_absent_or_the_client() {
     with("azp", CLIENT).unwrap();
-    for party in [
-        json!("strongroom-web"),
-        json!(["x"]),
-        Value::Null,
-        json!(""),
-    ] {
-        assert_eq!(
-            refusal(with("azp", party.clone())),
-            Refusal::AuthorizedParty,
-            "{party}"
-        );
+    for party in [json!("strongroom-web"), json!(["x"]), Value::Null, json!("")] {
+        assert_eq!(refusal(with("azp", party.clone())), Refusal::AuthorizedParty, "{party}");
     }
 }
 
 #[test]
 fn the_nonce_is_the_hash_of_this_act() {
-    for nonce in [
-        "srg1.the-hash-of-another-act",
-        "",
-        "srg1.the-hash-of-the-act ",
-        "n-0S6_WzA2Mj",
-    ] {
+    for nonce in ["srg1.the-hash-of-another-act", "", "srg1.the-hash-of-the-act ", "n-0S6_WzA2Mj"] {
         assert_eq!(refusal(with("nonce", nonce)), Refusal::Nonce, "{nonce}");
     }
     assert_eq!(refusal(with("nonce", json!([NONCE]))), Refusal::Nonce);
@@ -441,26 +364,15 @@ fn a_token_may_be_a_minute_ahead_of_us_and_no_more() {
     assert_eq!(refusal(judged(&times(i64::MAX, NOW))), Refusal::Future);
     // Nor may the sign-in be after the token by more than clocks differ.
     judged(&times(NOW - 100, NOW - 40)).unwrap();
-    assert_eq!(
-        refusal(judged(&times(NOW - 100, NOW - 39))),
-        Refusal::Future
-    );
+    assert_eq!(refusal(judged(&times(NOW - 100, NOW - 39))), Refusal::Future);
     assert_eq!(refusal(judged(&times(NOW, i64::MAX))), Refusal::Future);
 }
 
 #[test]
 fn a_vote_is_not_made_before_the_freeze() {
     let at = |iat, frozen_at| {
-        let expected = Expectation {
-            frozen_at,
-            ..vote()
-        };
-        judge(
-            &mint(&times(iat, NOW - 10)),
-            &provider()[0].jwk,
-            &rules(),
-            &expected,
-        )
+        let expected = Expectation { frozen_at, ..vote() };
+        judge(&mint(&times(iat, NOW - 10)), &provider()[0].jwk, &rules(), &expected)
     };
     at(NOW - 5, Some(NOW - 5)).unwrap();
     assert_eq!(refusal(at(NOW - 5, Some(NOW - 4))), Refusal::BeforeFreeze);
@@ -474,10 +386,7 @@ fn the_sign_in_is_fresh() {
     assert_eq!(refusal(with("auth_time", "now")), Refusal::NoAuthTime);
     assert_eq!(refusal(with("auth_time", Value::Null)), Refusal::NoAuthTime);
     judged(&times(NOW, NOW - 300)).unwrap();
-    assert_eq!(
-        refusal(judged(&times(NOW, NOW - 301))),
-        Refusal::StaleSignIn
-    );
+    assert_eq!(refusal(judged(&times(NOW, NOW - 301))), Refusal::StaleSignIn);
     assert_eq!(refusal(judged(&times(NOW, i64::MIN))), Refusal::StaleSignIn);
     assert!(judged(&times(i64::MIN, i64::MIN)).is_err());
 }
@@ -485,17 +394,8 @@ fn the_sign_in_is_fresh() {
 #[test]
 fn high_risk_needs_a_sign_in_after_the_freeze() {
     let at = |auth_time, fresh| {
-        let expected = Expectation {
-            frozen_at: Some(NOW - 50),
-            fresh,
-            ..vote()
-        };
-        judge(
-            &mint(&times(NOW - 5, auth_time)),
-            &provider()[0].jwk,
-            &rules(),
-            &expected,
-        )
+        let expected = Expectation { frozen_at: Some(NOW - 50), fresh, ..vote() };
+        judge(&mint(&times(NOW - 5, auth_time)), &provider()[0].jwk, &rules(), &expected)
     };
     at(NOW - 50, true).unwrap();
     assert_eq!(refusal(at(NOW - 51, true)), Refusal::SignInBeforeFreeze);
@@ -505,10 +405,7 @@ fn high_risk_needs_a_sign_in_after_the_freeze() {
 #[test]
 fn a_vote_dies_with_its_sign_in() {
     let after = |seconds| {
-        let expected = Expectation {
-            now: NOW - 10 + seconds,
-            ..vote()
-        };
+        let expected = Expectation { now: NOW - 10 + seconds, ..vote() };
         judge(&mint(&claims()), &provider()[0].jwk, &rules(), &expected)
     };
     after(72 * 3600).unwrap();
@@ -533,10 +430,7 @@ fn a_late_token_counts_within_the_age_of_a_vote_and_says_so() {
 #[test]
 fn not_before_kills_older_sign_ins() {
     let at = |limit| {
-        let rules = TokenRules {
-            not_before: Some(limit),
-            ..rules()
-        };
+        let rules = TokenRules { not_before: Some(limit), ..rules() };
         judge(&mint(&claims()), &provider()[0].jwk, &rules, &vote())
     };
     at(NOW - 10).unwrap();
@@ -546,10 +440,7 @@ fn not_before_kills_older_sign_ins() {
 #[test]
 fn the_strength_of_the_sign_in_is_as_the_floor_demands() {
     let demanding = |acr: Option<&str>| {
-        let rules = TokenRules {
-            acr: ["phr".to_owned(), "phrh".to_owned()].into(),
-            ..rules()
-        };
+        let rules = TokenRules { acr: ["phr".to_owned(), "phrh".to_owned()].into(), ..rules() };
         let mut claims = claims();
         claims["acr"] = acr.map_or(Value::Null, Value::from);
         judge(&mint(&claims), &provider()[0].jwk, &rules, &vote())
@@ -570,10 +461,7 @@ fn a_token_without_a_person_is_nobody() {
     }
     assert_eq!(refusal(with("sub", json!(["bob"]))), Refusal::Malformed);
     // A claim of the deployment's own choice.
-    let rules = TokenRules {
-        person_claim: "employee".into(),
-        ..rules()
-    };
+    let rules = TokenRules { person_claim: "employee".into(), ..rules() };
     let employee = |value: Value| {
         let mut claims = claims();
         claims["employee"] = value;
@@ -581,20 +469,14 @@ fn a_token_without_a_person_is_nobody() {
     };
     assert_eq!(employee(json!("e-17")).unwrap().person.id.person, "e-17");
     for wrong in [json!(17), json!(["e-17"]), json!(""), Value::Null] {
-        assert_eq!(
-            refusal(employee(wrong)),
-            Refusal::NoPerson("employee".into())
-        );
+        assert_eq!(refusal(employee(wrong)), Refusal::NoPerson("employee".into()));
     }
 }
 
 #[test]
 fn denied_people_may_not_act() {
     let denied = |who: &str| {
-        let rules = TokenRules {
-            denied_people: [who.to_owned()].into(),
-            ..rules()
-        };
+        let rules = TokenRules { denied_people: [who.to_owned()].into(), ..rules() };
         judge(&mint(&claims()), &provider()[0].jwk, &rules, &vote())
     };
     assert_eq!(refusal(denied("subject-of-bob")), Refusal::DeniedPerson);
@@ -606,13 +488,7 @@ fn denied_people_may_not_act() {
 fn groups_come_from_the_token_or_it_is_refused() {
     let no_groups = Refusal::NoGroups("groups".into());
     assert_eq!(refusal(without("groups")), no_groups);
-    for wrong in [
-        json!("payments-leads"),
-        json!([1]),
-        json!(["a", null]),
-        json!({}),
-        Value::Null,
-    ] {
+    for wrong in [json!("payments-leads"), json!([1]), json!(["a", null]), json!({}), Value::Null] {
         assert_eq!(refusal(with("groups", wrong.clone())), no_groups, "{wrong}");
     }
     // In no group at all is something the provider may say.
@@ -623,10 +499,7 @@ fn groups_come_from_the_token_or_it_is_refused() {
 fn an_overage_is_refused_even_beside_some_groups() {
     assert_eq!(refusal(with("hasgroups", true)), Refusal::GroupOverage);
     let elsewhere = json!({ "groups": "src1" });
-    assert_eq!(
-        refusal(with("_claim_names", elsewhere.clone())),
-        Refusal::GroupOverage
-    );
+    assert_eq!(refusal(with("_claim_names", elsewhere.clone())), Refusal::GroupOverage);
     let mut claims = claims();
     claims["_claim_names"] = elsewhere;
     claims.as_object_mut().unwrap().remove("groups");
@@ -684,8 +557,5 @@ fn a_refusal_is_one_plain_sentence() {
     ];
     let told: BTreeSet<String> = all.iter().map(ToString::to_string).collect();
     assert_eq!(told.len(), all.len());
-    assert!(
-        told.iter()
-            .all(|text| text.starts_with(char::is_lowercase) && !text.ends_with('.'))
-    );
+    assert!(told.iter().all(|text| text.starts_with(char::is_lowercase) && !text.ends_with('.')));
 }

@@ -25,11 +25,7 @@ pub(crate) struct SignedAct {
 
 impl From<SignedAct> for ActInput {
     fn from(act: SignedAct) -> Self {
-        Self {
-            statement: act.statement,
-            id_token: act.id_token,
-            comment: act.comment,
-        }
+        Self { statement: act.statement, id_token: act.id_token, comment: act.comment }
     }
 }
 
@@ -99,9 +95,7 @@ pub(crate) async fn list(
     Path(id): Path<String>,
 ) -> Result<Json<Page<ActView>>, Problem> {
     let rows = act::act_list(&ctx, named(&id)?).await?;
-    Ok(Json(Page::whole(
-        rows.into_iter().map(ActView::from).collect(),
-    )))
+    Ok(Json(Page::whole(rows.into_iter().map(ActView::from).collect())))
 }
 
 impl From<ActRow> for ActView {
@@ -115,9 +109,7 @@ impl From<ActRow> for ActView {
             round,
             stage,
             comment: row.comment,
-            claimed_by: Claimed {
-                display: row.claimed_display,
-            },
+            claimed_by: Claimed { display: row.claimed_display },
             received_at: row.received_at,
             receipt: row.receipt.map(Into::into),
         }
@@ -127,11 +119,7 @@ impl From<ActRow> for ActView {
 impl From<ReceiptRow> for Receipt {
     fn from(row: ReceiptRow) -> Self {
         let said: Value = serde_json::from_slice(&row.canonical).unwrap_or_default();
-        let text = |pointer: &str| {
-            said.pointer(pointer)
-                .and_then(Value::as_str)
-                .map(str::to_owned)
-        };
+        let text = |pointer: &str| said.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
         let part = |key: &str| said.get(key).cloned().unwrap_or_default();
         let signer = || {
             Some(Signer {

@@ -13,9 +13,7 @@ use crate::v1::teams::Named;
 /// `GET /api/v1/clusters`.
 pub(crate) async fn list(SignedIn(ctx): SignedIn) -> Result<Json<Page<Named>>, Problem> {
     let clusters = team::cluster_list(&ctx).await?;
-    Ok(Json(Page::whole(
-        clusters.into_iter().map(Into::into).collect(),
-    )))
+    Ok(Json(Page::whole(clusters.into_iter().map(Into::into).collect())))
 }
 
 /// What a cluster holds.
@@ -54,17 +52,8 @@ pub(crate) async fn inventory(
     Path(name): Path<String>,
 ) -> Result<Json<Inventory>, Problem> {
     let view = inventory::inventory_get(&ctx, &named(&name)?).await?;
-    let namespace = |(name, uid)| Namespace {
-        name,
-        uid,
-        created_at: None,
-    };
-    let account = |(namespace, name, uid)| Account {
-        namespace,
-        name,
-        uid,
-        created_at: None,
-    };
+    let namespace = |(name, uid)| Namespace { name, uid, created_at: None };
+    let account = |(namespace, name, uid)| Account { namespace, name, uid, created_at: None };
     Ok(Json(Inventory {
         known: view.known,
         reason: view.reason,

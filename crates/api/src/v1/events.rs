@@ -44,8 +44,7 @@ pub(crate) async fn list(
 ) -> Result<Json<Page<EventView>>, Problem> {
     let subject = query.subject.as_deref().map(|text| {
         let message = "`subject` is `team/<name>`, `cluster/<name>` or `platform`";
-        text.parse::<Subject>()
-            .map_err(|_| Problem::malformed(message))
+        text.parse::<Subject>().map_err(|_| Problem::malformed(message))
     });
     let filter = EventFilter {
         request: query.request,
@@ -53,10 +52,7 @@ pub(crate) async fn list(
     };
     let after = query.after.unwrap_or_default();
     let (rows, more) = event::event_list(&ctx, &filter, after, limit(query.limit)?).await?;
-    let next_cursor = rows
-        .last()
-        .filter(|_| more)
-        .map(|row| row.sequence.to_string());
+    let next_cursor = rows.last().filter(|_| more).map(|row| row.sequence.to_string());
     let items = rows
         .into_iter()
         .map(|row| EventView {

@@ -92,11 +92,7 @@ pub(crate) async fn make(
     SignedIn(ctx): SignedIn,
     Body(body): Body<Make>,
 ) -> Result<Json<Preview>, Problem> {
-    Ok(Json(
-        preview::preview_make(&ctx, &body.documents, &body.attest)
-            .await?
-            .into(),
-    ))
+    Ok(Json(preview::preview_make(&ctx, &body.documents, &body.attest).await?.into()))
 }
 
 impl From<View> for Preview {
@@ -145,11 +141,7 @@ impl From<&Step> for StepView {
             name: step.object.name(),
             changes: preview::step_changes(step)
                 .into_iter()
-                .map(|(field, before, after)| Change {
-                    field,
-                    before,
-                    after,
-                })
+                .map(|(field, before, after)| Change { field, before, after })
                 .collect(),
         }
     }

@@ -42,19 +42,9 @@ pub(crate) async fn submit(
     Body(body): Body<Submit>,
 ) -> Result<(StatusCode, [(HeaderName, String); 1], Json<Submitted>), Problem> {
     let outcome = submit::request_submit(&ctx, &body.submission, &body.act.into()).await?;
-    let status = if outcome.created {
-        StatusCode::CREATED
-    } else {
-        StatusCode::OK
-    };
-    let location = (
-        header::LOCATION,
-        format!("/api/v1/requests/{}", outcome.request),
-    );
-    let body = Submitted {
-        request_id: outcome.request,
-        state: outcome.state,
-    };
+    let status = if outcome.created { StatusCode::CREATED } else { StatusCode::OK };
+    let location = (header::LOCATION, format!("/api/v1/requests/{}", outcome.request));
+    let body = Submitted { request_id: outcome.request, state: outcome.state };
     Ok((status, [location], Json(body)))
 }
 
@@ -170,10 +160,7 @@ pub(crate) async fn list(
     let next_cursor = rows.last().filter(|_| more).map(cursor);
     let items = rows
         .into_iter()
-        .map(|each| Summary {
-            head: each.row.into(),
-            documents: each.subjects,
-        })
+        .map(|each| Summary { head: each.row.into(), documents: each.subjects })
         .collect();
     Ok(Json(Page { items, next_cursor }))
 }
@@ -202,10 +189,7 @@ pub(crate) async fn show(
         base_document: each.base_document,
     };
     let documents = documents.into_iter().map(document).collect();
-    Ok(Json(Detail {
-        head: row.into(),
-        documents,
-    }))
+    Ok(Json(Detail { head: row.into(), documents }))
 }
 
 /// A frozen plan, as it was signed.

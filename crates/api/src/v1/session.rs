@@ -45,10 +45,7 @@ pub(crate) struct Session {
 /// `GET /api/v1/session`.
 pub(crate) async fn show(SignedIn(ctx): SignedIn) -> Json<Session> {
     let person = PersonView::from(&ctx.person);
-    Json(Session {
-        person,
-        expires_at: ctx.session_expires_at,
-    })
+    Json(Session { person, expires_at: ctx.session_expires_at })
 }
 
 /// `DELETE /api/v1/session`.

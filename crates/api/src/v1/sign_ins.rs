@@ -76,15 +76,9 @@ pub(crate) async fn complete(
     let sign_in: SignInId = named(&id)?;
     let nonce = session::sign_in_use(&state.app, sign_in).await?;
     let now = state.app.now().as_second();
-    let person = verify_sign_in(
-        &state.issuer,
-        &state.sign_in.rules,
-        &body.id_token,
-        &nonce,
-        now,
-    )
-    .await
-    .map_err(refusal)?;
+    let person = verify_sign_in(&state.issuer, &state.sign_in.rules, &body.id_token, &nonce, now)
+        .await
+        .map_err(refusal)?;
     let token = SessionToken::generate().map_err(no_randomness)?;
     let expires_at = session::session_create(&state.app, person.clone(), token.hash()).await?;
     let body = Completed {

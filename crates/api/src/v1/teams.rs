@@ -36,9 +36,7 @@ impl From<team::Named> for Named {
 /// `GET /api/v1/teams`.
 pub(crate) async fn list(SignedIn(ctx): SignedIn) -> Result<Json<Page<Named>>, Problem> {
     let teams = team::team_list(&ctx).await?;
-    Ok(Json(Page::whole(
-        teams.into_iter().map(Into::into).collect(),
-    )))
+    Ok(Json(Page::whole(teams.into_iter().map(Into::into).collect())))
 }
 
 /// How one service account of a binding stands.

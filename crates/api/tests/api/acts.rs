@@ -12,10 +12,8 @@ use crate::support::TestApp;
 use crate::support::client::Client;
 use crate::support::documents::payments;
 
-const STAGES: [(&str, &str); 2] = [
-    ("owners of payments", "payments-leads"),
-    ("platform", "platform-sre"),
-];
+const STAGES: [(&str, &str); 2] =
+    [("owners of payments", "payments-leads"), ("platform", "platform-sre")];
 
 async fn in_review(app: &TestApp) -> (Client, RequestId, Digest) {
     let alice = app.sign_in("alice", &["payments-dev"]).await;
@@ -52,9 +50,7 @@ async fn the_plan_is_shown_once_it_is_frozen() {
     let shown = alice.get(&plan).await;
     assert_eq!(shown.status, 200);
     assert_eq!(shown.text("/hash"), hash.to_string());
-    let bytes = base64::engine::general_purpose::STANDARD
-        .decode(shown.text("/canonical"))
-        .unwrap();
+    let bytes = base64::engine::general_purpose::STANDARD.decode(shown.text("/canonical")).unwrap();
     assert_eq!(strongroom_plan::Plan::hash_of(&bytes), hash);
     let request = alice.get(&format!("/api/v1/requests/{request}")).await;
     assert_eq!(request.text("/state"), "in_review");
@@ -84,10 +80,7 @@ async fn a_vote_is_stored_once_and_shown_with_its_receipt() {
     assert_eq!(acts.text("/items/1/comment"), "fine");
     assert_eq!(acts.text("/items/1/receipt/verdict"), "counted");
     assert_eq!(acts.text("/items/1/receipt/person/display"), "bob");
-    assert_eq!(
-        acts.body["items"][1]["receipt"]["groups"],
-        json!(["payments-leads"])
-    );
+    assert_eq!(acts.body["items"][1]["receipt"]["groups"], json!(["payments-leads"]));
     assert_eq!(acts.body["items"][0]["receipt"], json!(null));
 }
 
@@ -98,42 +91,17 @@ async fn a_vote_on_something_else_than_the_frozen_plan_is_refused_at_its_place()
     let bob = app.sign_in("bob", &["payments-leads"]).await;
     let other: RequestId = "0199b5d0-0000-7000-8000-0000000000ff".parse().unwrap();
     for (kind, about, vote, place) in [
-        (
-            ActKind::Approve,
-            request,
-            (2, "platform", hash),
-            "/statement/items/0/round",
-        ),
+        (ActKind::Approve, request, (2, "platform", hash), "/statement/items/0/round"),
         (
             ActKind::Approve,
             request,
             (1, "platform", Digest::of(b"x")),
             "/statement/items/0/content",
         ),
-        (
-            ActKind::Approve,
-            request,
-            (1, "owners of orders", hash),
-            "/statement/items/0/stage",
-        ),
-        (
-            ActKind::Approve,
-            request,
-            (1, "", hash),
-            "/statement/items/0/stage",
-        ),
-        (
-            ActKind::Reject,
-            request,
-            (1, "platform", hash),
-            "/statement/items/0/stage",
-        ),
-        (
-            ActKind::Approve,
-            other,
-            (1, "platform", hash),
-            "/statement/items/0/request",
-        ),
+        (ActKind::Approve, request, (1, "owners of orders", hash), "/statement/items/0/stage"),
+        (ActKind::Approve, request, (1, "", hash), "/statement/items/0/stage"),
+        (ActKind::Reject, request, (1, "platform", hash), "/statement/items/0/stage"),
+        (ActKind::Approve, other, (1, "platform", hash), "/statement/items/0/request"),
         (ActKind::Submit, request, (0, "", hash), "/statement/act"),
     ] {
         let body = app.act_body(&bob, kind, about, vote);
@@ -193,27 +161,16 @@ async fn acts_come_while_they_can_count() {
     let alice = app.sign_in("alice", &["payments-dev"]).await;
     let early = app.submit(&alice, &[payments()]).await;
     let bob = app.sign_in("bob", &["payments-leads"]).await;
-    let body = app.act_body(
-        &bob,
-        ActKind::Approve,
-        early,
-        (1, "platform", Digest::of(b"x")),
-    );
+    let body = app.act_body(&bob, ActKind::Approve, early, (1, "platform", Digest::of(b"x")));
     let answer = bob.post(&path(early), &body).await;
-    assert_eq!(
-        (answer.status, answer.text("/detail")),
-        (409, "the request is submitted")
-    );
+    assert_eq!((answer.status, answer.text("/detail")), (409, "the request is submitted"));
 
     let hash = app.executor.freeze_plan(early, &STAGES).await;
     app.executor.transition(early, State::Rejected).await;
     for kind in [ActKind::Approve, ActKind::Reject] {
         let body = app.act_body(&bob, kind, early, (1, "platform", hash));
         let answer = bob.post(&path(early), &body).await;
-        assert_eq!(
-            (answer.status, answer.text("/detail")),
-            (409, "the request is rejected")
-        );
+        assert_eq!((answer.status, answer.text("/detail")), (409, "the request is rejected"));
     }
 }
 

@@ -22,12 +22,7 @@ async fn bodies_that_are_none() {
         ("null", json_type, 422, "invalid"),
         ("{\"documents\":[],\"colour\":1}", json_type, 422, "invalid"),
         ("{\"documents\":{}}", json_type, 422, "invalid"),
-        (
-            "{\"documents\":[],\"documents\":[]}",
-            json_type,
-            422,
-            "invalid",
-        ),
+        ("{\"documents\":[],\"documents\":[]}", json_type, 422, "invalid"),
         ("\u{feff}{}", json_type, 400, "malformed"),
         (&deep, json_type, 400, "malformed"),
         (&large, json_type, 413, "too_large"),
@@ -38,11 +33,7 @@ async fn bodies_that_are_none() {
             })
             .await;
         let start: String = body.chars().take(40).collect();
-        assert_eq!(
-            (answer.status, answer.text("/code")),
-            (status, code),
-            "{start}"
-        );
+        assert_eq!((answer.status, answer.text("/code")), (status, code), "{start}");
     }
 }
 
@@ -69,9 +60,7 @@ async fn documents_of_strange_values_are_faults_and_not_failures() {
             let spoilt = format!("{}{strange}{}", &body[..begins], &body[ends..]);
             let answer = alice
                 .send("POST", "/api/v1/requests", |request| {
-                    request
-                        .header("content-type", "application/json")
-                        .body(spoilt)
+                    request.header("content-type", "application/json").body(spoilt)
                 })
                 .await;
             assert_eq!(answer.status, 422, "{name}{strange}: {:#}", answer.body);
@@ -83,12 +72,8 @@ async fn documents_of_strange_values_are_faults_and_not_failures() {
 async fn an_unknown_field_is_named() {
     let app = TestApp::start().await;
     let alice = app.sign_in("alice", &["payments-dev"]).await;
-    let answer = alice
-        .post(
-            "/api/v1/requests/preview",
-            &json!({ "documents": [], "force": true }),
-        )
-        .await;
+    let answer =
+        alice.post("/api/v1/requests/preview", &json!({ "documents": [], "force": true })).await;
     insta::assert_snapshot!(answer.shown(), @r#"
     422
     {
@@ -137,22 +122,13 @@ async fn queries_and_paths_that_name_nothing() {
     ] {
         let answer = alice.get(path).await;
         assert_eq!(answer.status, status, "{path}: {:#}", answer.body);
-        assert_eq!(
-            answer.headers["content-type"], "application/problem+json",
-            "{path}"
-        );
+        assert_eq!(answer.headers["content-type"], "application/problem+json", "{path}");
     }
-    for (method, path) in [
-        ("PUT", "/api/v1/session"),
-        ("DELETE", "/api/v1/requests"),
-        ("PATCH", "/api/v1/teams"),
-    ] {
+    for (method, path) in
+        [("PUT", "/api/v1/session"), ("DELETE", "/api/v1/requests"), ("PATCH", "/api/v1/teams")]
+    {
         let answer = alice.send(method, path, |request| request).await;
-        assert_eq!(
-            (answer.status, answer.text("/code")),
-            (405, "method_not_allowed"),
-            "{path}"
-        );
+        assert_eq!((answer.status, answer.text("/code")), (405, "method_not_allowed"), "{path}");
         assert!(answer.headers.contains_key("allow"));
     }
 }
@@ -172,10 +148,7 @@ async fn every_answer_carries_the_same_protective_headers() {
         }
         assert!(answer.headers.contains_key("x-request-id"));
         assert!(answer.headers.contains_key("content-security-policy"));
-        let cors = answer
-            .headers
-            .keys()
-            .any(|name| name.as_str().starts_with("access-control"));
+        let cors = answer.headers.keys().any(|name| name.as_str().starts_with("access-control"));
         assert!(!cors, "no other origin reads this API");
     }
 }
@@ -210,9 +183,7 @@ async fn two_tokens_are_none() {
     let app = TestApp::start().await;
     let alice = app.sign_in("alice", &["payments-dev"]).await;
     let answer = alice
-        .send("GET", "/api/v1/session", |request| {
-            request.header("authorization", "Bearer x")
-        })
+        .send("GET", "/api/v1/session", |request| request.header("authorization", "Bearer x"))
         .await;
     assert_eq!(answer.status, 401);
 }
@@ -223,10 +194,7 @@ async fn a_failure_of_ours_says_nothing_about_its_cause() {
     let sue = app.sign_in("sue", &["platform-sre"]).await;
     app.executor
         .store
-        .trust_put(
-            &json!({ "deployment": 1 }),
-            "2026-11-23T12:00:00Z".parse().unwrap(),
-        )
+        .trust_put(&json!({ "deployment": 1 }), "2026-11-23T12:00:00Z".parse().unwrap())
         .await
         .unwrap();
     let body = json!({ "documents": [crate::support::documents::prod_eu()] });

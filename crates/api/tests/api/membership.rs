@@ -26,24 +26,14 @@ async fn a_group_belongs_to_the_teams_that_name_it_among_their_people() {
     let store = &app.executor.store;
     for (groups, teams) in [
         (set(&["payments-leads"]), set(&["payments"])),
-        (
-            set(&["payments-dev", "orders-leads"]),
-            set(&["orders", "payments"]),
-        ),
+        (set(&["payments-dev", "orders-leads"]), set(&["orders", "payments"])),
         (set(&["helpdesk"]), set(&["payments"])),
         // Holding a binding is not being in the team.
         (set(&["on-call"]), set(&[])),
-        (
-            set(&["payments-lead", "payments-leads2", "%", "prod-eu"]),
-            set(&[]),
-        ),
+        (set(&["payments-lead", "payments-leads2", "%", "prod-eu"]), set(&[])),
         (set(&[]), set(&[])),
     ] {
-        assert_eq!(
-            store.teams_of_groups(&groups).await.unwrap(),
-            teams,
-            "{groups:?}"
-        );
+        assert_eq!(store.teams_of_groups(&groups).await.unwrap(), teams, "{groups:?}");
     }
 }
 
@@ -52,24 +42,14 @@ async fn claims_are_those_of_applied_documents_by_their_whole_name() {
     let app = TestApp::start().await;
     app.executor.apply(&payments(), 1, json!({})).await;
     let store = &app.executor.store;
-    let asked = set(&[
-        "prod-eu/payments-prod",
-        "prod-eu/payments",
-        "prod-us/payments-prod",
-    ]);
+    let asked = set(&["prod-eu/payments-prod", "prod-eu/payments", "prod-us/payments-prod"]);
     let claims = store.claims_of_namespaces(&asked).await.unwrap();
     assert_eq!(claims.len(), 1);
     assert_eq!(
         (claims[0].team.as_str(), claims[0].namespace.as_str()),
         ("payments", "payments-prod")
     );
-    assert!(
-        store
-            .claims_of_namespaces(&set(&[]))
-            .await
-            .unwrap()
-            .is_empty()
-    );
+    assert!(store.claims_of_namespaces(&set(&[])).await.unwrap().is_empty());
 }
 
 #[tokio::test]
@@ -84,9 +64,6 @@ async fn groups_in_use_are_those_of_other_teams_wherever_they_stand() {
     app.executor.apply(&payments(), 1, json!({})).await;
     let store = &app.executor.store;
     let asked = set(&["on-call", "orders-leads", "payments-leads", "nobody"]);
-    let used = store
-        .groups_in_use(&asked, &set(&["payments"]))
-        .await
-        .unwrap();
+    let used = store.groups_in_use(&asked, &set(&["payments"])).await.unwrap();
     assert_eq!(used, set(&["on-call", "orders-leads"]));
 }

@@ -7,11 +7,7 @@ use crate::support::client::{Answer, Client};
 use crate::support::documents::{orders, payments, platform, prod_eu, team};
 
 async fn preview(who: &Client, documents: &[Value]) -> Answer {
-    who.post(
-        "/api/v1/requests/preview",
-        &json!({ "documents": documents }),
-    )
-    .await
+    who.post("/api/v1/requests/preview", &json!({ "documents": documents })).await
 }
 
 async fn with_cluster() -> TestApp {
@@ -32,14 +28,7 @@ fn steps(answer: &Answer) -> Vec<String> {
     let text = |step: &Value, key: &str| step[key].as_str().unwrap().to_owned();
     steps
         .iter()
-        .map(|s| {
-            format!(
-                "{} {} {}",
-                text(s, "action"),
-                text(s, "kind"),
-                text(s, "name")
-            )
-        })
+        .map(|s| format!("{} {} {}", text(s, "action"), text(s, "kind"), text(s, "name")))
         .collect()
 }
 
@@ -174,16 +163,11 @@ async fn a_change_is_shown_field_by_field() {
 #[tokio::test]
 async fn what_another_team_brought_already_is_not_brought_again() {
     let app = with_cluster().await;
-    app.executor
-        .apply(&orders(), 1, json!({ "prod-eu/orders-prod": "uid-1" }))
-        .await;
+    app.executor.apply(&orders(), 1, json!({ "prod-eu/orders-prod": "uid-1" })).await;
     let alice = app.sign_in("alice", &["payments-dev"]).await;
     let shared = team("payments", "orders-leads", "payments-dev", "payments-prod");
     let anchors = |steps: Vec<String>| {
-        steps
-            .into_iter()
-            .filter(|step| step.starts_with("create anchor "))
-            .count()
+        steps.into_iter().filter(|step| step.starts_with("create anchor ")).count()
     };
     assert_eq!(anchors(steps(&preview(&alice, &[shared]).await)), 1);
     assert_eq!(anchors(steps(&preview(&alice, &[payments()]).await)), 2);
@@ -193,9 +177,7 @@ async fn what_another_team_brought_already_is_not_brought_again() {
 async fn every_fault_is_told_where_it_stands() {
     let app = with_cluster().await;
     app.executor.apply(&orders(), 1, json!({})).await;
-    app.executor
-        .apply(&platform("security"), 1, json!({}))
-        .await;
+    app.executor.apply(&platform("security"), 1, json!({})).await;
     let alice = app.sign_in("alice", &["payments-dev"]).await;
 
     let mut spoilt = payments();
@@ -203,42 +185,19 @@ async fn every_fault_is_told_where_it_stands() {
     spoilt["spec"]["bindings"][0]["access"][0]["level"] = json!("root");
     let answer = preview(&alice, &[spoilt, json!(7)]).await;
     let pointers = answer.pointers();
-    for pointer in [
-        "/documents/0/spec/colour",
-        "/documents/0/spec/bindings/0/access/0/level",
-    ] {
+    for pointer in ["/documents/0/spec/colour", "/documents/0/spec/bindings/0/access/0/level"] {
         assert!(pointers.contains(&pointer), "{pointers:?}");
     }
     assert!(pointers.contains(&"/documents/1"), "{pointers:?}");
 
     let missing = team("payments", "payments-leads", "payments-dev", "not-there");
-    assert_eq!(
-        preview(&alice, &[missing]).await.pointers(),
-        ["/documents/0/spec/namespaces/0"]
-    );
+    assert_eq!(preview(&alice, &[missing]).await.pointers(), ["/documents/0/spec/namespaces/0"]);
     let theirs = team("payments", "payments-leads", "payments-dev", "orders-prod");
-    assert_eq!(
-        preview(&alice, &[theirs]).await.pointers(),
-        ["/documents/0/spec/namespaces/0"]
-    );
-    assert_eq!(
-        preview(&alice, &[orders()]).await.pointers(),
-        ["/documents/0/metadata/name"]
-    );
-    let reserved = team(
-        "security",
-        "payments-leads",
-        "payments-dev",
-        "payments-prod",
-    );
-    assert_eq!(
-        preview(&alice, &[reserved]).await.pointers(),
-        ["/documents/0/metadata/name"]
-    );
-    assert_eq!(
-        preview(&alice, &[payments(), payments()]).await.pointers(),
-        ["/documents/1"]
-    );
+    assert_eq!(preview(&alice, &[theirs]).await.pointers(), ["/documents/0/spec/namespaces/0"]);
+    assert_eq!(preview(&alice, &[orders()]).await.pointers(), ["/documents/0/metadata/name"]);
+    let reserved = team("security", "payments-leads", "payments-dev", "payments-prod");
+    assert_eq!(preview(&alice, &[reserved]).await.pointers(), ["/documents/0/metadata/name"]);
+    assert_eq!(preview(&alice, &[payments(), payments()]).await.pointers(), ["/documents/1"]);
     assert_eq!(preview(&alice, &[]).await.pointers(), ["/documents"]);
     assert_eq!(preview(&alice, &[prod_eu()]).await.status, 403);
 }
@@ -248,23 +207,13 @@ async fn a_cluster_that_is_not_known_now_does_not_stand_in_the_way() {
     let app = TestApp::start().await;
     let alice = app.sign_in("alice", &["payments-dev"]).await;
     let pointers = preview(&alice, &[payments()]).await;
-    assert_eq!(
-        pointers.pointers(),
-        ["/documents/0/spec/namespaces/0/cluster"]
-    );
+    assert_eq!(pointers.pointers(), ["/documents/0/spec/namespaces/0/cluster"]);
     app.executor.apply(&prod_eu(), 1, json!({})).await;
     let answer = preview(&alice, &[payments()]).await;
     assert_eq!(answer.status, 200, "{:#}", answer.body);
     let summary = answer.body["summary"].to_string();
-    assert!(
-        summary.contains("the cluster prod-eu is not known now"),
-        "{summary}"
-    );
-    assert!(
-        !answer.body.to_string().contains("unknown\""),
-        "{:#}",
-        answer.body
-    );
+    assert!(summary.contains("the cluster prod-eu is not known now"), "{summary}");
+    assert!(!answer.body.to_string().contains("unknown\""), "{:#}", answer.body);
 }
 
 #[tokio::test]

@@ -21,39 +21,24 @@ async fn an_applied_document_comes_back_with_its_hash() {
     let mut next = payments();
     next["spec"]["displayName"] = json!("Payments and more");
     let sent = based_on(submission(&[next.clone()]), 1, hash);
-    let answer = alice
-        .post("/api/v1/requests", &app.submit_body(&alice, &sent))
-        .await;
+    let answer = alice.post("/api/v1/requests", &app.submit_body(&alice, &sent)).await;
     assert_eq!(answer.status, 201, "{:#}", answer.body);
     app.executor.apply(&payments(), 7, json!({})).await;
-    let shown = alice
-        .get("/api/v1/documents/team/payments?revision=1")
-        .await;
+    let shown = alice.get("/api/v1/documents/team/payments?revision=1").await;
     assert_eq!(shown.body["document"], next);
     assert_eq!(shown.text("/state"), "stored");
     assert_eq!(shown.text("/managedBy"), "cli");
-    assert_eq!(
-        alice
-            .get("/api/v1/documents/team/payments?revision=99")
-            .await
-            .status,
-        404
-    );
+    assert_eq!(alice.get("/api/v1/documents/team/payments?revision=99").await.status, 404);
 }
 
 #[tokio::test]
 async fn the_platforms_rules_have_an_address() {
     let app = TestApp::start().await;
-    app.executor
-        .apply(&platform("security"), 1, json!({}))
-        .await;
+    app.executor.apply(&platform("security"), 1, json!({})).await;
     let sue = app.sign_in("sue", &["platform-sre"]).await;
     let shown = sue.get("/api/v1/documents/platform/platform").await;
     assert_eq!((shown.status, shown.text("/subject")), (200, "platform"));
-    assert_eq!(
-        sue.get("/api/v1/documents/platform/other").await.status,
-        404
-    );
+    assert_eq!(sue.get("/api/v1/documents/platform/other").await.status, 404);
     assert_eq!(sue.get("/api/v1/documents/vault/x").await.status, 404);
 }
 
@@ -132,10 +117,7 @@ async fn of_a_clusters_inventory_others_see_names_of_namespaces_only() {
     app.executor
         .see(
             &[("orders-prod", "uid-1"), ("payments-prod", "uid-2")],
-            &[
-                ("orders-prod", "api", "uid-3"),
-                ("payments-prod", "api", "uid-4"),
-            ],
+            &[("orders-prod", "api", "uid-3"), ("payments-prod", "api", "uid-4")],
         )
         .await;
     insta::assert_snapshot!(alice.get(path).await.shown(), @r#"
@@ -170,27 +152,15 @@ async fn of_a_clusters_inventory_others_see_names_of_namespaces_only() {
     assert_eq!(nobodys.body["serviceAccounts"], json!([]));
     assert!(!nobodys.body.to_string().contains("uid-"));
     let sue = app.sign_in("sue", &["platform-sre"]).await;
-    assert_eq!(
-        sue.get(path).await.body["serviceAccounts"]
-            .as_array()
-            .unwrap()
-            .len(),
-        2
-    );
+    assert_eq!(sue.get(path).await.body["serviceAccounts"].as_array().unwrap().len(), 2);
     assert_eq!(sue.get("/api/v1/clusters/none/inventory").await.status, 404);
 
     let engine = app.executor.engine;
     let store = &app.executor.store;
     let now = "2026-11-23T12:30:00Z".parse().unwrap();
-    store
-        .inventory_unknown(engine, "prod-eu", "no answer", now)
-        .await
-        .unwrap();
+    store.inventory_unknown(engine, "prod-eu", "no answer", now).await.unwrap();
     let unknown = sue.get(path).await;
-    assert_eq!(
-        (&unknown.body["known"], unknown.text("/reason")),
-        (&json!(false), "no answer")
-    );
+    assert_eq!((&unknown.body["known"], unknown.text("/reason")), (&json!(false), "no answer"));
 }
 
 #[tokio::test]
@@ -203,17 +173,10 @@ async fn events_come_in_order_and_in_pages() {
     let first = sue.get("/api/v1/events?limit=3").await;
     assert_eq!(first.count(), 3);
     let after = first.text("/nextCursor");
-    let rest = sue
-        .get(&format!("/api/v1/events?limit=3&after={after}"))
-        .await;
+    let rest = sue.get(&format!("/api/v1/events?limit=3&after={after}")).await;
     assert_eq!(rest.count(), 2);
     assert_eq!(rest.body["nextCursor"], Value::Null);
-    assert_eq!(
-        sue.get("/api/v1/events?subject=team/payments")
-            .await
-            .count(),
-        4
-    );
+    assert_eq!(sue.get("/api/v1/events?subject=team/payments").await.count(), 4);
     let event = &rest.body["items"][0];
     assert_eq!(event["subject"], json!("team/payments"));
     assert_eq!(event["event"]["actor"], json!({ "type": "executor" }));

@@ -43,18 +43,10 @@ async fn a_submission_is_stored_as_it_was_signed() {
     let stored = app.executor.request(submission.request).await;
     let back: Submission = serde_json::from_slice(&stored.submission).unwrap();
     assert_eq!(back, submission);
-    let acts = app
-        .executor
-        .store
-        .acts_of_request(submission.request)
-        .await
-        .unwrap();
+    let acts = app.executor.store.acts_of_request(submission.request).await.unwrap();
     assert_eq!(acts.len(), 1);
     assert_eq!(acts[0].id_token, body["act"]["idToken"].as_str().unwrap());
-    assert_eq!(
-        acts[0].token_digest,
-        Digest::of(acts[0].id_token.as_bytes()).as_bytes()
-    );
+    assert_eq!(acts[0].token_digest, Digest::of(acts[0].id_token.as_bytes()).as_bytes());
     let work = app.executor.store.work_claim("test", 60, 10).await.unwrap();
     assert_eq!(work.len(), 1);
     assert_eq!(work[0].key, submission.request.to_string());
@@ -65,26 +57,14 @@ async fn the_ledger_says_who_submitted_what_and_holds_no_token() {
     let app = TestApp::start().await;
     let alice = app.sign_in("alice", &["payments-dev"]).await;
     let request = app.submit(&alice, &[payments()]).await;
-    let events = alice
-        .get(&format!("/api/v1/events?request={request}"))
-        .await;
-    let kinds: Vec<&Value> = events.body["items"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|item| &item["kind"])
-        .collect();
+    let events = alice.get(&format!("/api/v1/events?request={request}")).await;
+    let kinds: Vec<&Value> =
+        events.body["items"].as_array().unwrap().iter().map(|item| &item["kind"]).collect();
     assert_eq!(kinds, ["request.submitted", "act.received"]);
     assert_eq!(events.text("/items/0/event/detail/reason"), "we need it");
-    assert!(
-        !events.body.to_string().contains("eyJ"),
-        "an ID token is in the ledger"
-    );
+    assert!(!events.body.to_string().contains("eyJ"), "an ID token is in the ledger");
     let acts = alice.get(&format!("{PATH}/{request}/acts")).await;
-    assert!(
-        !acts.body.to_string().contains("eyJ"),
-        "an ID token is shown"
-    );
+    assert!(!acts.body.to_string().contains("eyJ"), "an ID token is shown");
 }
 
 #[tokio::test]
@@ -132,18 +112,10 @@ async fn one_token_serves_one_request() {
     let first = submission(&[payments()]);
     let body = app.submit_body(&alice, &first);
     assert_eq!(alice.post(PATH, &body).await.status, 201);
-    let acts = app
-        .executor
-        .store
-        .acts_of_request(first.request)
-        .await
-        .unwrap();
+    let acts = app.executor.store.acts_of_request(first.request).await.unwrap();
 
     let request = first.request;
-    let hash = app
-        .executor
-        .freeze_plan(request, &[("platform", "platform-sre")])
-        .await;
+    let hash = app.executor.freeze_plan(request, &[("platform", "platform-sre")]).await;
     let mut vote = app.act_body(&alice, ActKind::Reject, request, (1, "", hash));
     vote["idToken"] = json!(acts[0].id_token);
     let answer = alice.post(&format!("{PATH}/{request}/acts"), &vote).await;
@@ -160,33 +132,14 @@ async fn every_fault_of_shape_is_told_at_its_place() {
             let mut submission = submission(&[payments(), orders()]);
             change(&mut submission);
             let answer = send(app, alice, &submission).await;
-            answer
-                .pointers()
-                .into_iter()
-                .map(str::to_owned)
-                .collect::<Vec<_>>()
+            answer.pointers().into_iter().map(str::to_owned).collect::<Vec<_>>()
         }
     };
-    assert_eq!(
-        faults(|s| s.reason = "  ".into()).await,
-        ["/submission/reason"]
-    );
-    assert_eq!(
-        faults(|s| s.reason = "x".repeat(2001)).await,
-        ["/submission/reason"]
-    );
-    assert_eq!(
-        faults(|s| s.reason = "a\u{202e}b".into()).await,
-        ["/submission/reason"]
-    );
-    assert_eq!(
-        faults(|s| s.documents.reverse()).await,
-        ["/submission/documents"]
-    );
-    assert_eq!(
-        faults(|s| s.documents.clear()).await,
-        ["/submission/documents"]
-    );
+    assert_eq!(faults(|s| s.reason = "  ".into()).await, ["/submission/reason"]);
+    assert_eq!(faults(|s| s.reason = "x".repeat(2001)).await, ["/submission/reason"]);
+    assert_eq!(faults(|s| s.reason = "a\u{202e}b".into()).await, ["/submission/reason"]);
+    assert_eq!(faults(|s| s.documents.reverse()).await, ["/submission/documents"]);
+    assert_eq!(faults(|s| s.documents.clear()).await, ["/submission/documents"]);
     assert_eq!(
         faults(|s| s.request = "0199b5d0-0000-4000-8000-000000000001".parse().unwrap()).await,
         ["/submission/request"]
@@ -226,14 +179,9 @@ async fn at_most_twenty_documents() {
     let app = TestApp::start().await;
     let alice = app.sign_in("alice", &["payments-dev"]).await;
     let teams = |count: usize| -> Vec<Value> {
-        (0..count)
-            .map(|n| team(&format!("t{n:02}"), "a", "b", &format!("n{n:02}")))
-            .collect()
+        (0..count).map(|n| team(&format!("t{n:02}"), "a", "b", &format!("n{n:02}"))).collect()
     };
-    assert_eq!(
-        send(&app, &alice, &submission(&teams(20))).await.status,
-        201
-    );
+    assert_eq!(send(&app, &alice, &submission(&teams(20))).await.status, 201);
     let answer = send(&app, &alice, &submission(&teams(21))).await;
     assert_eq!(answer.pointers(), ["/submission/documents"]);
 }
@@ -249,11 +197,7 @@ async fn the_act_is_of_this_submission_and_of_nothing_else() {
             let mut body = app.submit_body(alice, &submission);
             change(app, &mut body);
             let answer = alice.post(PATH, &body).await;
-            answer
-                .pointers()
-                .into_iter()
-                .map(str::to_owned)
-                .collect::<Vec<_>>()
+            answer.pointers().into_iter().map(str::to_owned).collect::<Vec<_>>()
         }
     };
     // What is in the statement is in the nonce, so the token no longer fits either.
@@ -291,10 +235,7 @@ async fn the_act_is_of_this_submission_and_of_nothing_else() {
         faults(|_, b| b["submission"]["reason"] = json!("what nobody signed")).await,
         ["/act/statement/items/0/content"]
     );
-    assert_eq!(
-        faults(|_, b| b["act"]["idToken"] = json!("x.y.z")).await,
-        ["/act/idToken"]
-    );
+    assert_eq!(faults(|_, b| b["act"]["idToken"] = json!("x.y.z")).await, ["/act/idToken"]);
     // An ordinary sign-in's token is no act: its nonce is the API's.
     let sign_in = faults(|app, b| {
         let claims = app.claims("alice", &["payments-dev"], "the-nonce-of-a-sign-in");
@@ -320,9 +261,7 @@ async fn a_base_that_has_moved_is_a_conflict() {
         assert_eq!(answer.status, 409, "{:#}", answer.body);
         assert_eq!(answer.text("/detail"), "team/payments has changed since");
     }
-    app.executor
-        .freeze_subject("team/payments", "the database is behind its head")
-        .await;
+    app.executor.freeze_subject("team/payments", "the database is behind its head").await;
     let answer = send(&app, &alice, &based_on(submission(&[payments()]), 3, hash)).await;
     insta::assert_snapshot!(answer.shown(), @r#"
     409
@@ -343,9 +282,7 @@ async fn a_base_that_has_moved_is_a_conflict() {
 async fn names_and_namespaces_of_others_are_not_taken() {
     let app = TestApp::start().await;
     app.executor.apply(&orders(), 1, json!({})).await;
-    app.executor
-        .apply(&platform("security"), 1, json!({}))
-        .await;
+    app.executor.apply(&platform("security"), 1, json!({})).await;
     let alice = app.sign_in("alice", &["payments-dev"]).await;
 
     let theirs = team("payments", "payments-leads", "payments-dev", "orders-prod");
@@ -372,27 +309,13 @@ async fn names_and_namespaces_of_others_are_not_taken() {
     let answer = send(&app, &alice, &submission(&[orders()])).await;
     assert_eq!(answer.pointers(), ["/submission/documents/0/subject"]);
 
-    let reserved = team(
-        "security",
-        "payments-leads",
-        "payments-dev",
-        "security-prod",
-    );
+    let reserved = team("security", "payments-leads", "payments-dev", "security-prod");
     let answer = send(&app, &alice, &submission(&[reserved])).await;
-    assert_eq!(
-        answer.pointers(),
-        ["/submission/documents/0/document/metadata/name"]
-    );
+    assert_eq!(answer.pointers(), ["/submission/documents/0/document/metadata/name"]);
 
-    let twice = [
-        team("one", "a", "b", "shared"),
-        team("two", "a", "b", "shared"),
-    ];
+    let twice = [team("one", "a", "b", "shared"), team("two", "a", "b", "shared")];
     let answer = send(&app, &alice, &submission(&twice)).await;
-    assert_eq!(
-        answer.pointers(),
-        ["/submission/documents/1/document/spec/namespaces/0"]
-    );
+    assert_eq!(answer.pointers(), ["/submission/documents/1/document/spec/namespaces/0"]);
 
     // A platform member, who may see the other team, is told its name.
     let sue = app.sign_in("sue", &["platform-sre"]).await;
@@ -435,22 +358,14 @@ async fn clusters_and_rules_are_the_platforms_and_auditors_only_look() {
       "type": "urn:strongroom:problem:forbidden"
     }
     "#);
-    assert_eq!(
-        send(&app, &alice, &submission(&[platform("security")]))
-            .await
-            .status,
-        403
-    );
+    assert_eq!(send(&app, &alice, &submission(&[platform("security")])).await.status, 403);
 
     let ada = app.sign_in("ada", &["auditors", "payments-dev"]).await;
     let answer = send(&app, &ada, &submission(&[payments()])).await;
     assert_eq!((answer.status, answer.text("/code")), (403, "forbidden"));
 
     let sue = app.sign_in("sue", &["platform-sre"]).await;
-    assert_eq!(
-        send(&app, &sue, &submission(&[prod_eu()])).await.status,
-        201
-    );
+    assert_eq!(send(&app, &sue, &submission(&[prod_eu()])).await.status, 201);
 }
 
 #[tokio::test]
@@ -484,9 +399,7 @@ async fn lists_come_newest_first_in_pages() {
         }
     }
     assert_eq!(seen, requests);
-    let one = alice
-        .get(&format!("{PATH}?subject=team/t3&state=submitted"))
-        .await;
+    let one = alice.get(&format!("{PATH}?subject=team/t3&state=submitted")).await;
     assert_eq!(one.count(), 1);
     assert_eq!(one.body["items"][0]["documents"], json!(["team/t3"]));
     assert_eq!(one.body["nextCursor"], Value::Null);

@@ -23,10 +23,8 @@ fn the_open_routes_are_exactly_these() {
         .filter(|route| route.open)
         .map(|route| (route.method.to_string(), route.path))
         .collect();
-    let expected: Vec<(String, &str)> = OPEN
-        .iter()
-        .map(|(method, path)| ((*method).to_owned(), *path))
-        .collect();
+    let expected: Vec<(String, &str)> =
+        OPEN.iter().map(|(method, path)| ((*method).to_owned(), *path)).collect();
     assert_eq!(open, expected);
 }
 
@@ -44,16 +42,11 @@ async fn no_route_answers_without_a_live_session_unless_it_is_open() {
     ];
     let mut closed = 0;
     for route in routes() {
-        let path = route
-            .path
-            .replace("{id}", "0199b5d0-0000-7000-8000-000000000009");
+        let path = route.path.replace("{id}", "0199b5d0-0000-7000-8000-000000000009");
         let path = path.replace("{kind}", "team").replace("{name}", "payments");
         for (who, caller) in &callers {
-            let answer = caller
-                .send(route.method.as_str(), &path, |request| {
-                    request.json(&json!({}))
-                })
-                .await;
+            let answer =
+                caller.send(route.method.as_str(), &path, |request| request.json(&json!({}))).await;
             if route.open {
                 assert_ne!(answer.body["code"], "unauthenticated", "{path} as {who}");
             } else {
@@ -71,10 +64,7 @@ async fn no_route_answers_without_a_live_session_unless_it_is_open() {
 async fn the_body_is_not_even_read_before_the_session() {
     let app = TestApp::start().await;
     for path in ["/api/v1/requests", "/api/v1/requests/preview"] {
-        let answer = app
-            .nobody()
-            .send("POST", path, |request| request.body("{not json"))
-            .await;
+        let answer = app.nobody().send("POST", path, |request| request.body("{not json")).await;
         assert_eq!(answer.status, 401, "{path}");
     }
 }

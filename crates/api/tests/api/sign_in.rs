@@ -25,9 +25,7 @@ async fn a_sign_in_opens_a_session_once() {
       "signInId": "[id]"
     }
     "#);
-    let token = app
-        .provider
-        .sign(&app.claims("alice", &["payments-dev"], begun.text("/nonce")));
+    let token = app.provider.sign(&app.claims("alice", &["payments-dev"], begun.text("/nonce")));
     let done = app.complete(begun.text("/signInId"), &token).await;
     insta::assert_snapshot!(done.shown(), @r#"
     201
@@ -89,9 +87,7 @@ async fn a_token_for_something_else_opens_nothing() {
             let begun = app.nobody().post("/api/v1/sign-ins", &json!({})).await;
             let mut claims = app.claims("alice", &["payments-dev"], begun.text("/nonce"));
             change(&mut claims);
-            let answer = app
-                .complete(begun.text("/signInId"), &app.provider.sign(&claims))
-                .await;
+            let answer = app.complete(begun.text("/signInId"), &app.provider.sign(&claims)).await;
             assert_eq!(answer.status, 401, "{:#}", answer.body);
             assert_eq!(answer.text("/code"), "sign_in_refused");
             answer.text("/detail").to_owned()
@@ -117,13 +113,8 @@ async fn a_sign_in_a_session_and_its_idleness_end_in_time() {
     let app = TestApp::start().await;
     let begun = app.nobody().post("/api/v1/sign-ins", &json!({})).await;
     app.clock.advance(SignedDuration::from_mins(11));
-    let token = app
-        .provider
-        .sign(&app.claims("alice", &["payments-dev"], begun.text("/nonce")));
-    assert_eq!(
-        app.complete(begun.text("/signInId"), &token).await.status,
-        404
-    );
+    let token = app.provider.sign(&app.claims("alice", &["payments-dev"], begun.text("/nonce")));
+    assert_eq!(app.complete(begun.text("/signInId"), &token).await.status, 404);
 
     let idle = app.sign_in("alice", &["payments-dev"]).await;
     app.clock.advance(SignedDuration::from_mins(31));
@@ -135,11 +126,7 @@ async fn a_sign_in_a_session_and_its_idleness_end_in_time() {
         assert_eq!(busy.get("/api/v1/session").await.status, 200);
     }
     app.clock.advance(SignedDuration::from_mins(21));
-    assert_eq!(
-        busy.get("/api/v1/session").await.status,
-        401,
-        "twelve hours are over"
-    );
+    assert_eq!(busy.get("/api/v1/session").await.status, 401, "twelve hours are over");
 }
 
 #[tokio::test]
@@ -150,10 +137,7 @@ async fn a_sign_in_is_in_the_ledger_without_its_token() {
     assert_eq!(events.count(), 1);
     assert_eq!(events.text("/items/0/kind"), "session.signed_in");
     assert_eq!(events.text("/items/0/event/actor/display"), "sue");
-    assert_eq!(
-        events.body["items"][0]["event"]["actor"]["signed"],
-        json!(false)
-    );
+    assert_eq!(events.body["items"][0]["event"]["actor"]["signed"], json!(false));
     assert!(!events.body.to_string().contains("srs_"));
 }
 

@@ -59,9 +59,7 @@ impl TestApp {
         let groups = |group: &str| [group.to_owned()].into();
         let state = AppState {
             app: Arc::new(App {
-                store: Store::connect(&database.api_url, "test-api", 4)
-                    .await
-                    .unwrap(),
+                store: Store::connect(&database.api_url, "test-api", 4).await.unwrap(),
                 clock: clock.clone(),
                 rules: Rules {
                     platform_groups: groups("platform-sre"),
@@ -84,13 +82,7 @@ impl TestApp {
         let url = format!("http://{}", listener.local_addr().unwrap());
         tokio::spawn(async move { axum::serve(listener, router(state)).await });
         let executor = Executor::connect(&database.executor_url, now).await;
-        Self {
-            url,
-            clock,
-            provider,
-            executor,
-            _database: database,
-        }
+        Self { url, clock, provider, executor, _database: database }
     }
 
     /// A caller without a session.
@@ -111,9 +103,7 @@ impl TestApp {
     /// Completes a sign-in with a token.
     pub async fn complete(&self, sign_in: &str, token: &str) -> Answer {
         let path = format!("/api/v1/sign-ins/{sign_in}/complete");
-        self.nobody()
-            .post(&path, &json!({ "idToken": token }))
-            .await
+        self.nobody().post(&path, &json!({ "idToken": token })).await
     }
 
     /// The claims of a sign-in that is good.

@@ -34,103 +34,45 @@ async fn nothing_of_another_team_is_seen() {
     app.executor.event("team/payments").await;
     let alice = app.sign_in("alice", &["payments-dev"]).await;
     let sent = based_on(submission(&[payments()]), 1, hash);
-    let answer = alice
-        .post("/api/v1/requests", &app.submit_body(&alice, &sent))
-        .await;
+    let answer = alice.post("/api/v1/requests", &app.submit_body(&alice, &sent)).await;
     assert_eq!(answer.status, 201, "{:#}", answer.body);
     let request = sent.request;
-    let plan = app
-        .executor
-        .freeze_plan(request, &[("platform", "platform-sre")])
-        .await;
+    let plan = app.executor.freeze_plan(request, &[("platform", "platform-sre")]).await;
 
     let carol = app.sign_in("carol", &["orders-leads"]).await;
     let none = "0199b5d0-0000-7000-8000-0000000000ff";
     for (path, like) in [
-        (
-            format!("/api/v1/requests/{request}"),
-            format!("/api/v1/requests/{none}"),
-        ),
-        (
-            format!("/api/v1/requests/{request}/plan"),
-            format!("/api/v1/requests/{none}/plan"),
-        ),
-        (
-            format!("/api/v1/requests/{request}/acts"),
-            format!("/api/v1/requests/{none}/acts"),
-        ),
-        (
-            "/api/v1/documents/team/payments".into(),
-            "/api/v1/documents/team/nobody".into(),
-        ),
+        (format!("/api/v1/requests/{request}"), format!("/api/v1/requests/{none}")),
+        (format!("/api/v1/requests/{request}/plan"), format!("/api/v1/requests/{none}/plan")),
+        (format!("/api/v1/requests/{request}/acts"), format!("/api/v1/requests/{none}/acts")),
+        ("/api/v1/documents/team/payments".into(), "/api/v1/documents/team/nobody".into()),
         (
             "/api/v1/documents/team/payments?revision=1".into(),
             "/api/v1/documents/team/x?revision=1".into(),
         ),
-        (
-            "/api/v1/documents/cluster/prod-eu".into(),
-            "/api/v1/documents/cluster/none".into(),
-        ),
-        (
-            "/api/v1/teams/payments/bindings".into(),
-            "/api/v1/teams/nobody/bindings".into(),
-        ),
+        ("/api/v1/documents/cluster/prod-eu".into(), "/api/v1/documents/cluster/none".into()),
+        ("/api/v1/teams/payments/bindings".into(), "/api/v1/teams/nobody/bindings".into()),
     ] {
         same(&carol.get(&path).await, &carol.get(&like).await, &path);
         let sue = app.sign_in("sue", &["platform-sre"]).await;
-        assert_eq!(
-            sue.get(&path).await.status,
-            200,
-            "{path} is there for the platform"
-        );
+        assert_eq!(sue.get(&path).await.status, 200, "{path} is there for the platform");
     }
     let vote = app.act_body(&carol, ActKind::Approve, request, (1, "platform", plan));
-    let there = carol
-        .post(&format!("/api/v1/requests/{request}/acts"), &vote)
-        .await;
-    let missing = carol
-        .post(&format!("/api/v1/requests/{none}/acts"), &vote)
-        .await;
+    let there = carol.post(&format!("/api/v1/requests/{request}/acts"), &vote).await;
+    let missing = carol.post(&format!("/api/v1/requests/{none}/acts"), &vote).await;
     same(&there, &missing, "a vote");
 
     assert_eq!(carol.get("/api/v1/requests").await.count(), 0);
-    assert_eq!(
-        carol
-            .get("/api/v1/requests?subject=team/payments")
-            .await
-            .count(),
-        0
-    );
+    assert_eq!(carol.get("/api/v1/requests?subject=team/payments").await.count(), 0);
     assert_eq!(carol.get("/api/v1/events").await.count(), 0);
-    assert_eq!(
-        carol
-            .get("/api/v1/events?subject=team/payments")
-            .await
-            .count(),
-        0
-    );
-    assert_eq!(
-        carol
-            .get(&format!("/api/v1/events?request={request}"))
-            .await
-            .count(),
-        0
-    );
+    assert_eq!(carol.get("/api/v1/events?subject=team/payments").await.count(), 0);
+    assert_eq!(carol.get(&format!("/api/v1/events?request={request}")).await.count(), 0);
     let teams = carol.get("/api/v1/teams").await;
     assert_eq!(teams.count(), 1);
     assert_eq!(teams.text("/items/0/name"), "orders");
 
-    assert!(
-        alice
-            .get("/api/v1/events?subject=team/payments")
-            .await
-            .count()
-            >= 1
-    );
-    assert_eq!(
-        alice.get("/api/v1/teams/payments/bindings").await.count(),
-        1
-    );
+    assert!(alice.get("/api/v1/events?subject=team/payments").await.count() >= 1);
+    assert_eq!(alice.get("/api/v1/teams/payments/bindings").await.count(), 1);
 }
 
 #[tokio::test]
@@ -160,21 +102,13 @@ async fn of_a_request_over_two_teams_each_sees_its_half() {
     let mut both = submission(&[payments(), orders()]);
     for document in &mut both.documents {
         document.base_revision = 1;
-        let hash = if document.subject.name() == "orders" {
-            of_orders
-        } else {
-            of_payments
-        };
+        let hash = if document.subject.name() == "orders" { of_orders } else { of_payments };
         document.base_hash = Some(hash);
     }
-    let answer = sue
-        .post("/api/v1/requests", &app.submit_body(&sue, &both))
-        .await;
+    let answer = sue.post("/api/v1/requests", &app.submit_body(&sue, &both)).await;
     assert_eq!(answer.status, 201, "{:#}", answer.body);
     let carol = app.sign_in("carol", &["orders-leads"]).await;
-    let shown = carol
-        .get(&format!("/api/v1/requests/{}", both.request))
-        .await;
+    let shown = carol.get(&format!("/api/v1/requests/{}", both.request)).await;
     assert_eq!(shown.status, 200);
     assert_eq!(shown.body["documents"].as_array().unwrap().len(), 1);
     assert_eq!(shown.text("/documents/0/subject"), "team/orders");

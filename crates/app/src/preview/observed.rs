@@ -38,9 +38,7 @@ impl Clusters {
             };
             match found {
                 Some((status, inventory)) if status.known => {
-                    clusters
-                        .known
-                        .insert(name.to_string(), (status.as_of, inventory));
+                    clusters.known.insert(name.to_string(), (status.as_of, inventory));
                 }
                 found => {
                     let why = found.and_then(|(status, _)| status.reason);
@@ -72,10 +70,7 @@ impl Clusters {
     /// A service account's UID.
     pub(super) fn account(&self, cluster: &ClusterName, ns: &str, name: &str) -> Option<String> {
         let (_, inventory) = self.known.get(cluster.as_str())?;
-        let found = inventory
-            .accounts
-            .iter()
-            .find(|(space, each, _)| space == ns && each == name);
+        let found = inventory.accounts.iter().find(|(space, each, _)| space == ns && each == name);
         found.map(|(_, _, uid)| uid.clone())
     }
 
@@ -88,41 +83,27 @@ impl Clusters {
             let uid = if self.known.contains_key(cluster) {
                 self.namespace(&cluster.parse().ok()?, namespace)
             } else {
-                Some(
-                    pins(&name)
-                        .cloned()
-                        .unwrap_or_else(|| UNKNOWN_UID.to_owned()),
-                )
+                Some(pins(&name).cloned().unwrap_or_else(|| UNKNOWN_UID.to_owned()))
             };
             Some((name, uid))
         };
-        let based: BTreeSet<String> = changes
-            .iter()
-            .flat_map(|c| c.base_pins.keys().cloned())
-            .collect();
-        claimed_namespaces(changes)
-            .into_iter()
-            .chain(based)
-            .filter_map(live)
-            .collect()
+        let based: BTreeSet<String> =
+            changes.iter().flat_map(|c| c.base_pins.keys().cloned()).collect();
+        claimed_namespaces(changes).into_iter().chain(based).filter_map(live).collect()
     }
 }
 
 fn names(changes: &[Change]) -> BTreeSet<ClusterName> {
-    teams(changes)
-        .flat_map(|team| &team.namespaces)
-        .map(|claim| claim.cluster.clone())
-        .collect()
+    teams(changes).flat_map(|team| &team.namespaces).map(|claim| claim.cluster.clone()).collect()
 }
 
 fn teams(changes: &[Change]) -> impl Iterator<Item = &Team> {
-    changes
-        .iter()
-        .flat_map(|change| [Some(&change.proposed), change.base.as_ref()])
-        .filter_map(|document| match document {
+    changes.iter().flat_map(|change| [Some(&change.proposed), change.base.as_ref()]).filter_map(
+        |document| match document {
             Some(Document::Team(team)) => Some(&**team),
             _ => None,
-        })
+        },
+    )
 }
 
 /// The engine as the applied documents left it; everything else is taken to be absent.
@@ -136,14 +117,8 @@ pub(super) async fn observe(
     let keys = keys(context, changes).map_err(|refusal| internal(refusal.into()))?;
     let mut observed: Observed = keys.into_iter().map(|key| (key, None)).collect();
     for (anchor, group) in shared_anchors(ctx, changes).await? {
-        observed.insert(
-            ObjectKey::Anchor(anchor.clone()),
-            Some(object::anchor(&context.mark)),
-        );
-        observed.insert(
-            ObjectKey::AnchorAlias(anchor),
-            Some(object::anchor_alias(&group)),
-        );
+        observed.insert(ObjectKey::Anchor(anchor.clone()), Some(object::anchor(&context.mark)));
+        observed.insert(ObjectKey::AnchorAlias(anchor), Some(object::anchor_alias(&group)));
     }
     for change in changes {
         let Some(base) = &change.base else { continue };
@@ -151,8 +126,7 @@ pub(super) async fn observe(
             .base_pins
             .iter()
             .filter(|(name, pinned)| {
-                live.get(*name)
-                    .is_some_and(|uid| uid.as_ref() != Some(pinned))
+                live.get(*name).is_some_and(|uid| uid.as_ref() != Some(pinned))
             })
             .map(|(name, _)| name.clone())
             .collect();
@@ -172,20 +146,12 @@ async fn shared_anchors(
     let mut groups: BTreeSet<String> = BTreeSet::new();
     for team in teams(changes) {
         let people = &team.people;
-        let of_people = people
-            .owners
-            .iter()
-            .chain(&people.editors)
-            .chain(&people.viewers);
+        let of_people = people.owners.iter().chain(&people.editors).chain(&people.viewers);
         groups.extend(of_people.map(ToString::to_string));
-        groups.extend(
-            team.bindings
-                .iter()
-                .filter_map(|binding| match &binding.holder {
-                    Holder::People { group } => Some(group.to_string()),
-                    Holder::Accounts { .. } => None,
-                }),
-        );
+        groups.extend(team.bindings.iter().filter_map(|binding| match &binding.holder {
+            Holder::People { group } => Some(group.to_string()),
+            Holder::Accounts { .. } => None,
+        }));
     }
     let own: BTreeSet<String> = teams(changes).map(|team| team.name.to_string()).collect();
     let used = ctx.app.store.groups_in_use(&groups, &own).await?;

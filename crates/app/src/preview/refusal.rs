@@ -45,10 +45,8 @@ fn place(refusal: &Refusal, documents: &[Placed<'_>]) -> Option<String> {
 }
 
 fn teams<'a>(documents: &'a [Placed<'a>]) -> impl Iterator<Item = (&'a str, &'a Team)> {
-    documents
-        .iter()
-        .filter_map(|(base, document)| match document {
-            Document::Team(team) => Some((base.as_str(), &**team)),
-            _ => None,
-        })
+    documents.iter().filter_map(|(base, document)| match document {
+        Document::Team(team) => Some((base.as_str(), &**team)),
+        _ => None,
+    })
 }

@@ -36,20 +36,14 @@ pub(super) fn check_shape(submission: &Submission, faults: &mut Vec<FieldFault>)
         "/reason",
         "say why, in 1 to 2000 characters",
     );
-    need(
-        is_readable(&submission.reason),
-        "/reason",
-        "a reason holds no control characters",
-    );
+    need(is_readable(&submission.reason), "/reason", "a reason holds no control characters");
     need(
         (1..=MAX_DOCUMENTS).contains(&submission.documents.len()),
         "/documents",
         "a request has 1 to 20 documents",
     );
     need(
-        submission
-            .documents
-            .is_sorted_by(|a, b| a.subject < b.subject),
+        submission.documents.is_sorted_by(|a, b| a.subject < b.subject),
         "/documents",
         "documents are sorted by subject, and each subject has one",
     );
@@ -75,22 +69,10 @@ pub(super) async fn check_act(
             faults.push(FieldFault::new(format!("/act/statement{pointer}"), message));
         }
     };
-    need(
-        act.statement.act == ActKind::Submit,
-        "/act",
-        "documents come with a `submit`",
-    );
+    need(act.statement.act == ActKind::Submit, "/act", "documents come with a `submit`");
     if let Some(item) = item {
-        need(
-            item.round == 0,
-            "/items/0/round",
-            "a submission is of round 0",
-        );
-        need(
-            item.stage.is_empty(),
-            "/items/0/stage",
-            "a submission is for no stage",
-        );
+        need(item.round == 0, "/items/0/round", "a submission is of round 0");
+        need(item.stage.is_empty(), "/items/0/stage", "a submission is for no stage");
         need(
             item.content == digest,
             "/items/0/content",
@@ -139,10 +121,7 @@ pub(crate) fn attested(base: &str, attest: &[String], documents: &[Document]) ->
         .flatten()
         .map(|claim| format!("{}/{}", claim.cluster, claim.name))
         .collect();
-    let unknown = attest
-        .iter()
-        .enumerate()
-        .filter(|(_, name)| !claimed.contains(*name));
+    let unknown = attest.iter().enumerate().filter(|(_, name)| !claimed.contains(*name));
     unknown
         .map(|(number, _)| {
             FieldFault::new(

@@ -37,16 +37,12 @@ async fn provider(keys: impl Fn(usize) -> Answer + Send + Sync + 'static) -> Scr
 }
 
 fn clock() -> Arc<FixedClock> {
-    Arc::new(FixedClock::new(
-        Timestamp::from_second(1_795_000_000).unwrap(),
-    ))
+    Arc::new(FixedClock::new(Timestamp::from_second(1_795_000_000).unwrap()))
 }
 
 fn issuer(provider: &Scripted, clock: &Arc<FixedClock>) -> Issuer {
     let clock: Arc<dyn Clock> = Arc::clone(clock) as _;
-    Issuer::new(&provider.address, None, &[])
-        .unwrap()
-        .with_clock(clock)
+    Issuer::new(&provider.address, None, &[]).unwrap().with_clock(clock)
 }
 
 fn seconds(seconds: i64) -> SignedDuration {
@@ -61,24 +57,15 @@ async fn a_key_is_fetched_once_and_again_when_the_keys_are_old() {
     for _ in 0..3 {
         assert_eq!(issuer.key("one").await.unwrap(), jwk("one"));
     }
-    assert_eq!(
-        (provider.asked("/keys"), provider.asked("configuration")),
-        (1, 1)
-    );
+    assert_eq!((provider.asked("/keys"), provider.asked("configuration")), (1, 1));
     clock.advance(seconds(15 * 60));
     issuer.key("one").await.unwrap();
-    assert_eq!(
-        (provider.asked("/keys"), provider.asked("configuration")),
-        (2, 2)
-    );
+    assert_eq!((provider.asked("/keys"), provider.asked("configuration")), (2, 2));
     // A clock that was put back makes nothing younger than it is.
     clock.advance(seconds(-3600));
     issuer.key("one").await.unwrap();
     assert_eq!(provider.asked("/keys"), 3);
-    assert_eq!(
-        issuer.metadata().await.unwrap().subject_types_supported,
-        ["public"]
-    );
+    assert_eq!(issuer.metadata().await.unwrap().subject_types_supported, ["public"]);
 }
 
 #[tokio::test]
@@ -97,19 +84,12 @@ async fn a_new_key_is_found_and_only_a_fresh_answer_makes_one_unknown() {
         let early = issuer.key("two").await.unwrap_err();
         assert!(matches!(early, IssuerError::AskedLately(_)), "{early:?}");
     }
-    assert_eq!(
-        provider.asked("/keys"),
-        1,
-        "a flood of unknown keys is not passed on"
-    );
+    assert_eq!(provider.asked("/keys"), 1, "a flood of unknown keys is not passed on");
     clock.advance(seconds(3));
     assert_eq!(issuer.key("two").await.unwrap(), jwk("two"));
     clock.advance(seconds(5));
     let unknown = issuer.key("three\n").await.unwrap_err();
-    assert!(
-        matches!(&unknown, IssuerError::UnknownKey(kid) if kid == "three"),
-        "{unknown:?}"
-    );
+    assert!(matches!(&unknown, IssuerError::UnknownKey(kid) if kid == "three"), "{unknown:?}");
     assert_eq!(provider.asked("/keys"), 3);
 }
 
@@ -131,23 +111,12 @@ async fn a_provider_that_fails_never_makes_a_key_unknown() {
     assert!(matches!(down, IssuerError::Unreachable(_)), "{down:?}");
     let again = issuer.key("two").await.unwrap_err();
     assert!(matches!(again, IssuerError::Unreachable(_)), "{again:?}");
-    assert_eq!(
-        provider.asked("/keys"),
-        2,
-        "a provider in trouble is left alone for a while"
-    );
-    assert_eq!(
-        issuer.key("one").await.unwrap(),
-        jwk("one"),
-        "known keys go on"
-    );
+    assert_eq!(provider.asked("/keys"), 2, "a provider in trouble is left alone for a while");
+    assert_eq!(issuer.key("one").await.unwrap(), jwk("one"), "known keys go on");
     for part in ["status 404", "no list of keys", "expected value"] {
         clock.advance(seconds(6));
         let wrong = issuer.key("two").await.unwrap_err().to_string();
-        assert!(
-            wrong.contains("key set is not usable") && wrong.contains(part),
-            "{wrong}"
-        );
+        assert!(wrong.contains("key set is not usable") && wrong.contains(part), "{wrong}");
     }
     // Old keys are not believed when the provider cannot be asked.
     clock.advance(seconds(15 * 60));
@@ -195,10 +164,7 @@ async fn only_public_signature_keys_of_one_meaning_are_handed_on() {
     for kid in ["encryption", "shared", ""] {
         clock.advance(seconds(6));
         let unknown = issuer.key(kid).await.unwrap_err();
-        assert!(
-            matches!(unknown, IssuerError::UnknownKey(_)),
-            "{kid}: {unknown:?}"
-        );
+        assert!(matches!(unknown, IssuerError::UnknownKey(_)), "{kid}: {unknown:?}");
     }
     let twice = issuer.key("twice").await.unwrap_err().to_string();
     assert!(twice.contains("two keys with the id twice"), "{twice}");
@@ -212,28 +178,18 @@ async fn discovered(change: impl Fn(&str, &mut Value) + Send + Sync + 'static) -
         body(&document)
     })
     .await;
-    issuer(&provider, &clock())
-        .metadata()
-        .await
-        .unwrap_err()
-        .to_string()
+    issuer(&provider, &clock()).metadata().await.unwrap_err().to_string()
 }
 
 #[tokio::test]
 async fn a_discovery_document_of_somebody_else_is_refused() {
     let other = discovered(|own, document| document["issuer"] = format!("{own}/").into()).await;
-    assert!(
-        other.contains("it names the issuer http://127.0.0.1"),
-        "{other}"
-    );
+    assert!(other.contains("it names the issuer http://127.0.0.1"), "{other}");
     for member in ["authorization_endpoint", "token_endpoint", "jwks_uri"] {
         let away = discovered(move |_, document| {
             document[member] = "https://evil.example.com/x".into();
         });
-        assert!(
-            away.await.contains("name the host evil.example.com"),
-            "{member}"
-        );
+        assert!(away.await.contains("name the host evil.example.com"), "{member}");
         let plain = discovered(move |_, document| {
             document[member] = "http://idp.example.com/x".into();
         });
@@ -241,10 +197,7 @@ async fn a_discovery_document_of_somebody_else_is_refused() {
         let missing = discovered(move |_, document| {
             document.as_object_mut().unwrap().remove(member);
         });
-        assert!(
-            missing.await.contains("discovery document is not usable"),
-            "{member}"
-        );
+        assert!(missing.await.contains("discovery document is not usable"), "{member}");
     }
 }
 
@@ -253,18 +206,10 @@ async fn no_redirect_is_followed_and_no_endless_document_read() {
     let elsewhere = Scripted::start(|own, _| body(&discovery(own))).await;
     let target = elsewhere.address.clone();
     let provider = Scripted::start(move |_, _| Answer::Redirect(target.clone())).await;
-    let moved = issuer(&provider, &clock())
-        .metadata()
-        .await
-        .unwrap_err()
-        .to_string();
+    let moved = issuer(&provider, &clock()).metadata().await.unwrap_err().to_string();
     assert!(moved.contains("status 302"), "{moved}");
     assert_eq!(elsewhere.asked(""), 0);
     let provider = Scripted::start(|_, _| Answer::Body(200, "x".repeat(600 * 1024))).await;
-    let large = issuer(&provider, &clock())
-        .metadata()
-        .await
-        .unwrap_err()
-        .to_string();
+    let large = issuer(&provider, &clock()).metadata().await.unwrap_err().to_string();
     assert!(large.contains("larger than 512 KiB"), "{large}");
 }

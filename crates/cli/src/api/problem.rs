@@ -33,9 +33,7 @@ impl Problem {
     /// The failure that this problem is for the person.
     pub fn into_failure(self, what: &str, status: StatusCode) -> Failure {
         let mut failure = Failure::new(self.exit(status), what);
-        let sentence = [&self.detail, &self.title]
-            .into_iter()
-            .find(|text| !text.is_empty());
+        let sentence = [&self.detail, &self.title].into_iter().find(|text| !text.is_empty());
         failure = match sentence {
             Some(sentence) => failure.because(sentence),
             None => failure.because(format!("the server answered {status}")),
@@ -50,10 +48,7 @@ impl Problem {
         if status.is_server_error() && !self.trace_id.is_empty() {
             failure = failure.because(format!("trace {}", self.trace_id));
         }
-        match Some(self.hint)
-            .filter(|hint| !hint.is_empty())
-            .or_else(|| own_hint(status))
-        {
+        match Some(self.hint).filter(|hint| !hint.is_empty()).or_else(|| own_hint(status)) {
             Some(hint) => failure.next(hint),
             None => failure,
         }

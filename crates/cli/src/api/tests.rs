@@ -10,9 +10,7 @@ async fn scripted(
     answers: Vec<(u16, &'static str)>,
 ) -> (Url, tokio::task::JoinHandle<Vec<String>>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap())
-        .parse()
-        .unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
     let served = tokio::spawn(async move {
         let mut asked = Vec::new();
         for (status, body) in answers {
@@ -89,12 +87,8 @@ async fn a_problem_tells_what_why_and_next() {
 async fn ids_stay_one_segment_and_the_token_goes_along() {
     let (url, served) = scripted(vec![(404, "{}"), (404, "{}")]).await;
     let api = Api::new(&url, Some("srs_secret".to_owned().into())).unwrap();
-    api.document("team", "../../trust?x", Some(3))
-        .await
-        .unwrap_err();
-    api.events(&[("subject", "team/a&b".to_owned())], 5)
-        .await
-        .unwrap_err();
+    api.document("team", "../../trust?x", Some(3)).await.unwrap_err();
+    api.events(&[("subject", "team/a&b".to_owned())], 5).await.unwrap_err();
     let asked = served.await.unwrap();
     let first = "GET /api/v1/documents/team/..%2F..%2Ftrust%3Fx?revision=3 HTTP/1.1";
     assert!(asked[0].starts_with(first), "{}", asked[0]);
@@ -115,19 +109,9 @@ async fn pages_are_followed_until_the_limit() {
         Box::leak(format!(r#"{{"items":[{}],"nextCursor":null}}"#, event(3)).into());
     let (url, served) = scripted(vec![(200, one), (200, two)]).await;
     let events = Api::new(&url, None).unwrap().events(&[], 10).await.unwrap();
-    assert_eq!(
-        events
-            .iter()
-            .map(|event| event.sequence)
-            .collect::<Vec<_>>(),
-        [1, 2, 3]
-    );
+    assert_eq!(events.iter().map(|event| event.sequence).collect::<Vec<_>>(), [1, 2, 3]);
     let asked = served.await.unwrap();
-    assert!(
-        asked[1].starts_with("GET /api/v1/events?limit=8&after=2 "),
-        "{}",
-        asked[1]
-    );
+    assert!(asked[1].starts_with("GET /api/v1/events?limit=8&after=2 "), "{}", asked[1]);
 }
 
 #[tokio::test]
@@ -143,22 +127,10 @@ async fn a_session_is_read_flat_and_nested() {
 
 #[test]
 fn a_session_never_goes_over_plain_http_to_another_machine() {
-    for bad in [
-        "http://strongroom.example.com",
-        "ftp://x",
-        "http://127.0.0.1.example.com",
-    ] {
-        assert_eq!(
-            Api::new(&bad.parse().unwrap(), None).unwrap_err().exit,
-            Exit::Usage,
-            "{bad}"
-        );
+    for bad in ["http://strongroom.example.com", "ftp://x", "http://127.0.0.1.example.com"] {
+        assert_eq!(Api::new(&bad.parse().unwrap(), None).unwrap_err().exit, Exit::Usage, "{bad}");
     }
-    for good in [
-        "https://strongroom.example.com",
-        "http://127.0.0.1:8080",
-        "http://[::1]:1",
-    ] {
+    for good in ["https://strongroom.example.com", "http://127.0.0.1:8080", "http://[::1]:1"] {
         assert!(Api::new(&good.parse().unwrap(), None).is_ok(), "{good}");
     }
 }
@@ -168,9 +140,5 @@ async fn nobody_there_is_a_sentence() {
     let api = Api::new(&"http://127.0.0.1:9".parse().unwrap(), None).unwrap();
     let failure = api.session().await.unwrap_err();
     assert_eq!(failure.exit, Exit::Failed);
-    assert!(
-        failure
-            .render()
-            .contains("no answer from http://127.0.0.1:9")
-    );
+    assert!(failure.render().contains("no answer from http://127.0.0.1:9"));
 }

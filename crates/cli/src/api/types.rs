@@ -246,14 +246,8 @@ impl<'de> Deserialize<'de> for Session {
     fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         use serde::de::Error;
         let whole = Value::deserialize(from)?;
-        let expires_at = whole
-            .get("expiresAt")
-            .and_then(Value::as_str)
-            .map(str::to_owned);
-        let person = whole
-            .get("person")
-            .filter(|person| person.is_object())
-            .unwrap_or(&whole);
+        let expires_at = whole.get("expiresAt").and_then(Value::as_str).map(str::to_owned);
+        let person = whole.get("person").filter(|person| person.is_object()).unwrap_or(&whole);
         Ok(Self {
             person: PersonView::deserialize(person).map_err(D::Error::custom)?,
             expires_at: expires_at.ok_or_else(|| D::Error::missing_field("expiresAt"))?,

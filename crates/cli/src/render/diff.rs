@@ -29,19 +29,9 @@ impl StepDiff {
         let changes = fields
             .into_iter()
             .filter(|field| before.get(*field) != after.get(*field))
-            .map(|field| {
-                (
-                    field.clone(),
-                    before.get(field).cloned(),
-                    after.get(field).cloned(),
-                )
-            })
+            .map(|field| (field.clone(), before.get(field).cloned(), after.get(field).cloned()))
             .collect();
-        Self {
-            action: step.action,
-            title: step.object.to_string(),
-            changes,
-        }
+        Self { action: step.action, title: step.object.to_string(), changes }
     }
 
     /// A step of a preview.
@@ -54,19 +44,9 @@ impl StepDiff {
         let changes = step
             .changes
             .iter()
-            .map(|change| {
-                (
-                    change.field.clone(),
-                    change.before.clone(),
-                    change.after.clone(),
-                )
-            })
+            .map(|change| (change.field.clone(), change.before.clone(), change.after.clone()))
             .collect();
-        Self {
-            action,
-            title: format!("{} {}", step.kind, step.name),
-            changes,
-        }
+        Self { action, title: format!("{} {}", step.kind, step.name), changes }
     }
 }
 
@@ -85,14 +65,7 @@ pub fn steps(steps: &[StepDiff], aliases: &Aliases, style: Style) -> String {
         let title = with_alias(&step.title, aliases);
         let _ = writeln!(out, "{}", tinted(sign, &format!("{word} {title}"), style));
         for (field, before, after) in &step.changes {
-            write_field(
-                &mut out,
-                field,
-                before.as_ref(),
-                after.as_ref(),
-                aliases,
-                style,
-            );
+            write_field(&mut out, field, before.as_ref(), after.as_ref(), aliases, style);
         }
     }
     out
@@ -141,11 +114,8 @@ fn write_field(
             let _ = writeln!(out, "    {field}: {}", scalar(new, aliases));
         }
         (Some(old), None) => {
-            let _ = writeln!(
-                out,
-                "    {}",
-                signed('-', &format!("{field}: {}", scalar(old, aliases)))
-            );
+            let _ =
+                writeln!(out, "    {}", signed('-', &format!("{field}: {}", scalar(old, aliases))));
         }
         (Some(old), Some(new)) => {
             let _ = writeln!(
@@ -177,9 +147,7 @@ fn scalar(value: &Value, aliases: &Aliases) -> String {
 }
 
 fn with_alias(text: &str, aliases: &Aliases) -> String {
-    let known = aliases
-        .iter()
-        .find(|(name, _)| text.ends_with(name.as_str()));
+    let known = aliases.iter().find(|(name, _)| text.ends_with(name.as_str()));
     match known {
         Some((_, group)) => format!("{} (group {})", clean(text), clean(group)),
         None if text.is_empty() => "\"\"".to_owned(),
@@ -234,12 +202,7 @@ mod tests {
     #[test]
     fn objects_field_by_field() {
         let all = [
-            view(
-                "create",
-                "anchor",
-                "people.0123",
-                &[("type", json!(null), json!("external"))],
-            ),
+            view("create", "anchor", "people.0123", &[("type", json!(null), json!("external"))]),
             view(
                 "update",
                 "policy",
@@ -251,20 +214,11 @@ mod tests {
                 "group",
                 "team.payments.binding.api",
                 &[
-                    (
-                        "accounts",
-                        json!(["x/y/old", "x/y/same"]),
-                        json!(["x/y/new", "x/y/same"]),
-                    ),
+                    ("accounts", json!(["x/y/old", "x/y/same"]), json!(["x/y/new", "x/y/same"])),
                     ("anchors", json!([]), json!(["people.0123"])),
                 ],
             ),
-            view(
-                "update",
-                "role",
-                "auth/k8s/x/role/y",
-                &[("token_ttl", json!(60), json!(120))],
-            ),
+            view("update", "role", "auth/k8s/x/role/y", &[("token_ttl", json!(60), json!(120))]),
             view("delete", "policy", "team.payments.binding.old", &[]),
         ];
         let aliases = Aliases::from([("people.0123".to_owned(), "payments-dev".to_owned())]);

@@ -58,32 +58,17 @@ pub fn who(event: &Value) -> String {
 /// What is known about an event beside the columns, in one line.
 pub fn details(event: &Value, wide: bool) -> String {
     let none = Map::new();
-    let detail = event
-        .get("detail")
-        .and_then(Value::as_object)
-        .unwrap_or(&none);
+    let detail = event.get("detail").and_then(Value::as_object).unwrap_or(&none);
     let mut parts: Vec<(usize, String)> = detail
         .iter()
         .filter(|(_, value)| !is_empty(value))
         .map(|(key, value)| {
-            let place = ORDER
-                .iter()
-                .position(|(known, ..)| known == key)
-                .unwrap_or(ORDER.len());
+            let place = ORDER.iter().position(|(known, ..)| known == key).unwrap_or(ORDER.len());
             let (name, shape) = ORDER
                 .get(place)
-                .map_or((key.as_str(), Shape::Plain), |(_, name, shape)| {
-                    (name, *shape)
-                });
+                .map_or((key.as_str(), Shape::Plain), |(_, name, shape)| (name, *shape));
             let shown = shown(value, shape, wide);
-            (
-                place,
-                if name.is_empty() {
-                    shown
-                } else {
-                    format!("{name} {shown}")
-                },
-            )
+            (place, if name.is_empty() { shown } else { format!("{name} {shown}") })
         })
         .collect();
     parts.sort_by_key(|(place, _)| *place);

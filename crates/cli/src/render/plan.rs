@@ -27,30 +27,18 @@ pub fn plan(plan: &Plan, documents: &[Document], hash: &Digest, style: Style) ->
     if !plan.pins.is_empty() {
         let _ = writeln!(out, "\n{}", style.bold("Namespaces trusted by UID"));
         for (namespace, uid) in &plan.pins {
-            let again = if plan.attest.contains(namespace) {
-                "  (trusted anew)"
-            } else {
-                ""
-            };
+            let again = if plan.attest.contains(namespace) { "  (trusted anew)" } else { "" };
             let _ = writeln!(out, "  {}  {}{again}", clean(namespace), clean(uid));
         }
     }
     if !plan.standing_orders.is_empty() {
-        let _ = writeln!(
-            out,
-            "\n{}",
-            style.bold("What the executor may do later without a vote")
-        );
+        let _ = writeln!(out, "\n{}", style.bold("What the executor may do later without a vote"));
         for order in &plan.standing_orders {
             let _ = writeln!(out, "  - {}", clean(order));
         }
     }
     let writes = count(plan.steps.len(), "object", "objects");
-    let _ = writeln!(
-        out,
-        "\n{}",
-        style.bold(&format!("Writes to the engine ({writes})"))
-    );
+    let _ = writeln!(out, "\n{}", style.bold(&format!("Writes to the engine ({writes})")));
     let steps: Vec<StepDiff> = plan.steps.iter().map(StepDiff::of_step).collect();
     indented(&mut out, &diff::steps(&steps, &aliases, style));
     let _ = writeln!(out, "\nPlan hash  {hash}");
@@ -68,15 +56,8 @@ fn heading(out: &mut String, plan: &Plan, style: Style) {
         clean(&plan.submitter.issuer)
     );
     for (number, line) in clean_block(&plan.reason).lines().enumerate() {
-        let _ = writeln!(
-            out,
-            "  {}{line}",
-            if number == 0 {
-                "reason     "
-            } else {
-                "           "
-            }
-        );
+        let _ =
+            writeln!(out, "  {}{line}", if number == 0 { "reason     " } else { "           " });
     }
     for document in &plan.documents {
         let base = match document.base_revision {
@@ -93,11 +74,7 @@ fn heading(out: &mut String, plan: &Plan, style: Style) {
         "" => String::new(),
         name => format!(", vault namespace {}", clean(name)),
     };
-    let _ = writeln!(
-        out,
-        "  engine     cluster {}{namespace}",
-        clean(&plan.engine.cluster_id)
-    );
+    let _ = writeln!(out, "  engine     cluster {}{namespace}", clean(&plan.engine.cluster_id));
     let _ = writeln!(
         out,
         "  frozen     {}, good until {}",

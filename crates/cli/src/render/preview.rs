@@ -19,30 +19,17 @@ pub fn preview(preview: &Preview, documents: &[Document], style: Style) -> Strin
             (true, 0) => "new".to_owned(),
             (true, base) => format!("changes revision {base}"),
         };
-        let _ = writeln!(
-            out,
-            "{}  {state}",
-            style.bold(&document.subject.to_string())
-        );
+        let _ = writeln!(out, "{}  {state}", style.bold(&document.subject.to_string()));
     }
     section(&mut out, "What changes", &preview.summary, style);
-    let _ = writeln!(
-        out,
-        "\n{}  {}",
-        style.bold("Risk"),
-        style.risk(preview.risk.as_str())
-    );
+    let _ = writeln!(out, "\n{}  {}", style.bold("Risk"), style.risk(preview.risk.as_str()));
     for reason in &preview.reasons {
         let _ = writeln!(out, "  - {}: {}", reason.risk, clean(&reason.text));
     }
     signers(&mut out, preview, style);
     accounts(&mut out, preview, style);
     let writes = count(preview.steps.len(), "object", "objects");
-    let _ = writeln!(
-        out,
-        "\n{}",
-        style.bold(&format!("Writes to the engine ({writes})"))
-    );
+    let _ = writeln!(out, "\n{}", style.bold(&format!("Writes to the engine ({writes})")));
     indented(&mut out, &steps(preview, documents, style));
     match &preview.observed_at {
         Some(at) => {
@@ -97,16 +84,10 @@ fn accounts(out: &mut String, preview: &Preview, style: Style) {
     if preview.accounts.is_empty() {
         return;
     }
-    let _ = writeln!(
-        out,
-        "\n{}",
-        style.bold("Service accounts, as the cluster last reported them")
-    );
+    let _ =
+        writeln!(out, "\n{}", style.bold("Service accounts, as the cluster last reported them"));
     for account in &preview.accounts {
-        let name = format!(
-            "{}/{}/{}",
-            account.cluster, account.namespace, account.account
-        );
+        let name = format!("{}/{}/{}", account.cluster, account.namespace, account.account);
         let state = match (&account.namespace_uid, &account.uid) {
             (None, _) => style.yellow("the namespace is not there"),
             (Some(_), None) => style.yellow("not there yet; it is attached once it is"),

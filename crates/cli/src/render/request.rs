@@ -33,12 +33,7 @@ pub fn request(
     match plan {
         Some(plan) => {
             out.push('\n');
-            out.push_str(&super::plan::plan(
-                &plan.plan,
-                &plan.documents,
-                &plan.hash,
-                style,
-            ));
+            out.push_str(&super::plan::plan(&plan.plan, &plan.documents, &plan.hash, style));
             votes(&mut out, plan, acts, style);
         }
         None => documents(&mut out, request, style),
@@ -66,28 +61,15 @@ pub fn request(
 }
 
 fn heading(out: &mut String, request: &RequestView, style: Style) {
-    let _ = writeln!(
-        out,
-        "{}",
-        style.bold(&format!("Request {}", request.request_id))
-    );
+    let _ = writeln!(out, "{}", style.bold(&format!("Request {}", request.request_id)));
     let mut line = |name: &str, text: &str| {
         let _ = writeln!(out, "  {name:<10} {text}");
     };
-    let reason = request
-        .state_reason
-        .as_deref()
-        .filter(|reason| !reason.is_empty());
+    let reason = request.state_reason.as_deref().filter(|reason| !reason.is_empty());
     let why = reason.map_or_else(String::new, |reason| format!(": {}", clean(reason)));
     line("state", &format!("{}{why}", style.state(&request.state)));
     line("asked by", &clean(&request.submitted_by.display));
-    line(
-        "reason",
-        clean_block(&request.reason)
-            .lines()
-            .next()
-            .unwrap_or_default(),
-    );
+    line("reason", clean_block(&request.reason).lines().next().unwrap_or_default());
     line("created", &time_text(&request.created_at));
     if let Some(at) = &request.expires_at {
         line("expires", &time_text(at));
@@ -96,14 +78,7 @@ fn heading(out: &mut String, request: &RequestView, style: Style) {
         line("risk", &style.risk(risk));
     }
     for document in &request.documents {
-        line(
-            "document",
-            &format!(
-                "{} revision {}",
-                clean(&document.subject),
-                document.revision
-            ),
-        );
+        line("document", &format!("{} revision {}", clean(&document.subject), document.revision));
     }
     for namespace in &request.attest {
         line("trust anew", &clean(namespace));
@@ -115,11 +90,7 @@ fn documents(out: &mut String, request: &RequestView, style: Style) {
     let _ = writeln!(out, "\nno plan is frozen; this is what is proposed");
     for document in &request.documents {
         let _ = writeln!(out, "\n{}", style.bold(&clean(&document.subject)));
-        let before = document
-            .base_document
-            .as_ref()
-            .map(node::to_yaml)
-            .unwrap_or_default();
+        let before = document.base_document.as_ref().map(node::to_yaml).unwrap_or_default();
         let after = node::to_yaml(&document.document);
         let mut block = String::new();
         diff::lines(&mut block, &before, &after, "", style);
@@ -141,24 +112,13 @@ fn votes(out: &mut String, plan: &VerifiedPlan, acts: &[JudgedAct], style: Style
             .filter_map(|each| each.act.receipt.as_ref())
             .filter(|receipt| receipt.verdict == "counted")
             .map(|receipt| {
-                receipt
-                    .person
-                    .as_ref()
-                    .map_or_else(|| "?".to_owned(), |who| clean(&who.display))
+                receipt.person.as_ref().map_or_else(|| "?".to_owned(), |who| clean(&who.display))
             })
             .collect();
         let filled = names.len() >= stage.votes as usize;
         let text = format!("{} of {}", names.len(), stage.votes);
-        let text = if filled {
-            style.green(&text)
-        } else {
-            style.yellow(&text)
-        };
-        let who = if names.is_empty() {
-            String::new()
-        } else {
-            format!("  {}", names.join(", "))
-        };
+        let text = if filled { style.green(&text) } else { style.yellow(&text) };
+        let who = if names.is_empty() { String::new() } else { format!("  {}", names.join(", ")) };
         let _ = writeln!(out, "  {}: {text}{who}", clean(&stage.name));
     }
 }
@@ -166,10 +126,7 @@ fn votes(out: &mut String, plan: &VerifiedPlan, acts: &[JudgedAct], style: Style
 fn act_line(out: &mut String, judged: &JudgedAct, style: Style) {
     let act = &judged.act;
     let claimed = act.claimed_by.as_ref().map(|who| clean(&who.display));
-    let signed = act
-        .receipt
-        .as_ref()
-        .and_then(|receipt| receipt.person.as_ref());
+    let signed = act.receipt.as_ref().and_then(|receipt| receipt.person.as_ref());
     let who = signed
         .map(|who| clean(&who.display))
         .or_else(|| claimed.map(|name| format!("{name} (not verified)")))
@@ -208,11 +165,9 @@ mod tests {
     use crate::verify::tests::sample_plan;
 
     fn act(kind: &str, stage: &str, who: &str, receipt: &serde_json::Value) -> ActItemView {
-        serde_json::from_value(
-            json!({ "actId": "7", "kind": kind, "round": 1, "stage": stage,
+        serde_json::from_value(json!({ "actId": "7", "kind": kind, "round": 1, "stage": stage,
             "comment": "", "claimedBy": { "display": who },
-            "receivedAt": "2026-11-23T18:01:00Z", "receipt": receipt }),
-        )
+            "receivedAt": "2026-11-23T18:01:00Z", "receipt": receipt }))
         .unwrap()
     }
 
@@ -235,11 +190,8 @@ mod tests {
         };
         let (owners, platform) = ("owners of payments", "platform");
         let counted = receipt("counted", "bob", None);
-        let refused = receipt(
-            "refused",
-            "alice",
-            Some("the submitter's own approval does not count"),
-        );
+        let refused =
+            receipt("refused", "alice", Some("the submitter's own approval does not count"));
         let forged = receipt("counted", "mallory", None);
         let judged = |act, verified| JudgedAct { act, verified };
         let acts = [

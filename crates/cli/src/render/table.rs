@@ -7,9 +7,7 @@ use super::text::clean;
 /// A table. Every cell is made harmless before it is shown.
 pub fn table(headers: &[&str], rows: &[Vec<String>], no_headers: bool) -> String {
     let mut table = Table::new();
-    table
-        .load_style(presets::NOTHING)
-        .set_content_arrangement(ContentArrangement::Disabled);
+    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
     if !no_headers {
         table.set_header(headers.iter().map(|header| Cell::new(*header)));
     }
@@ -29,9 +27,7 @@ pub fn table(headers: &[&str], rows: &[Vec<String>], no_headers: bool) -> String
 
 /// A cell that may be empty.
 pub fn or_dash(text: Option<&str>) -> String {
-    text.filter(|text| !text.is_empty())
-        .unwrap_or("-")
-        .to_owned()
+    text.filter(|text| !text.is_empty()).unwrap_or("-").to_owned()
 }
 
 #[cfg(test)]
@@ -41,11 +37,7 @@ mod tests {
     #[test]
     fn columns_line_up_and_hold_nothing_that_steers() {
         let rows = [
-            vec![
-                "payments".to_owned(),
-                "4".to_owned(),
-                "a\nb\u{1b}[2J".to_owned(),
-            ],
+            vec!["payments".to_owned(), "4".to_owned(), "a\nb\u{1b}[2J".to_owned()],
             vec!["x".to_owned(), "12".to_owned(), or_dash(None)],
         ];
         insta::assert_snapshot!(table(&["NAME", "REVISION", "WHY"], &rows, false), @r"

@@ -49,11 +49,7 @@ impl Style {
     pub const PLAIN: Self = Self { colour: false };
 
     fn paint(self, code: &str, text: &str) -> String {
-        if self.colour {
-            format!("\u{1b}[{code}m{text}\u{1b}[0m")
-        } else {
-            text.to_owned()
-        }
+        if self.colour { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
     }
 
     /// A heading.
@@ -125,11 +121,7 @@ pub fn short(text: &str) -> String {
 
 /// `1 vote`, `2 votes`.
 pub fn count(number: usize, one: &str, many: &str) -> String {
-    if number == 1 {
-        format!("1 {one}")
-    } else {
-        format!("{number} {many}")
-    }
+    if number == 1 { format!("1 {one}") } else { format!("{number} {many}") }
 }
 
 #[cfg(test)]
@@ -140,10 +132,7 @@ mod tests {
     fn nothing_steers_the_terminal() {
         let hostile = "a\u{1b}]0;x\u{7}b\rc\u{202e}d\u{200b}e\u{e0041}\u{9b}2J";
         let shown = clean(hostile);
-        assert_eq!(
-            shown,
-            "a\\u{1b}]0;x\\u{7}b\\u{d}c\\u{202e}d\\u{200b}e\\u{e0041}\\u{9b}2J"
-        );
+        assert_eq!(shown, "a\\u{1b}]0;x\\u{7}b\\u{d}c\\u{202e}d\\u{200b}e\\u{e0041}\\u{9b}2J");
         assert_eq!(clean_block("a\nb\tc"), "a\nb\\u{9}c");
         assert_eq!(clean("Zahlungen äöü 支払い"), "Zahlungen äöü 支払い");
     }

@@ -29,10 +29,8 @@ pub fn sentences(plan: &Plan, documents: &[Document], aliases: &Aliases) -> Vec<
             }]));
         }
     }
-    let whole = |step: &Step| {
-        told.iter()
-            .any(|subject| belongs(step, subject.kind(), subject.name()))
-    };
+    let whole =
+        |step: &Step| told.iter().any(|subject| belongs(step, subject.kind(), subject.name()));
     for step in plan.steps.iter().filter(|step| !whole(step)) {
         said.extend(step_words(step, aliases));
     }
@@ -59,12 +57,7 @@ pub fn aliases(documents: &[Document]) -> Aliases {
             continue;
         };
         let people = &team.people;
-        people
-            .owners
-            .iter()
-            .chain(&people.editors)
-            .chain(&people.viewers)
-            .for_each(&mut add);
+        people.owners.iter().chain(&people.editors).chain(&people.viewers).for_each(&mut add);
         for binding in &team.bindings {
             if let strongroom_domain::document::team::Holder::People { group } = &binding.holder {
                 add(group);
@@ -81,9 +74,7 @@ pub fn step_aliases(aliases: &mut Aliases, steps: &[Step]) {
             continue;
         };
         let fields = step.after.as_ref().or(step.before.as_ref());
-        let name = fields
-            .and_then(|fields| fields.get("name"))
-            .and_then(Value::as_str);
+        let name = fields.and_then(|fields| fields.get("name")).and_then(Value::as_str);
         if let Some(name) = name {
             aliases.insert(anchor.as_str().to_owned(), name.to_owned());
         }
@@ -112,26 +103,18 @@ fn step_words(step: &Step, aliases: &Aliases) -> Vec<String> {
     let deleted = step.action == Action::Delete;
     match &step.object {
         ObjectKey::AuthMount(cluster) if deleted => {
-            vec![format!(
-                "no account of cluster {cluster} can log in any more"
-            )]
+            vec![format!("no account of cluster {cluster} can log in any more")]
         }
         ObjectKey::AuthMount(cluster) => vec![format!("cluster {cluster} gets its logins")],
         ObjectKey::AuthConfig(cluster) => {
-            let server = after
-                .get("kubernetes_host")
-                .and_then(Value::as_str)
-                .unwrap_or("nowhere");
-            vec![format!(
-                "logins of cluster {cluster} are checked at {server}"
-            )]
+            let server = after.get("kubernetes_host").and_then(Value::as_str).unwrap_or("nowhere");
+            vec![format!("logins of cluster {cluster} are checked at {server}")]
         }
         ObjectKey::Mount(at) => match step.action {
             Action::Create => vec![format!("a secret engine is mounted at {at}")],
-            Action::Update => vec![format!(
-                "the mount {at} changes: {}",
-                text(after, "description")
-            )],
+            Action::Update => {
+                vec![format!("the mount {at} changes: {}", text(after, "description"))]
+            }
             Action::Delete => vec![format!("the mount {at} is removed with its data")],
         },
         ObjectKey::MountConfig(at) => vec![format!("the settings of the mount {at} change")],
@@ -153,9 +136,7 @@ fn step_words(step: &Step, aliases: &Aliases) -> Vec<String> {
                 words.push(format!("service account {account} in {place} may log in"));
             }
             for account in gone {
-                words.push(format!(
-                    "service account {account} in {place} may no longer log in"
-                ));
+                words.push(format!("service account {account} in {place} may no longer log in"));
             }
             if words.is_empty() {
                 words.push(format!("how accounts in {place} log in changes"));
@@ -192,28 +173,17 @@ fn holder(name: &PolicyName) -> String {
 }
 
 fn text(fields: &Fields, field: &str) -> String {
-    fields
-        .get(field)
-        .and_then(Value::as_str)
-        .unwrap_or_default()
-        .to_owned()
+    fields.get(field).and_then(Value::as_str).unwrap_or_default().to_owned()
 }
 
 fn list(fields: &Fields, field: &str) -> BTreeSet<String> {
-    let items = fields
-        .get(field)
-        .and_then(Value::as_array)
-        .into_iter()
-        .flatten();
+    let items = fields.get(field).and_then(Value::as_array).into_iter().flatten();
     items.filter_map(Value::as_str).map(str::to_owned).collect()
 }
 
 fn moved(before: &Fields, after: &Fields, field: &str) -> (Vec<String>, Vec<String>) {
     let (old, new) = (list(before, field), list(after, field));
-    (
-        old.difference(&new).cloned().collect(),
-        new.difference(&old).cloned().collect(),
-    )
+    (old.difference(&new).cloned().collect(), new.difference(&old).cloned().collect())
 }
 
 fn members(before: &Fields, after: &Fields, aliases: &Aliases) -> (Vec<String>, Vec<String>) {
@@ -225,14 +195,7 @@ fn members(before: &Fields, after: &Fields, aliases: &Aliases) -> (Vec<String>, 
     let (gone_accounts, new_accounts) = moved(before, after, "accounts");
     let (gone_anchors, new_anchors) = moved(before, after, "anchors");
     let join = |accounts: Vec<String>, anchors: Vec<String>| {
-        accounts
-            .into_iter()
-            .map(account)
-            .chain(anchors.into_iter().map(anchor))
-            .collect()
+        accounts.into_iter().map(account).chain(anchors.into_iter().map(anchor)).collect()
     };
-    (
-        join(gone_accounts, gone_anchors),
-        join(new_accounts, new_anchors),
-    )
+    (join(gone_accounts, gone_anchors), join(new_accounts, new_anchors))
 }

@@ -30,11 +30,7 @@ pub fn open(url: &str) -> Opened {
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         // What a chosen command says helps to put it right; desktops' openers only chatter.
-        .stderr(if words.is_empty() {
-            Stdio::null()
-        } else {
-            Stdio::inherit()
-        })
+        .stderr(if words.is_empty() { Stdio::null() } else { Stdio::inherit() })
         .spawn();
     Opened(match started {
         Ok(child) => State::Running(child),
@@ -47,11 +43,7 @@ fn command(chosen: &str) -> Vec<&str> {
 }
 
 fn default_program() -> &'static str {
-    if cfg!(target_os = "macos") {
-        "open"
-    } else {
-        "xdg-open"
-    }
+    if cfg!(target_os = "macos") { "open" } else { "xdg-open" }
 }
 
 impl Opened {
@@ -87,10 +79,7 @@ mod tests {
     #[test]
     fn a_command_may_have_arguments() {
         assert_eq!(command("lynx"), ["lynx"]);
-        assert_eq!(
-            command(" /bin/a  --user alice "),
-            ["/bin/a", "--user", "alice"]
-        );
+        assert_eq!(command(" /bin/a  --user alice "), ["/bin/a", "--user", "alice"]);
         assert!(command(" ").is_empty());
     }
 }

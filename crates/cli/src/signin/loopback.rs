@@ -43,9 +43,7 @@ impl Receiver {
         let failed = |error: &std::io::Error| {
             Failure::new(Exit::Failed, "listen on this machine for the sign-in").caused_by(error)
         };
-        let listener = TcpListener::bind(("127.0.0.1", 0))
-            .await
-            .map_err(|error| failed(&error))?;
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.map_err(|error| failed(&error))?;
         let address = listener.local_addr().map_err(|error| failed(&error))?;
         let (found, calls) = mpsc::channel(8);
         let listening = tokio::spawn(async move {
@@ -57,11 +55,7 @@ impl Receiver {
                 });
             }
         });
-        Ok(Self {
-            redirect_uri: format!("http://{address}{path}"),
-            calls,
-            listening,
-        })
+        Ok(Self { redirect_uri: format!("http://{address}{path}"), calls, listening })
     }
 
     /// The address to give to the provider.
@@ -76,12 +70,8 @@ impl Receiver {
             let ours = call.state.as_deref() == Some(state);
             match (ours, call.code, call.error) {
                 (true, _, Some(error)) => {
-                    answer(
-                        &mut stream,
-                        "200 OK",
-                        "The sign-in was refused. Close this page.",
-                    )
-                    .await;
+                    answer(&mut stream, "200 OK", "The sign-in was refused. Close this page.")
+                        .await;
                     return Some(Callback::Refused(error));
                 }
                 (true, Some(code), None) => {
@@ -170,11 +160,7 @@ fn parse(head: &str, host: &str, path: &str) -> Option<Call> {
         Some(more) => format!("{error}: {more}"),
         None => error,
     });
-    Some(Call {
-        state: one("state"),
-        code: one("code"),
-        error,
-    })
+    Some(Call { state: one("state"), code: one("code"), error })
 }
 
 async fn answer(stream: &mut TcpStream, status: &str, text: &str) {
@@ -248,16 +234,10 @@ mod tests {
         let head = |line: &str| format!("{line} HTTP/1.1\r\nHost: {host}\r\n\r\n");
         let parse = |line: &str| parse(&head(line), host, "/callback");
         let refused = parse("GET /callback?error=access_denied&error_description=no+way&state=s");
-        assert_eq!(
-            refused.unwrap().error.as_deref(),
-            Some("access_denied: no way")
-        );
-        for bad in [
-            "POST /callback?code=a&state=s",
-            "GET /other?code=a",
-            "GET http://x/callback",
-            "",
-        ] {
+        assert_eq!(refused.unwrap().error.as_deref(), Some("access_denied: no way"));
+        for bad in
+            ["POST /callback?code=a&state=s", "GET /other?code=a", "GET http://x/callback", ""]
+        {
             assert_eq!(parse(bad), None, "{bad}");
         }
     }

@@ -30,10 +30,7 @@ struct Person {
 impl Person {
     fn at(world: &Shared) -> Self {
         let server = world.lock().unwrap().base.clone();
-        Self {
-            dir: tempfile::tempdir().unwrap(),
-            server,
-        }
+        Self { dir: tempfile::tempdir().unwrap(), server }
     }
 
     fn globals(&self, line: &str) -> (ClientCommand, Globals) {
@@ -78,19 +75,10 @@ async fn a_person_signs_in_submits_and_votes() {
     assert_eq!(person.runs(&diff).await.unwrap(), Exit::Failed);
 
     world.lock().unwrap().state = "rejected";
-    assert_eq!(
-        person.runs(&format!("{apply} --wait")).await.unwrap(),
-        Exit::Denied
-    );
+    assert_eq!(person.runs(&format!("{apply} --wait")).await.unwrap(), Exit::Denied);
     assert_eq!(person.runs(&approve()).await.unwrap(), Exit::Ok);
-    assert_eq!(
-        person.runs("logout").await.unwrap_err().exit,
-        Exit::NotFound
-    );
-    assert_eq!(
-        person.runs("whoami").await.unwrap_err().exit,
-        Exit::LoginNeeded
-    );
+    assert_eq!(person.runs("logout").await.unwrap_err().exit, Exit::NotFound);
+    assert_eq!(person.runs("whoami").await.unwrap_err().exit, Exit::LoginNeeded);
 }
 
 #[tokio::test]
@@ -103,10 +91,7 @@ async fn apr_02_what_the_executor_does_not_count_is_told_apart() {
         let world = world(mood).await;
         let person = Person::at(&world);
         person.runs("login").await.unwrap();
-        let ended = person
-            .runs(&approve())
-            .await
-            .map_err(|failure| failure.exit);
+        let ended = person.runs(&approve()).await.map_err(|failure| failure.exit);
         assert_eq!(ended, exit);
     }
 }
@@ -123,16 +108,9 @@ async fn a_server_with_another_key_is_neither_signed_in_to_nor_believed() {
     assert!(refused.render().contains("a key that is not pinned"));
     let refused = person.runs(&approve()).await.unwrap_err();
     assert_eq!(refused.exit, Exit::Conflict);
-    assert!(
-        refused.render().contains("no pinned key"),
-        "{}",
-        refused.render()
-    );
+    assert!(refused.render().contains("no pinned key"), "{}", refused.render());
     assert!(world.lock().unwrap().acts.is_empty());
 
-    assert_eq!(
-        person.runs("login --accept-new-trust").await.unwrap(),
-        Exit::Ok
-    );
+    assert_eq!(person.runs("login --accept-new-trust").await.unwrap(), Exit::Ok);
     assert_eq!(person.runs(&approve()).await.unwrap(), Exit::Ok);
 }

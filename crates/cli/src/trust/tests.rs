@@ -1,3 +1,5 @@
+//! What is pinned at the first sign-in, and what a later change of it is answered with.
+
 use strongroom_acts::SigningKey;
 
 use super::*;
@@ -7,17 +9,11 @@ pub(crate) fn view(keys: &[PublicKey]) -> TrustView {
     TrustView {
         deployment: "0199b5d0-0000-7000-8000-000000000001".into(),
         issuer: "https://idp.example.com/v1".into(),
-        sign_in: SignInClient {
-            client_id: "signin".into(),
-            scopes: vec!["openid".into()],
-        },
+        sign_in: SignInClient { client_id: "signin".into(), scopes: vec!["openid".into()] },
         act_clients: ActClients { cli: "act".into() },
         executor_keys: keys
             .iter()
-            .map(|key| ExecutorKey {
-                id: key.id(),
-                pem: key.to_pem().unwrap(),
-            })
+            .map(|key| ExecutorKey { id: key.id(), pem: key.to_pem().unwrap() })
             .collect(),
         engine: EngineView {
             address: "https://engine.example.com:8200".into(),
@@ -70,10 +66,7 @@ fn every_change_is_refused_and_told() {
         }),
         ("the engine's role", &|v| v.engine.people_role = "x".into()),
         ("a key that is not pinned", &|v| {
-            v.executor_keys.push(ExecutorKey {
-                id: other.id(),
-                pem: other.to_pem().unwrap(),
-            });
+            v.executor_keys.push(ExecutorKey { id: other.id(), pem: other.to_pem().unwrap() });
         }),
     ];
     for (told, change) in vary {
@@ -97,21 +90,12 @@ fn what_nobody_may_pin_is_refused() {
         change(&mut view);
         Trust::new(view).unwrap_err()
     };
-    assert_eq!(
-        refused(&|v| v.deployment = "x".into()),
-        TrustError::Deployment
-    );
+    assert_eq!(refused(&|v| v.deployment = "x".into()), TrustError::Deployment);
     assert_eq!(refused(&|v| v.executor_keys.clear()), TrustError::NoKey);
     let renamed = refused(&|v| v.executor_keys[0].id = "0000".into());
     assert_eq!(renamed, TrustError::Key("0000".into()));
-    assert!(matches!(
-        refused(&|v| v.issuer = "http://idp".into()),
-        TrustError::Issuer(_)
-    ));
-    assert_eq!(
-        refused(&|v| v.act_clients.cli = "signin".into()),
-        TrustError::OneClient
-    );
+    assert!(matches!(refused(&|v| v.issuer = "http://idp".into()), TrustError::Issuer(_)));
+    assert_eq!(refused(&|v| v.act_clients.cli = "signin".into()), TrustError::OneClient);
 }
 
 #[test]

@@ -31,10 +31,7 @@ struct Body<'a> {
 
 /// Proposes documents.
 pub async fn run(client: &Client, args: &ApplyArgs) -> Result<Exit, Failure> {
-    output::only(
-        client.output,
-        &[Output::Table, Output::Json, Output::Yaml, Output::Name],
-    )?;
+    output::only(client.output, &[Output::Table, Output::Json, Output::Yaml, Output::Name])?;
     let documents = files::load(&args.files.filename)?;
     let attest = attested(&args.reattest)?;
     let preview = client.api.preview(&documents, &attest).await?;
@@ -52,30 +49,11 @@ pub async fn run(client: &Client, args: &ApplyArgs) -> Result<Exit, Failure> {
     let submission = submission(client, chosen, attest, reason).await?;
     client.screen.confirm(&question(&submission)).await?;
     let content = submission_digest(&submission);
-    let item = ActItem {
-        request: submission.request,
-        round: 0,
-        stage: String::new(),
-        content,
-    };
-    let signed = act::sign(
-        client,
-        Act {
-            kind: ActKind::Submit,
-            item,
-            comment: "",
-            after: None,
-        },
-    )
-    .await?;
-    let stored = client
-        .api
-        .submit(&Body {
-            submission: &submission,
-            act: &signed,
-        })
-        .await?
-        .request_id;
+    let item = ActItem { request: submission.request, round: 0, stage: String::new(), content };
+    let signed =
+        act::sign(client, Act { kind: ActKind::Submit, item, comment: "", after: None }).await?;
+    let stored =
+        client.api.submit(&Body { submission: &submission, act: &signed }).await?.request_id;
     if stored != submission.request {
         return Err(Failure::new(Exit::Conflict, "submit the request")
             .because("the server stored it under another id than was signed"));
@@ -86,9 +64,7 @@ pub async fn run(client: &Client, args: &ApplyArgs) -> Result<Exit, Failure> {
         Answer::Refused(reason) => {
             return Err(Failure::new(Exit::Denied, "submit the request")
                 .because(format!("the executor refused the submission: {reason}"))
-                .next(format!(
-                    "look at it with `strongroom request show {stored}`"
-                )));
+                .next(format!("look at it with `strongroom request show {stored}`")));
         }
         Answer::Counted => Exit::Ok,
         Answer::None => {
@@ -109,19 +85,13 @@ pub async fn run(client: &Client, args: &ApplyArgs) -> Result<Exit, Failure> {
 fn nothing(client: &Client, documents: &[Document]) -> Result<Exit, Failure> {
     match client.output {
         Some(shape @ (Output::Json | Output::Yaml)) => {
-            client
-                .screen
-                .data(&output::value(&json!({ "unchanged": true }), shape)?);
+            client.screen.data(&output::value(&json!({ "unchanged": true }), shape)?);
         }
         Some(Output::Name) => {}
         _ => {
-            let names: Vec<String> = documents
-                .iter()
-                .map(|document| document.subject().to_string())
-                .collect();
-            client
-                .screen
-                .data(&format!("no change: {}", names.join(", ")));
+            let names: Vec<String> =
+                documents.iter().map(|document| document.subject().to_string()).collect();
+            client.screen.data(&format!("no change: {}", names.join(", ")));
         }
     }
     Ok(Exit::Ok)
@@ -139,15 +109,11 @@ fn show(
         }
         None | Some(Output::Table) if args.dry_run => {
             let style = client.screen.style_out();
-            client
-                .screen
-                .data(&render::preview::preview(preview, documents, style));
+            client.screen.data(&render::preview::preview(preview, documents, style));
         }
         _ => {
             let style = client.screen.style_err();
-            client
-                .screen
-                .show(&render::preview::preview(preview, documents, style));
+            client.screen.show(&render::preview::preview(preview, documents, style));
         }
     }
     Ok(())
@@ -191,15 +157,8 @@ fn to_submit<'a>(
         .clone()
         .filter(|(document, .., changed)| *changed || claims(document, attest))
         .collect();
-    let wanted = if wanted.is_empty() {
-        all.collect()
-    } else {
-        wanted
-    };
-    wanted
-        .into_iter()
-        .map(|(document, revision, hash, _)| (document, revision, hash))
-        .collect()
+    let wanted = if wanted.is_empty() { all.collect() } else { wanted };
+    wanted.into_iter().map(|(document, revision, hash, _)| (document, revision, hash)).collect()
 }
 
 fn claims(document: &Document, attest: &[String]) -> bool {
@@ -222,40 +181,22 @@ async fn submission(
         let subject = document.subject();
         if let Some(hash) = base_hash {
             let revision = Some(base_revision);
-            let base = client
-                .api
-                .document(subject.kind(), subject.name(), revision)
-                .await?;
+            let base = client.api.document(subject.kind(), subject.name(), revision).await?;
             let own = Document::from_value(&base.document).map(|document| document.digest());
             if own != Ok(hash) {
-                return Err(
-                    Failure::new(Exit::Conflict, format!("check the base of {subject}"))
-                        .because("the base document does not have the hash that the preview names"),
-                );
+                return Err(Failure::new(Exit::Conflict, format!("check the base of {subject}"))
+                    .because("the base document does not have the hash that the preview names"));
             }
         }
         let document = document.to_value();
-        documents.push(SubmittedDocument {
-            subject,
-            base_revision,
-            base_hash,
-            document,
-        });
+        documents.push(SubmittedDocument { subject, base_revision, base_hash, document });
     }
     // A UUID v7 holds the time of its making; the time comes from the one clock.
     let now = client.clock.now();
-    let (seconds, nanos) = (
-        now.as_second().unsigned_abs(),
-        now.subsec_nanosecond().unsigned_abs(),
-    );
+    let (seconds, nanos) = (now.as_second().unsigned_abs(), now.subsec_nanosecond().unsigned_abs());
     let at = uuid::Timestamp::from_unix(uuid::NoContext, seconds, nanos);
     let request = RequestId::from_uuid(uuid::Uuid::new_v7(at));
-    Ok(Submission {
-        request,
-        documents,
-        attest,
-        reason,
-    })
+    Ok(Submission { request, documents, attest, reason })
 }
 
 fn attested(given: &[String]) -> Result<Vec<String>, Failure> {
@@ -287,11 +228,8 @@ async fn reason(client: &Client, args: &ApplyArgs) -> Result<String, Failure> {
 }
 
 fn question(submission: &Submission) -> String {
-    let names: Vec<String> = submission
-        .documents
-        .iter()
-        .map(|document| document.subject.to_string())
-        .collect();
+    let names: Vec<String> =
+        submission.documents.iter().map(|document| document.subject.to_string()).collect();
     format!("Sign and submit {}?", names.join(", "))
 }
 
@@ -306,9 +244,7 @@ async fn wait(
     loop {
         let view = client.api.change_request(id).await?;
         if view.state != last {
-            client
-                .screen
-                .progress(&format!("{id}: {}", clean(&view.state)));
+            client.screen.progress(&format!("{id}: {}", clean(&view.state)));
             last.clone_from(&view.state);
         }
         if let Some(exit) = ended(&view.state) {
@@ -316,14 +252,7 @@ async fn wait(
         }
         if tokio::time::Instant::now() >= deadline {
             let waiting = matches!(view.state.as_str(), "submitted" | "in_review");
-            return Ok((
-                view,
-                if waiting {
-                    Exit::Waiting
-                } else {
-                    Exit::TimedOut
-                },
-            ));
+            return Ok((view, if waiting { Exit::Waiting } else { Exit::TimedOut }));
         }
         tokio::time::sleep(Duration::from_millis(500)).await;
     }
@@ -347,15 +276,9 @@ fn tell(client: &Client, view: &RequestView, exit: Exit) -> Result<Exit, Failure
             client.screen.data(&output::value(view, shape)?);
         }
         Some(Output::Name) => client.screen.data(&format!("request/{id}")),
-        _ => client
-            .screen
-            .data(&format!("request/{id} {}", clean(&view.state))),
+        _ => client.screen.data(&format!("request/{id} {}", clean(&view.state))),
     }
-    if let Some(reason) = view
-        .state_reason
-        .as_deref()
-        .filter(|reason| !reason.is_empty())
-    {
+    if let Some(reason) = view.state_reason.as_deref().filter(|reason| !reason.is_empty()) {
         client.screen.say(&clean(reason));
     }
     if ended(&view.state).is_none() {
@@ -409,10 +332,7 @@ mod tests {
             check_preview(&documents, &other).unwrap_err().exit
         };
         assert_eq!(refused(&|p| p.documents.clear()), Exit::Conflict);
-        assert_eq!(
-            refused(&|p| p.documents[0].base_hash = None),
-            Exit::Conflict
-        );
+        assert_eq!(refused(&|p| p.documents[0].base_hash = None), Exit::Conflict);
         assert_eq!(
             refused(&|p| p.documents[0].subject = "team/other".parse().unwrap()),
             Exit::Conflict
@@ -443,10 +363,7 @@ mod tests {
     #[test]
     fn namespaces_to_trust_anew_are_named_whole() {
         let given = |text: &str| attested(&[text.to_owned()]);
-        assert_eq!(
-            given("prod-eu/payments-prod").unwrap(),
-            ["prod-eu/payments-prod"]
-        );
+        assert_eq!(given("prod-eu/payments-prod").unwrap(), ["prod-eu/payments-prod"]);
         for bad in ["payments-prod", "/x", "a/b/c", ""] {
             assert_eq!(given(bad).unwrap_err().exit, Exit::Usage, "{bad}");
         }

@@ -23,18 +23,12 @@ pub async fn run(client: &Client, args: &DiffArgs) -> Result<Exit, Failure> {
         }
         Some(Output::Name) => {
             let changed = preview.documents.iter().filter(|document| document.changed);
-            let names: String = changed
-                .map(|each| each.subject.to_string() + "\n")
-                .collect();
+            let names: String = changed.map(|each| each.subject.to_string() + "\n").collect();
             client.screen.data(&names);
         }
         Some(shape) => client.screen.data(&output::value(&preview, shape)?),
     }
-    Ok(if preview.unchanged {
-        Exit::Ok
-    } else {
-        Exit::Failed
-    })
+    Ok(if preview.unchanged { Exit::Ok } else { Exit::Failed })
 }
 
 /// A document whose exit code is moved: kubectl's `diff` keeps 1 for "there are differences".
@@ -85,13 +79,7 @@ mod tests {
 
     #[test]
     fn an_error_is_never_mistaken_for_a_difference() {
-        for exit in [
-            Exit::Failed,
-            Exit::Usage,
-            Exit::NotFound,
-            Exit::LoginNeeded,
-            Exit::TimedOut,
-        ] {
+        for exit in [Exit::Failed, Exit::Usage, Exit::NotFound, Exit::LoginNeeded, Exit::TimedOut] {
             assert!(above_one(Failure::new(exit, "x")).exit.code() > 1);
         }
     }

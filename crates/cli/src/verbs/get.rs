@@ -24,13 +24,7 @@ pub async fn run(client: &Client, args: &GetArgs) -> Result<Exit, Failure> {
             if let Some(id) = wanted {
                 return super::request::show(client, id).await;
             }
-            requests(
-                client,
-                args.state.as_deref(),
-                subject_filter(args),
-                args.limit,
-            )
-            .await?;
+            requests(client, args.state.as_deref(), subject_filter(args), args.limit).await?;
         }
         Kind::Events => events(client, args).await?,
         Kind::Bindings => bindings(client, args).await?,
@@ -54,9 +48,7 @@ fn subject(text: &str) -> Result<Subject, Failure> {
 }
 
 fn subject_filter(args: &GetArgs) -> Option<String> {
-    args.subject
-        .clone()
-        .or_else(|| args.team.as_ref().map(|team| format!("team/{team}")))
+    args.subject.clone().or_else(|| args.team.as_ref().map(|team| format!("team/{team}")))
 }
 
 /// Writes rows in the shape that was asked for.
@@ -100,17 +92,11 @@ async fn named(client: &Client, args: &GetArgs, plural: &str, kind: &str) -> Res
                 or_dash(item.display_name.as_deref()),
                 item.revision.to_string(),
                 or_dash(Some(&item.state)),
-                item.updated_at
-                    .as_deref()
-                    .map_or_else(|| "-".to_owned(), time_text),
+                item.updated_at.as_deref().map_or_else(|| "-".to_owned(), time_text),
             ]
         };
         let rows: Vec<_> = items.iter().map(row).collect();
-        table(
-            &["NAME", "CALLED", "REVISION", "STATE", "UPDATED"],
-            &rows,
-            client.no_headers,
-        )
+        table(&["NAME", "CALLED", "REVISION", "STATE", "UPDATED"], &rows, client.no_headers)
     };
     rows(client, &items, |item| format!("{kind}/{}", item.name), text)
 }
@@ -142,22 +128,11 @@ pub async fn requests(
             row
         };
         let rows: Vec<_> = items.iter().map(row).collect();
-        let headers = [
-            "REQUEST", "STATE", "RISK", "ABOUT", "ASKED BY", "CREATED", "REASON",
-        ];
-        let shown = if wide {
-            headers.len()
-        } else {
-            headers.len() - 1
-        };
+        let headers = ["REQUEST", "STATE", "RISK", "ABOUT", "ASKED BY", "CREATED", "REASON"];
+        let shown = if wide { headers.len() } else { headers.len() - 1 };
         table(&headers[..shown], &rows, client.no_headers)
     };
-    rows(
-        client,
-        &items,
-        |item| format!("request/{}", item.request_id),
-        text,
-    )
+    rows(client, &items, |item| format!("request/{}", item.request_id), text)
 }
 
 async fn events(client: &Client, args: &GetArgs) -> Result<(), Failure> {
@@ -184,51 +159,26 @@ struct TeamBinding {
 async fn bindings(client: &Client, args: &GetArgs) -> Result<(), Failure> {
     let teams = match &args.team {
         Some(team) => vec![team.clone()],
-        None => client
-            .api
-            .named("teams")
-            .await?
-            .into_iter()
-            .map(|team| team.name)
-            .collect(),
+        None => client.api.named("teams").await?.into_iter().map(|team| team.name).collect(),
     };
     let mut items = Vec::new();
     for team in teams {
         for binding in client.api.bindings(&team).await? {
-            items.push(TeamBinding {
-                team: team.clone(),
-                binding,
-            });
+            items.push(TeamBinding { team: team.clone(), binding });
         }
     }
-    items.retain(|item| {
-        args.name
-            .as_ref()
-            .is_none_or(|name| item.binding.binding == *name)
-    });
-    items.retain(|item| {
-        args.state
-            .as_ref()
-            .is_none_or(|state| item.binding.state == *state)
-    });
+    items.retain(|item| args.name.as_ref().is_none_or(|name| item.binding.binding == *name));
+    items.retain(|item| args.state.as_ref().is_none_or(|state| item.binding.state == *state));
     items.truncate(args.limit);
     let text = |wide| binding_table(&items, wide, client.no_headers);
-    rows(
-        client,
-        &items,
-        |item| format!("binding/{}/{}", item.team, item.binding.binding),
-        text,
-    )
+    rows(client, &items, |item| format!("binding/{}/{}", item.team, item.binding.binding), text)
 }
 
 fn binding_table(items: &[TeamBinding], wide: bool, no_headers: bool) -> String {
     let row = |item: &TeamBinding| {
         let binding = &item.binding;
         let place = [&binding.cluster, &binding.namespace, &binding.account];
-        let account: Vec<&str> = place
-            .into_iter()
-            .filter_map(|part| part.as_deref())
-            .collect();
+        let account: Vec<&str> = place.into_iter().filter_map(|part| part.as_deref()).collect();
         let mut row = vec![
             item.team.clone(),
             binding.binding.clone(),
@@ -238,12 +188,7 @@ fn binding_table(items: &[TeamBinding], wide: bool, no_headers: bool) -> String 
         if wide {
             row.push(or_dash(binding.namespace_uid.as_deref()));
             row.push(or_dash(binding.account_uid.as_deref()));
-            row.push(
-                binding
-                    .updated_at
-                    .as_deref()
-                    .map_or_else(|| "-".to_owned(), time_text),
-            );
+            row.push(binding.updated_at.as_deref().map_or_else(|| "-".to_owned(), time_text));
         }
         row.push(or_dash(binding.reason.as_deref()));
         row
@@ -253,11 +198,7 @@ fn binding_table(items: &[TeamBinding], wide: bool, no_headers: bool) -> String 
         headers.extend(["NAMESPACE UID", "ACCOUNT UID", "UPDATED"]);
     }
     headers.push("WHY");
-    table(
-        &headers,
-        &items.iter().map(row).collect::<Vec<_>>(),
-        no_headers,
-    )
+    table(&headers, &items.iter().map(row).collect::<Vec<_>>(), no_headers)
 }
 
 /// The document is decoded and written anew, so that what comes out applies as no change.
@@ -266,10 +207,7 @@ async fn document(
     subject: &Subject,
     revision: Option<u64>,
 ) -> Result<(), Failure> {
-    let answer = client
-        .api
-        .document(subject.kind(), subject.name(), revision)
-        .await?;
+    let answer = client.api.document(subject.kind(), subject.name(), revision).await?;
     let document = Document::from_value(&answer.document).map_err(|faults| {
         let mut failure = Failure::new(Exit::Failed, format!("read the document of {subject}"));
         failure.why = faults.iter().map(ToString::to_string).collect();
@@ -306,11 +244,7 @@ mod tests {
         };
         let items = [
             binding("attached", Some("api"), None),
-            binding(
-                "suspended",
-                Some("job"),
-                Some("the namespace has another UID"),
-            ),
+            binding("suspended", Some("job"), Some("the namespace has another UID")),
             binding("people", None, None),
         ];
         insta::assert_snapshot!(binding_table(&items, false, false), @r"
@@ -324,10 +258,7 @@ mod tests {
 
     #[test]
     fn names_are_subjects() {
-        assert_eq!(
-            subject("team/payments").unwrap().to_string(),
-            "team/payments"
-        );
+        assert_eq!(subject("team/payments").unwrap().to_string(), "team/payments");
         assert_eq!(subject("payments").unwrap_err().exit, Exit::Usage);
     }
 }

@@ -39,9 +39,7 @@ pub async fn run(globals: &Globals, screen: Screen, command: &KvCommand) -> Resu
         }
     };
     if !own_token && let Err(error) = session.revoke_self().await {
-        screen.say(&format!(
-            "the engine's token could not be given back: {error}"
-        ));
+        screen.say(&format!("the engine's token could not be given back: {error}"));
     }
     result
 }
@@ -56,12 +54,10 @@ struct Place {
 impl Place {
     fn parse(text: &str) -> Result<Self, Failure> {
         let wrong = |why: String| {
-            Failure::usage(format!("read the path {text:?}"))
-                .because(why)
-                .next(
-                    "name TEAM/MOUNT/SECRET without `team/` and `data/`, for example \
+            Failure::usage(format!("read the path {text:?}")).because(why).next(
+                "name TEAM/MOUNT/SECRET without `team/` and `data/`, for example \
                  payments/kv/prod/api/db",
-                )
+            )
         };
         let mut parts = text.splitn(3, '/');
         let (Some(team), Some(mount), Some(secret)) = (parts.next(), parts.next(), parts.next())
@@ -144,10 +140,7 @@ async fn put(
     values: Map<String, Value>,
     cas: Option<u64>,
 ) -> Result<Exit, Failure> {
-    output::only(
-        shape,
-        &[Output::Table, Output::Json, Output::Yaml, Output::Name],
-    )?;
+    output::only(shape, &[Output::Table, Output::Json, Output::Yaml, Output::Name])?;
     let (mount, secret) = (place.mount.to_string(), place.secret.to_string());
     let data = Value::Object(values);
     let written = match cas {
@@ -199,18 +192,11 @@ async fn get(
             screen.data(&output::value(&found.data, shape)?);
         }
         Some(Output::Name) => {
-            screen.data(
-                &values
-                    .keys()
-                    .map(|key| clean(key) + "\n")
-                    .collect::<String>(),
-            );
+            screen.data(&values.keys().map(|key| clean(key) + "\n").collect::<String>());
         }
         _ => {
             for (key, value) in values {
-                let shown = value
-                    .as_str()
-                    .map_or_else(|| value.to_string(), clean_block);
+                let shown = value.as_str().map_or_else(|| value.to_string(), clean_block);
                 screen.data(&format!("{}: {shown}", clean(key)));
             }
         }
@@ -225,19 +211,14 @@ fn engine_failure(error: &EngineError, what: &str) -> Failure {
             "setting needs to be an owner or editor of the team; reading needs a binding of your own",
         ),
         Cause::NotFound => (Exit::NotFound, "check team, mount and path"),
-        Cause::CasMismatch => (
-            Exit::Conflict,
-            "somebody else has set it; look at it and try again with its version",
-        ),
-        Cause::Unreachable(_) => (
-            Exit::Failed,
-            "check the engine's address (BAO_ADDR, VAULT_ADDR) and the network",
-        ),
+        Cause::CasMismatch => {
+            (Exit::Conflict, "somebody else has set it; look at it and try again with its version")
+        }
+        Cause::Unreachable(_) => {
+            (Exit::Failed, "check the engine's address (BAO_ADDR, VAULT_ADDR) and the network")
+        }
         Cause::UnknownOutcome(_) => (Exit::Failed, "read it back before you try again"),
-        _ => (
-            Exit::Failed,
-            "ask the platform team what the engine's log says of this request",
-        ),
+        _ => (Exit::Failed, "ask the platform team what the engine's log says of this request"),
     };
     Failure::new(exit, what).caused_by(error).next(next)
 }
@@ -251,13 +232,7 @@ mod tests {
         let place = Place::parse("payments/kv/prod/api/db").unwrap();
         assert_eq!(place.mount.to_string(), "team/payments/kv");
         assert_eq!(place.secret.to_string(), "prod/api/db");
-        for bad in [
-            "payments/kv",
-            "payments/kv/",
-            "payments/kv/a/*",
-            "Payments/kv/a",
-            "a/b/../c",
-        ] {
+        for bad in ["payments/kv", "payments/kv/", "payments/kv/a/*", "Payments/kv/a", "a/b/../c"] {
             assert_eq!(Place::parse(bad).unwrap_err().exit, Exit::Usage, "{bad}");
         }
     }

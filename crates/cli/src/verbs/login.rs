@@ -50,9 +50,7 @@ pub async fn login(globals: &Globals, screen: Screen, args: &LoginArgs) -> Resul
         purpose: "sign in",
     };
     let token = signin::id_token(screen, &ask).await?;
-    let done = api
-        .complete_sign_in(&begun.sign_in_id, token.expose_secret())
-        .await?;
+    let done = api.complete_sign_in(&begun.sign_in_id, token.expose_secret()).await?;
     let session = SavedSession {
         token: done.token,
         expires_at: done.expires_at.clone(),
@@ -158,11 +156,7 @@ fn tell(
         Some(Output::Name) => screen.data(&clean(&person.display)),
         _ => {
             let groups: Vec<String> = person.groups.iter().map(|group| clean(group)).collect();
-            let groups = if groups.is_empty() {
-                "none".to_owned()
-            } else {
-                groups.join(", ")
-            };
+            let groups = if groups.is_empty() { "none".to_owned() } else { groups.join(", ") };
             screen.data(&format!(
                 "{} ({} at {})\ngroups: {groups}\nuntil: {}",
                 clean(&person.display),
@@ -201,9 +195,6 @@ mod tests {
         assert_eq!(refused(&|s| s.nonce = "srg1.abc".into()), Exit::Conflict);
         assert_eq!(refused(&|s| s.client_id = "act".into()), Exit::Conflict);
         assert_eq!(refused(&|s| s.client_id = "other".into()), Exit::Conflict);
-        assert_eq!(
-            refused(&|s| s.issuer = "https://evil".into()),
-            Exit::Conflict
-        );
+        assert_eq!(refused(&|s| s.issuer = "https://evil".into()), Exit::Conflict);
     }
 }

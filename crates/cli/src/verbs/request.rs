@@ -20,11 +20,7 @@ const TIMELINE: usize = 500;
 pub async fn run(client: &Client, command: &RequestCommand) -> Result<Exit, Failure> {
     match command {
         RequestCommand::Show { id } => show(client, id).await,
-        RequestCommand::List {
-            state,
-            subject,
-            limit,
-        } => {
+        RequestCommand::List { state, subject, limit } => {
             super::get::requests(client, state.as_deref(), subject.clone(), *limit).await?;
             Ok(Exit::Ok)
         }
@@ -50,10 +46,7 @@ pub async fn show(client: &Client, text: &str) -> Result<Exit, Failure> {
         return Ok(Exit::Ok);
     }
     let acts = client.api.acts(id).await?;
-    let events = client
-        .api
-        .events(&[("request", id.to_string())], TIMELINE)
-        .await?;
+    let events = client.api.events(&[("request", id.to_string())], TIMELINE).await?;
     if let Some(shape @ (Output::Json | Output::Yaml)) = client.output {
         let plan = plan(client, id).await?.map(|verified| verified.plan);
         let whole = json!({ "request": view, "plan": plan, "acts": acts, "events": events });
@@ -63,19 +56,14 @@ pub async fn show(client: &Client, text: &str) -> Result<Exit, Failure> {
     let plan = plan(client, id).await?;
     let acts: Vec<JudgedAct> = acts.into_iter().map(|act| judged(client, act)).collect();
     let style = client.screen.style_out();
-    client
-        .screen
-        .data(&request(&view, plan.as_ref(), &acts, &events, style));
+    client.screen.data(&request(&view, plan.as_ref(), &acts, &events, style));
     Ok(Exit::Ok)
 }
 
 /// Who signed and for what is taken from the signed receipt where there is one.
 fn judged(client: &Client, mut act: ActItemView) -> JudgedAct {
     let Some(view) = &mut act.receipt else {
-        return JudgedAct {
-            act,
-            verified: None,
-        };
+        return JudgedAct { act, verified: None };
     };
     let verified = verify::receipt(view, &client.trust.keys).map(|receipt| {
         let receipt = match receipt {
@@ -95,10 +83,7 @@ fn judged(client: &Client, mut act: ActItemView) -> JudgedAct {
         });
         receipt.act.to_string() == act.act_id
             && receipt.kind.as_str() == act.kind
-            && receipt
-                .items
-                .iter()
-                .any(|item| item.round == act.round && item.stage == act.stage)
+            && receipt.items.iter().any(|item| item.round == act.round && item.stage == act.stage)
     });
     JudgedAct { act, verified }
 }
@@ -110,18 +95,13 @@ pub async fn plan(client: &Client, id: RequestId) -> Result<Option<VerifiedPlan>
         Err(failure) if failure.exit == Exit::Waiting => return Ok(None),
         Err(failure) => return Err(failure),
     };
-    let wanted = Wanted {
-        keys: &client.trust.keys,
-        deployment: client.trust.deployment,
-        request: id,
-    };
+    let wanted =
+        Wanted { keys: &client.trust.keys, deployment: client.trust.deployment, request: id };
     verify::plan(&answer, &wanted).map(Some).map_err(|refusal| {
-        Failure::new(Exit::Conflict, format!("check the plan of {id}"))
-            .caused_by(&refusal)
-            .next(
-                "do not sign it; ask the platform team, and if the executor has a new key run \
+        Failure::new(Exit::Conflict, format!("check the plan of {id}")).caused_by(&refusal).next(
+            "do not sign it; ask the platform team, and if the executor has a new key run \
              `strongroom login`",
-            )
+        )
     })
 }
 

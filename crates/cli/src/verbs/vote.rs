@@ -32,55 +32,25 @@ pub async fn approve(client: &Client, args: &ApproveArgs) -> Result<Exit, Failur
         own_stage(stages, &client.api.session().await?.person.groups)?
     };
     let question = format!("Sign that you agree to exactly this plan, for stage {stage:?}?");
-    vote(
-        client,
-        ActKind::Approve,
-        id,
-        &verified,
-        stage,
-        &args.vote.comment,
-        &question,
-    )
-    .await
+    vote(client, ActKind::Approve, id, &verified, stage, &args.vote.comment, &question).await
 }
 
 /// Ends a request.
 pub async fn reject(client: &Client, args: &VoteArgs) -> Result<Exit, Failure> {
     let (id, verified) = read(client, args).await?;
     let question = "Sign that this request ends here?";
-    vote(
-        client,
-        ActKind::Reject,
-        id,
-        &verified,
-        String::new(),
-        &args.comment,
-        question,
-    )
-    .await
+    vote(client, ActKind::Reject, id, &verified, String::new(), &args.comment, question).await
 }
 
 /// Takes back one's own request.
 pub async fn withdraw(client: &Client, args: &VoteArgs) -> Result<Exit, Failure> {
     let (id, verified) = read(client, args).await?;
     let question = "Sign that you take this request back?";
-    vote(
-        client,
-        ActKind::Withdraw,
-        id,
-        &verified,
-        String::new(),
-        &args.comment,
-        question,
-    )
-    .await
+    vote(client, ActKind::Withdraw, id, &verified, String::new(), &args.comment, question).await
 }
 
 async fn read(client: &Client, args: &VoteArgs) -> Result<(RequestId, VerifiedPlan), Failure> {
-    output::only(
-        client.output,
-        &[Output::Table, Output::Json, Output::Yaml, Output::Name],
-    )?;
+    output::only(client.output, &[Output::Table, Output::Json, Output::Yaml, Output::Name])?;
     let id = request::id(&args.id)?;
     let verified = request::plan(client, id).await?.ok_or_else(|| {
         Failure::new(Exit::Waiting, format!("read the plan of {id}"))
@@ -107,23 +77,9 @@ async fn vote(
     question: &str,
 ) -> Result<Exit, Failure> {
     client.screen.confirm(question).await?;
-    let item = ActItem {
-        request: id,
-        round: verified.plan.round,
-        stage,
-        content: verified.hash,
-    };
+    let item = ActItem { request: id, round: verified.plan.round, stage, content: verified.hash };
     let after = must_be_after(verified);
-    let signed = act::sign(
-        client,
-        Act {
-            kind,
-            item,
-            comment,
-            after,
-        },
-    )
-    .await?;
+    let signed = act::sign(client, Act { kind, item, comment, after }).await?;
     let act_id = client.api.post_act(id, &signed).await?.act_id;
     let answer = act::answer(client, id, &signed, Some(&act_id)).await?;
     tell(client, kind, id, &act_id, &answer)
@@ -148,15 +104,9 @@ fn own_stage(stages: &[Stage], groups: &[String]) -> Result<String, Failure> {
         return Err(Failure::new(Exit::Conflict, "vote on this request")
             .because("it needs no votes: the submission is enough"));
     }
-    let own = stages
-        .iter()
-        .find(|stage| groups.iter().any(|group| stage.groups.contains(group)));
+    let own = stages.iter().find(|stage| groups.iter().any(|group| stage.groups.contains(group)));
     own.map(|stage| stage.name.clone()).ok_or_else(|| {
-        let groups = if groups.is_empty() {
-            "none".to_owned()
-        } else {
-            groups.join(", ")
-        };
+        let groups = if groups.is_empty() { "none".to_owned() } else { groups.join(", ") };
         Failure::new(Exit::Denied, "find the stage you vote in")
             .because(format!("your groups at sign-in: {groups}"))
             .because(known_stages(stages))
@@ -189,9 +139,7 @@ fn tell(
         Answer::Refused(reason) => {
             return Err(Failure::new(Exit::Denied, what)
                 .because(format!("refused: {reason}"))
-                .next(format!(
-                    "look at the request with `strongroom request show {id}`"
-                )));
+                .next(format!("look at the request with `strongroom request show {id}`")));
         }
     };
     match client.output {
@@ -217,23 +165,14 @@ mod tests {
     fn the_stage_is_the_one_that_the_groups_vote_in() {
         let stages = sample_plan(0).stages;
         let own = |groups: &[&str]| {
-            own_stage(
-                &stages,
-                &groups.iter().map(ToString::to_string).collect::<Vec<_>>(),
-            )
+            own_stage(&stages, &groups.iter().map(ToString::to_string).collect::<Vec<_>>())
         };
         assert_eq!(own(&["payments-leads"]).unwrap(), "owners of payments");
         assert_eq!(own(&["x", "platform-sre"]).unwrap(), "platform");
-        assert_eq!(
-            own(&["platform-sre", "payments-leads"]).unwrap(),
-            "owners of payments"
-        );
+        assert_eq!(own(&["platform-sre", "payments-leads"]).unwrap(), "owners of payments");
         assert_eq!(own(&["payments-dev"]).unwrap_err().exit, Exit::Denied);
         assert_eq!(own_stage(&[], &[]).unwrap_err().exit, Exit::Conflict);
         assert_eq!(named_stage(&stages, "platform").unwrap(), "platform");
-        assert_eq!(
-            named_stage(&stages, "Platform").unwrap_err().exit,
-            Exit::Usage
-        );
+        assert_eq!(named_stage(&stages, "Platform").unwrap_err().exit, Exit::Usage);
     }
 }

@@ -1,3 +1,5 @@
+//! Plans and receipts that are the executor's, and those that are not.
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::json;
@@ -63,10 +65,7 @@ pub(crate) fn sample_plan(base_revision: u64) -> Plan {
             (
                 Action::Update,
                 key("group", "team.payments.binding.api"),
-                fields(group(&[
-                    "prod-eu/payments-prod/api",
-                    "prod-eu/payments-prod/old",
-                ])),
+                fields(group(&["prod-eu/payments-prod/api", "prod-eu/payments-prod/old"])),
                 fields(group(&["prod-eu/payments-prod/api"])),
             ),
             (
@@ -93,10 +92,7 @@ pub(crate) fn sample_plan(base_revision: u64) -> Plan {
         request: RequestId::from_uuid(uuid(3)),
         round: 1,
         submission: Digest::of(b"token"),
-        submitter: PersonId {
-            issuer: "https://idp.example.com".into(),
-            person: "e-1".into(),
-        },
+        submitter: PersonId { issuer: "https://idp.example.com".into(), person: "e-1".into() },
         submitter_display: "alice\u{202e}".into(),
         reason: "PAY-12: first service".into(),
         documents: vec![PlannedDocument {
@@ -110,10 +106,7 @@ pub(crate) fn sample_plan(base_revision: u64) -> Plan {
         pins: BTreeMap::from([("prod-eu/payments-prod".to_owned(), uuid(9).to_string())]),
         attest: Vec::new(),
         risk: Risk::High,
-        reasons: vec![RiskReason {
-            risk: Risk::High,
-            text: "production is reached".into(),
-        }],
+        reasons: vec![RiskReason { risk: Risk::High, text: "production is reached".into() }],
         rules: Digest::of(b"rules"),
         stages: vec![
             Stage {
@@ -161,54 +154,35 @@ fn check(
     plan: &Plan,
     keys: &[PublicKey],
 ) -> Result<VerifiedPlan, PlanRefusal> {
-    let wanted = Wanted {
-        keys,
-        deployment: plan.deployment,
-        request: plan.request,
-    };
+    let wanted = Wanted { keys, deployment: plan.deployment, request: plan.request };
     super::plan(answer, &wanted)
 }
 
 #[test]
 fn only_exactly_what_the_executor_signed_for_this_request_is_taken() {
-    let (key, other) = (
-        SigningKey::generate().unwrap(),
-        SigningKey::generate().unwrap(),
-    );
+    let (key, other) = (SigningKey::generate().unwrap(), SigningKey::generate().unwrap());
     let (pinned, plan) = ([key.public()], sample_plan(0));
     let good = answer(&plan, &key);
     let verified = check(&good, &plan, &pinned).unwrap();
-    assert_eq!(
-        verified.hash,
-        Digest::labelled("strongroom/plan/1", &plan.canonical())
-    );
+    assert_eq!(verified.hash, Digest::labelled("strongroom/plan/1", &plan.canonical()));
     assert_eq!(verified.documents.len(), 1);
 
     // Another key, with the id of the pinned one.
     let mut forged = answer(&plan, &other);
     forged.key_id.clone_from(&good.key_id);
-    assert!(matches!(
-        check(&forged, &plan, &pinned),
-        Err(PlanRefusal::Signature)
-    ));
+    assert!(matches!(check(&forged, &plan, &pinned), Err(PlanRefusal::Signature)));
 
     // One byte changed, the hash made to fit.
     let mut changed = plan.clone();
     changed.stages.pop();
     let mut edited = answer(&changed, &key);
     edited.signature.clone_from(&good.signature);
-    assert!(matches!(
-        check(&edited, &plan, &pinned),
-        Err(PlanRefusal::Signature)
-    ));
+    assert!(matches!(check(&edited, &plan, &pinned), Err(PlanRefusal::Signature)));
 
     // A receipt's signature is no plan's.
     let mut crossed = good.clone();
     crossed.signature = STANDARD.encode(key.sign(Purpose::Receipt, &plan.canonical()));
-    assert!(matches!(
-        check(&crossed, &plan, &pinned),
-        Err(PlanRefusal::Signature)
-    ));
+    assert!(matches!(check(&crossed, &plan, &pinned), Err(PlanRefusal::Signature)));
 
     // A signed plan of another request, round or deployment.
     let mut elsewhere = plan.clone();
@@ -217,10 +191,7 @@ fn only_exactly_what_the_executor_signed_for_this_request_is_taken() {
     assert!(matches!(refused, Err(PlanRefusal::Other("request"))));
     let mut round = good.clone();
     round.round = 2;
-    assert!(matches!(
-        check(&round, &plan, &pinned),
-        Err(PlanRefusal::Other("round"))
-    ));
+    assert!(matches!(check(&round, &plan, &pinned), Err(PlanRefusal::Other("round"))));
     let mut foreign = plan.clone();
     foreign.deployment = DeploymentId::from_uuid(uuid(78));
     let refused = check(&answer(&foreign, &key), &plan, &pinned);
@@ -228,10 +199,7 @@ fn only_exactly_what_the_executor_signed_for_this_request_is_taken() {
 
     let mut hash = good.clone();
     hash.hash = Digest::of(b"x").to_string();
-    assert!(matches!(
-        check(&hash, &plan, &pinned),
-        Err(PlanRefusal::Hash)
-    ));
+    assert!(matches!(check(&hash, &plan, &pinned), Err(PlanRefusal::Hash)));
     assert!(still_good(&plan, "2026-12-07T17:59:59Z".parse().unwrap()).is_ok());
     assert!(still_good(&plan, "2026-12-07T18:00:00Z".parse().unwrap()).is_err());
 }

@@ -58,16 +58,10 @@ pub(super) fn decode(name: &Field<'_>, spec: &Field<'_>) -> Option<Cluster> {
     let method = map
         .required("auth")
         .and_then(|f| f.map(&["method"]))
-        .and_then(|auth| {
-            auth.required("method")
-                .and_then(|f| f.word(&[("kubernetes", ())]))
-        });
+        .and_then(|auth| auth.required("method").and_then(|f| f.word(&[("kubernetes", ())])));
     let audience = map.required("audience").and_then(|f| {
         let text = f.text(1, 200)?;
-        if !text
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || b".:/_-".contains(&b))
-        {
+        if !text.bytes().all(|b| b.is_ascii_alphanumeric() || b".:/_-".contains(&b)) {
             f.fault("the audience is made of letters, digits and `. : / _ -`");
             return None;
         }

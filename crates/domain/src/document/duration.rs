@@ -41,10 +41,7 @@ impl FromStr for Seconds {
             return Err(DurationError);
         }
         let number: u32 = number.parse().map_err(|_| DurationError)?;
-        number
-            .checked_mul(unit)
-            .and_then(Self::new)
-            .ok_or(DurationError)
+        number.checked_mul(unit).and_then(Self::new).ok_or(DurationError)
     }
 }
 

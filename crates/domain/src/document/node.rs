@@ -41,11 +41,7 @@ pub enum NodeValue {
 }
 
 fn fault(line: Option<usize>, message: impl Into<String>) -> Fault {
-    Fault {
-        pointer: String::new(),
-        line,
-        message: message.into(),
-    }
+    Fault { pointer: String::new(), line, message: message.into() }
 }
 
 impl Node {
@@ -57,10 +53,8 @@ impl Node {
         check_events(text)?;
         let documents = MarkedYaml::load_from_str(text).map_err(|error| scan_fault(&error))?;
         let nodes: Vec<Self> = documents.iter().map(from_marked).collect();
-        let nodes: Vec<Self> = nodes
-            .into_iter()
-            .filter(|node| node.value != NodeValue::Null)
-            .collect();
+        let nodes: Vec<Self> =
+            nodes.into_iter().filter(|node| node.value != NodeValue::Null).collect();
         if nodes.is_empty() {
             return Err(fault(None, "the text holds no document"));
         }
@@ -88,10 +82,7 @@ fn check_events(text: &str) -> Result<(), Fault> {
             }
             Event::MappingEnd | Event::SequenceEnd => depth = depth.saturating_sub(1),
             Event::Alias(_) => {
-                return Err(fault(
-                    line,
-                    "aliases (`*name`) are not taken: write the value out",
-                ));
+                return Err(fault(line, "aliases (`*name`) are not taken: write the value out"));
             }
             _ => {}
         }
@@ -100,10 +91,7 @@ fn check_events(text: &str) -> Result<(), Fault> {
 }
 
 fn scan_fault(error: &saphyr::ScanError) -> Fault {
-    fault(
-        Some(error.marker().line()),
-        format!("this is not YAML: {}", error.info()),
-    )
+    fault(Some(error.marker().line()), format!("this is not YAML: {}", error.info()))
 }
 
 fn from_marked(yaml: &MarkedYaml<'_>) -> Node {
@@ -129,10 +117,7 @@ fn from_marked(yaml: &MarkedYaml<'_>) -> Node {
                         ));
                     }
                     _ => {
-                        return Node {
-                            line,
-                            value: NodeValue::Other("a key that is not text"),
-                        };
+                        return Node { line, value: NodeValue::Other("a key that is not text") };
                     }
                 }
             }
@@ -159,10 +144,7 @@ fn json_node(value: &Value, depth: usize) -> Result<Node, Fault> {
         },
         Value::String(text) => NodeValue::Text(text.clone()),
         Value::Array(items) => NodeValue::List(
-            items
-                .iter()
-                .map(|item| json_node(item, depth + 1))
-                .collect::<Result<_, _>>()?,
+            items.iter().map(|item| json_node(item, depth + 1)).collect::<Result<_, _>>()?,
         ),
         Value::Object(entries) => {
             let mut map = Vec::with_capacity(entries.len());
@@ -247,9 +229,7 @@ fn write_literal(text: &str, indent: usize, out: &mut String) {
     let body = text.strip_suffix('\n').unwrap_or(text);
     let plain = text.ends_with('\n')
         && !body.ends_with('\n')
-        && body
-            .lines()
-            .all(|line| !line.is_empty() && line == line.trim())
+        && body.lines().all(|line| !line.is_empty() && line == line.trim())
         && body.chars().all(|c| c == '\n' || (' '..='~').contains(&c));
     if !plain {
         out.push(' ');
@@ -276,8 +256,6 @@ fn scalar_text(value: &Value) -> String {
 fn is_plain(text: &str) -> bool {
     let words = ["true", "false", "null", "yes", "no", "on", "off", "y", "n"];
     text.starts_with(|c: char| c.is_ascii_alphabetic())
-        && text
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || "-_./@*".contains(c))
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || "-_./@*".contains(c))
         && !words.contains(&text.to_ascii_lowercase().as_str())
 }

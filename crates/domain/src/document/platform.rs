@@ -48,22 +48,10 @@ impl Default for Platform {
     fn default() -> Self {
         Self {
             approvals: Approvals {
-                low: Votes {
-                    owners: 1,
-                    platform: 0,
-                },
-                normal: Votes {
-                    owners: 1,
-                    platform: 0,
-                },
-                high: Votes {
-                    owners: 1,
-                    platform: 1,
-                },
-                critical: Votes {
-                    owners: 0,
-                    platform: 2,
-                },
+                low: Votes { owners: 1, platform: 0 },
+                normal: Votes { owners: 1, platform: 0 },
+                high: Votes { owners: 1, platform: 1 },
+                critical: Votes { owners: 0, platform: 2 },
             },
             token_ttl_ceiling: Seconds::new(3600).expect("an hour is in range"),
             reserved_names: Vec::new(),
@@ -112,16 +100,10 @@ pub(super) fn decode(name: &Field<'_>, spec: &Field<'_>) -> Option<Platform> {
             votes("high", default.approvals.high),
             votes("critical", default.approvals.critical),
         );
-        Some(Approvals {
-            low: low?,
-            normal: normal?,
-            high: high?,
-            critical: critical?,
-        })
+        Some(Approvals { low: low?, normal: normal?, high: high?, critical: critical? })
     });
     let token_ttl_ceiling = map.or("ceilings", default.token_ttl_ceiling, |f| {
-        f.map(&["tokenTtl"])?
-            .or("tokenTtl", default.token_ttl_ceiling, |f| f.parse())
+        f.map(&["tokenTtl"])?.or("tokenTtl", default.token_ttl_ceiling, |f| f.parse())
     });
     let reserved_names = map.or("reservedNames", Vec::new(), |f| f.each(Field::parse));
     Some(Platform {
@@ -135,10 +117,7 @@ fn decode_votes(field: &Field<'_>) -> Option<Votes> {
     let map = field.map(&["owners", "platform"])?;
     let count = |key| map.or(key, 0, |f| u32::try_from(f.integer(0, 9)?).ok());
     let (owners, platform) = (count("owners"), count("platform"));
-    let votes = Votes {
-        owners: owners?,
-        platform: platform?,
-    };
+    let votes = Votes { owners: owners?, platform: platform? };
     if votes.owners + votes.platform == 0 {
         field.fault("at least one person must sign: set owners or platform to 1 or more");
         return None;

@@ -25,19 +25,12 @@ pub struct Reader<'a> {
 impl<'a> Reader<'a> {
     /// Starts reading at the top of a document.
     pub fn new(node: &'a Node) -> Self {
-        Self {
-            node,
-            faults: RefCell::default(),
-        }
+        Self { node, faults: RefCell::default() }
     }
 
     /// The top of the document.
     pub fn root(&self) -> Field<'_> {
-        Field {
-            reader: self,
-            node: self.node,
-            pointer: String::new(),
-        }
+        Field { reader: self, node: self.node, pointer: String::new() }
     }
 
     /// Everything that was wrong, in the order of the schema.
@@ -75,11 +68,7 @@ impl<'r> Field<'r> {
     fn fault_at(&self, pointer: String, line: Option<usize>, message: String) {
         let mut faults = self.reader.faults.borrow_mut();
         if faults.len() < MAX_FAULTS {
-            faults.push(Fault {
-                pointer,
-                line,
-                message,
-            });
+            faults.push(Fault { pointer, line, message });
         }
     }
 
@@ -105,17 +94,12 @@ impl<'r> Field<'r> {
         for (key, line, _) in entries {
             if !known.contains(&key.as_str()) {
                 let shown: String = key.chars().take(80).collect();
-                let message = format!(
-                    "the field {shown:?} is not known here; known: {}",
-                    known.join(", ")
-                );
+                let message =
+                    format!("the field {shown:?} is not known here; known: {}", known.join(", "));
                 self.fault_at(format!("{}/{}", self.pointer, escape(key)), *line, message);
             }
         }
-        Some(MapField {
-            field: self.clone(),
-            entries,
-        })
+        Some(MapField { field: self.clone(), entries })
     }
 
     /// A list, bounded.
@@ -141,10 +125,7 @@ impl<'r> Field<'r> {
             return self.expected("text");
         };
         if !(least..=most).contains(&text.len()) {
-            self.fault(format!(
-                "the text has {} bytes; {least} to {most} are taken",
-                text.len()
-            ));
+            self.fault(format!("the text has {} bytes; {least} to {most} are taken", text.len()));
             return None;
         }
         if text.chars().any(is_unsafe_in_text) {
@@ -159,14 +140,8 @@ impl<'r> Field<'r> {
         let NodeValue::Text(text) = &self.node.value else {
             return self.expected("text");
         };
-        if text.len() > most
-            || !text
-                .bytes()
-                .all(|b| b == b'\n' || (b' '..=b'~').contains(&b))
-        {
-            self.fault(format!(
-                "at most {most} bytes of plain ASCII lines are taken"
-            ));
+        if text.len() > most || !text.bytes().all(|b| b == b'\n' || (b' '..=b'~').contains(&b)) {
+            self.fault(format!("at most {most} bytes of plain ASCII lines are taken"));
             return None;
         }
         Some(text.clone())
@@ -195,9 +170,7 @@ impl<'r> Field<'r> {
             return self.expected("a whole number");
         };
         if !(least..=most).contains(number) {
-            self.fault(format!(
-                "the number is {number}; {least} to {most} are taken"
-            ));
+            self.fault(format!("the number is {number}; {least} to {most} are taken"));
             return None;
         }
         Some(*number)
@@ -205,20 +178,11 @@ impl<'r> Field<'r> {
 
     /// One of a few words.
     pub fn word<T: Copy>(&self, words: &[(&str, T)]) -> Option<T> {
-        let all = || {
-            words
-                .iter()
-                .map(|(word, _)| *word)
-                .collect::<Vec<_>>()
-                .join(", ")
-        };
+        let all = || words.iter().map(|(word, _)| *word).collect::<Vec<_>>().join(", ");
         let NodeValue::Text(text) = &self.node.value else {
             return self.expected(&format!("one of {}", all()));
         };
-        let found = words
-            .iter()
-            .find(|(word, _)| word == text)
-            .map(|(_, value)| *value);
+        let found = words.iter().find(|(word, _)| word == text).map(|(_, value)| *value);
         if found.is_none() {
             self.fault(format!("one of {} is expected here", all()));
         }
@@ -240,11 +204,7 @@ impl<'r> MapField<'r> {
         let found = self.optional(key);
         if found.is_none() {
             let pointer = format!("{}/{key}", self.field.pointer);
-            self.field.fault_at(
-                pointer,
-                self.field.node.line,
-                "this field is missing".to_owned(),
-            );
+            self.field.fault_at(pointer, self.field.node.line, "this field is missing".to_owned());
         }
         found
     }
@@ -256,11 +216,7 @@ impl<'r> MapField<'r> {
             return None;
         }
         let pointer = format!("{}/{key}", self.field.pointer);
-        Some(Field {
-            reader: self.field.reader,
-            node,
-            pointer,
-        })
+        Some(Field { reader: self.field.reader, node, pointer })
     }
 
     /// The value under `key` decoded, or `default` when it is absent. `None` when it is faulty.

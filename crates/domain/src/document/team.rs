@@ -147,10 +147,7 @@ const ENVIRONMENTS: &[(&str, Environment)] = &[
 ];
 
 fn word_of<T: PartialEq>(words: &[(&'static str, T)], value: &T) -> &'static str {
-    words
-        .iter()
-        .find(|(_, each)| each == value)
-        .map_or("", |(word, _)| word)
+    words.iter().find(|(_, each)| each == value).map_or("", |(word, _)| word)
 }
 
 impl Level {
@@ -176,17 +173,12 @@ const DEFAULT_TOKEN_TTL: u32 = 20 * 60;
 impl Team {
     /// The claim on a namespace, if the team has it.
     pub fn claim(&self, cluster: &ClusterName, namespace: &NamespaceName) -> Option<&Claim> {
-        self.namespaces
-            .iter()
-            .find(|c| &c.cluster == cluster && &c.name == namespace)
+        self.namespaces.iter().find(|c| &c.cluster == cluster && &c.name == namespace)
     }
 
     pub(super) fn spec_value(&self) -> Value {
         let groups = |groups: &[GroupName]| -> Value {
-            groups
-                .iter()
-                .map(|group| json!({ "group": group }))
-                .collect()
+            groups.iter().map(|group| json!({ "group": group })).collect()
         };
         let mut spec = json!({
             "displayName": self.display_name,
@@ -217,11 +209,7 @@ impl Team {
 fn binding_value(binding: &Binding) -> Value {
     let mut value = json!({ "name": binding.name });
     match &binding.holder {
-        Holder::Accounts {
-            cluster,
-            namespace,
-            accounts,
-        } => {
+        Holder::Accounts { cluster, namespace, accounts } => {
             value["cluster"] = json!(cluster);
             value["namespace"] = json!(namespace);
             value["serviceAccounts"] = json!(accounts);
@@ -259,9 +247,7 @@ pub(super) fn decode(name: &Field<'_>, spec: &Field<'_>) -> Option<Team> {
     let bindings = map.or("bindings", Vec::new(), |f| f.each(decode_binding));
     let requests_per_second = map.or("limits", None, |f| {
         f.map(&["requestsPerSecond"])?
-            .or("requestsPerSecond", None, |f| {
-                Some(u32::try_from(f.integer(1, 1_000_000)?).ok())
-            })
+            .or("requestsPerSecond", None, |f| Some(u32::try_from(f.integer(1, 1_000_000)?).ok()))
     });
     let team = Team {
         name: name?,
@@ -283,16 +269,10 @@ pub(super) fn decode(name: &Field<'_>, spec: &Field<'_>) -> Option<Team> {
 fn decode_people(field: &Field<'_>) -> Option<People> {
     let map = field.map(&["owners", "editors", "viewers"])?;
     let groups = |key| {
-        map.or(key, Vec::new(), |f| {
-            f.each(|item| item.map(&["group"])?.required("group")?.parse())
-        })
+        map.or(key, Vec::new(), |f| f.each(|item| item.map(&["group"])?.required("group")?.parse()))
     };
     let (owners, editors, viewers) = (groups("owners"), groups("editors"), groups("viewers"));
-    let people = People {
-        owners: owners?,
-        editors: editors?,
-        viewers: viewers?,
-    };
+    let people = People { owners: owners?, editors: editors?, viewers: viewers? };
     if people.owners.is_empty() {
         field.fault("a team needs at least one owners group: somebody must be able to decide");
         return None;
@@ -309,23 +289,17 @@ fn decode_mount(field: &Field<'_>) -> Option<Mount> {
     }
     let name = map.required("name").and_then(|f| f.parse());
     let kind = map.required("type").and_then(|f| f.word(&[("kv-v2", ())]));
-    let max_versions = map.or("maxVersions", DEFAULT_MAX_VERSIONS, |f| {
-        u32::try_from(f.integer(1, 1000)?).ok()
-    });
+    let max_versions =
+        map.or("maxVersions", DEFAULT_MAX_VERSIONS, |f| u32::try_from(f.integer(1, 1000)?).ok());
     kind?;
-    Some(Mount {
-        name: name?,
-        max_versions: max_versions?,
-    })
+    Some(Mount { name: name?, max_versions: max_versions? })
 }
 
 fn decode_claim(field: &Field<'_>) -> Option<Claim> {
     let map = field.map(&["cluster", "name", "environment", "tokenTtl"])?;
     let cluster = map.required("cluster").and_then(|f| f.parse());
     let name = map.required("name").and_then(|f| f.parse());
-    let environment = map
-        .required("environment")
-        .and_then(|f| f.word(ENVIRONMENTS));
+    let environment = map.required("environment").and_then(|f| f.word(ENVIRONMENTS));
     let token_ttl = match map.optional("tokenTtl") {
         None => Seconds::new(DEFAULT_TOKEN_TTL),
         Some(f) => {
@@ -338,12 +312,7 @@ fn decode_claim(field: &Field<'_>) -> Option<Claim> {
             ttl
         }
     };
-    Some(Claim {
-        cluster: cluster?,
-        name: name?,
-        environment: environment?,
-        token_ttl: token_ttl?,
-    })
+    Some(Claim { cluster: cluster?, name: name?, environment: environment?, token_ttl: token_ttl? })
 }
 
 fn decode_binding(field: &Field<'_>) -> Option<Binding> {
@@ -364,9 +333,7 @@ fn decode_binding(field: &Field<'_>) -> Option<Binding> {
             }
         }
         let group = people.map(&["group"]).and_then(|m| m.required("group"));
-        group
-            .and_then(|f| f.parse())
-            .map(|group| Holder::People { group })
+        group.and_then(|f| f.parse()).map(|group| Holder::People { group })
     } else {
         let cluster = map.required("cluster").and_then(|f| f.parse());
         let namespace = map.required("namespace").and_then(|f| f.parse());
@@ -379,11 +346,9 @@ fn decode_binding(field: &Field<'_>) -> Option<Binding> {
             Some(accounts)
         });
         match (cluster, namespace, accounts) {
-            (Some(cluster), Some(namespace), Some(accounts)) => Some(Holder::Accounts {
-                cluster,
-                namespace,
-                accounts,
-            }),
+            (Some(cluster), Some(namespace), Some(accounts)) => {
+                Some(Holder::Accounts { cluster, namespace, accounts })
+            }
             _ => None,
         }
     };
@@ -396,12 +361,7 @@ fn decode_binding(field: &Field<'_>) -> Option<Binding> {
         Some(access)
     });
     let until = map.or("until", None, |f| Some(Some(f.parse::<DateText>()?.0)));
-    Some(Binding {
-        name: name?,
-        holder: holder?,
-        access: access?,
-        until: until?,
-    })
+    Some(Binding { name: name?, holder: holder?, access: access?, until: until? })
 }
 
 fn decode_access(field: &Field<'_>) -> Option<Access> {
@@ -409,11 +369,7 @@ fn decode_access(field: &Field<'_>) -> Option<Access> {
     let mount = map.required("mount").and_then(|f| f.parse());
     let path = map.required("path").and_then(|f| f.parse());
     let level = map.required("level").and_then(|f| f.word(LEVELS));
-    Some(Access {
-        mount: mount?,
-        path: path?,
-        level: level?,
-    })
+    Some(Access { mount: mount?, path: path?, level: level? })
 }
 
 /// A date in one spelling only.
@@ -424,11 +380,7 @@ impl std::str::FromStr for DateText {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let wrong = "a date is written as 2027-06-30";
         let date: Date = text.parse().map_err(|_| wrong)?;
-        if date.to_string() == text {
-            Ok(Self(date))
-        } else {
-            Err(wrong)
-        }
+        if date.to_string() == text { Ok(Self(date)) } else { Err(wrong) }
     }
 }
 
@@ -443,29 +395,12 @@ fn check_unique(place: &Field<'_>, team: &Team) -> Option<()> {
             }
         }
     };
-    check(
-        "the mount",
-        team.mounts.iter().map(|m| m.name.to_string()).collect(),
-    );
-    check(
-        "the binding",
-        team.bindings.iter().map(|b| b.name.to_string()).collect(),
-    );
-    let claims = team
-        .namespaces
-        .iter()
-        .map(|c| format!("{}/{}", c.cluster, c.name))
-        .collect();
+    check("the mount", team.mounts.iter().map(|m| m.name.to_string()).collect());
+    check("the binding", team.bindings.iter().map(|b| b.name.to_string()).collect());
+    let claims = team.namespaces.iter().map(|c| format!("{}/{}", c.cluster, c.name)).collect();
     check("the namespace", claims);
-    for groups in [
-        &team.people.owners,
-        &team.people.editors,
-        &team.people.viewers,
-    ] {
-        check(
-            "the group",
-            groups.iter().map(ToString::to_string).collect(),
-        );
+    for groups in [&team.people.owners, &team.people.editors, &team.people.viewers] {
+        check("the group", groups.iter().map(ToString::to_string).collect());
     }
     ok.then_some(())
 }
@@ -485,9 +420,7 @@ fn check_bindings(field: &Field<'_>, team: &Team) -> Option<()> {
             }
         }
         match &binding.holder {
-            Holder::Accounts {
-                cluster, namespace, ..
-            } => {
+            Holder::Accounts { cluster, namespace, .. } => {
                 if team.claim(cluster, namespace).is_none() {
                     fault(format!(
                         "the team does not claim the namespace {namespace} of cluster {cluster}; \
@@ -510,23 +443,16 @@ fn check_bindings(field: &Field<'_>, team: &Team) -> Option<()> {
 
 /// Whether a binding reaches a path that a binding of a production namespace reaches.
 pub fn reaches_production(team: &Team, binding: &Binding) -> bool {
-    binding
-        .access
-        .iter()
-        .any(|access| is_production_path(team, access))
+    binding.access.iter().any(|access| is_production_path(team, access))
 }
 
 /// Whether any production binding of the team reaches this path.
 pub fn is_production_path(team: &Team, access: &Access) -> bool {
     team.bindings.iter().any(|other| {
-        let Holder::Accounts {
-            cluster, namespace, ..
-        } = &other.holder
-        else {
+        let Holder::Accounts { cluster, namespace, .. } = &other.holder else {
             return false;
         };
-        team.claim(cluster, namespace)
-            .is_some_and(|c| c.environment == Environment::Production)
+        team.claim(cluster, namespace).is_some_and(|c| c.environment == Environment::Production)
             && other
                 .access
                 .iter()

@@ -19,10 +19,7 @@ fn the_document_of_the_design_is_taken_and_comes_back_unchanged() {
     let document = one(PAYMENTS);
     assert_eq!(document.subject().to_string(), "team/payments");
     assert_eq!(one(&document.to_yaml()), document);
-    assert_eq!(
-        Document::from_canonical(&document.canonical()).unwrap(),
-        document
-    );
+    assert_eq!(Document::from_canonical(&document.canonical()).unwrap(), document);
     insta::assert_snapshot!(document.to_yaml());
 }
 
@@ -61,17 +58,9 @@ spec:
 #[test]
 fn rules_that_cross_fields_hold() {
     let text = PAYMENTS.replace("mount: kv,", "mount: other,");
-    assert!(
-        Document::from_yaml(&text).unwrap_err()[0]
-            .message
-            .contains("no mount")
-    );
+    assert!(Document::from_yaml(&text).unwrap_err()[0].message.contains("no mount"));
     let text = PAYMENTS.replace("namespace: payments-prod", "namespace: elsewhere");
-    assert!(
-        Document::from_yaml(&text).unwrap_err()[0]
-            .message
-            .contains("does not claim")
-    );
+    assert!(Document::from_yaml(&text).unwrap_err()[0].message.contains("does not claim"));
     let person = PAYMENTS.replace("  limits:", "    - { name: look, people: { group: devs }, access: [{ mount: kv, path: prod/*, level: read }] }\n  limits:");
     let faults = Document::from_yaml(&person).unwrap_err();
     assert!(faults[0].message.contains("end date"), "{faults:?}");
@@ -82,11 +71,7 @@ fn hostile_texts_are_refused_and_bounded() {
     let deep = "[".repeat(100_000);
     assert!(Document::from_yaml(&deep).is_err());
     assert!(Document::from_yaml(&"- ".repeat(100_000)).is_err());
-    assert!(
-        Document::from_yaml("a: &a [x]\nb: *a\n").unwrap_err()[0]
-            .message
-            .contains("aliases")
-    );
+    assert!(Document::from_yaml("a: &a [x]\nb: *a\n").unwrap_err()[0].message.contains("aliases"));
     assert!(Document::from_yaml("a: 1\na: 2\n").is_err());
     assert!(Document::from_yaml(&"x".repeat(MAX_BYTES + 1)).is_err());
     assert!(Document::from_yaml("").is_err());
@@ -108,20 +93,13 @@ fn the_schema_and_the_decoder_agree() {
     assert!(validator.is_valid(&value));
     let platform = Document::Platform(Box::default()).to_value();
     assert!(validator.is_valid(&platform));
-    assert_eq!(
-        Document::from_value(&platform).unwrap(),
-        Document::Platform(Box::default())
-    );
+    assert_eq!(Document::from_value(&platform).unwrap(), Document::Platform(Box::default()));
     // Any one leaf replaced by something wrong is refused by both.
     let mut leaves = Vec::new();
     collect_leaves(&value, String::new(), &mut leaves);
     assert!(leaves.len() > 20);
     for pointer in leaves {
-        for wrong in [
-            serde_json::json!(1.5),
-            serde_json::json!("\u{7}*"),
-            serde_json::json!([]),
-        ] {
+        for wrong in [serde_json::json!(1.5), serde_json::json!("\u{7}*"), serde_json::json!([])] {
             let mut changed = value.clone();
             *changed.pointer_mut(&pointer).unwrap() = wrong.clone();
             let free_text = pointer.ends_with("displayName")
@@ -130,14 +108,8 @@ fn the_schema_and_the_decoder_agree() {
             if wrong.is_string() && free_text {
                 continue;
             }
-            assert!(
-                Document::from_value(&changed).is_err(),
-                "decoder took {wrong} at {pointer}"
-            );
-            assert!(
-                !validator.is_valid(&changed),
-                "schema took {wrong} at {pointer}"
-            );
+            assert!(Document::from_value(&changed).is_err(), "decoder took {wrong} at {pointer}");
+            assert!(!validator.is_valid(&changed), "schema took {wrong} at {pointer}");
         }
     }
 }
@@ -168,11 +140,7 @@ fn a_cluster_document_names_one_https_origin() {
              credentials: prod-eu\n"
         )
     };
-    for good in [
-        "https://127.0.0.1:6443",
-        "https://api.example.com",
-        "https://[::1]:1",
-    ] {
+    for good in ["https://127.0.0.1:6443", "https://api.example.com", "https://[::1]:1"] {
         let document = one(&text(good));
         assert_eq!(one(&document.to_yaml()), document);
     }

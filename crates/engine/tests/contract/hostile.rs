@@ -89,14 +89,7 @@ impl Listener {
                 }
             }
         });
-        Self {
-            address: EngineAddress {
-                url,
-                ca_pem: Some(tls.ca_pem),
-            },
-            seen,
-            _dir: dir,
-        }
+        Self { address: EngineAddress { url, ca_pem: Some(tls.ca_pem) }, seen, _dir: dir }
     }
 
     fn client(&self) -> EngineClient {
@@ -167,10 +160,7 @@ async fn an_answer_without_end_is_cut_off() {
     let listener = Listener::start(vec![Act::Flood]);
     assert!(malformed(read(&listener.client()).await));
     let error = write(&listener.client()).await.unwrap_err();
-    assert!(
-        error.is_unknown_outcome(),
-        "the write may have happened: {error}"
-    );
+    assert!(error.is_unknown_outcome(), "the write may have happened: {error}");
 }
 
 #[tokio::test]
@@ -195,10 +185,7 @@ async fn a_write_that_is_cut_off_is_unknown_and_not_repeated() {
     for act in [Act::Close, Act::Answer(half.to_owned())] {
         let listener = Listener::start(vec![act, good()]);
         let error = write(&listener.client()).await.unwrap_err();
-        assert!(
-            matches!(error.failure, Failure::UnknownOutcome(_)),
-            "{error}"
-        );
+        assert!(matches!(error.failure, Failure::UnknownOutcome(_)), "{error}");
         let seen = listener.seen();
         assert_eq!(seen.len(), 1, "{seen:?}");
         let header = format!("x-strongroom-write: {}", error.write_id.unwrap());
@@ -208,17 +195,10 @@ async fn a_write_that_is_cut_off_is_unknown_and_not_repeated() {
 
 #[tokio::test]
 async fn reads_are_tried_again_and_writes_are_not() {
-    for status in [
-        "503 Service Unavailable",
-        "502 Bad Gateway",
-        "412 Precondition Failed",
-    ] {
+    for status in ["503 Service Unavailable", "502 Bad Gateway", "412 Precondition Failed"] {
         let script = || vec![json_answer(status, "{}"), Act::Close, good()];
         let listener = Listener::start(script());
-        assert_eq!(
-            read(&listener.client()).await.unwrap().data,
-            json!({ "a": 1 })
-        );
+        assert_eq!(read(&listener.client()).await.unwrap().data, json!({ "a": 1 }));
         assert_eq!(listener.seen().len(), 3);
         let listener = Listener::start(script());
         let error = write(&listener.client()).await.unwrap_err();
@@ -232,10 +212,7 @@ async fn reads_are_tried_again_and_writes_are_not() {
     assert_eq!(listener.seen().len(), 4);
     // A plain failure is told at once.
     let listener = Listener::start(vec![json_answer("500 Internal Server Error", "{}"), good()]);
-    assert_eq!(
-        read(&listener.client()).await.unwrap_err().failure,
-        Failure::Server(500)
-    );
+    assert_eq!(read(&listener.client()).await.unwrap_err().failure, Failure::Server(500));
     assert_eq!(listener.seen().len(), 1);
 }
 
@@ -253,10 +230,7 @@ async fn an_engine_that_asks_for_time_gets_it() {
     // Longer than a caller should sleep: told at once.
     let listener = Listener::start(vec![limited(60)]);
     let error = read(&listener.client()).await.unwrap_err();
-    assert_eq!(
-        error.failure,
-        Failure::RateLimited(Some(Duration::from_mins(1)))
-    );
+    assert_eq!(error.failure, Failure::RateLimited(Some(Duration::from_mins(1))));
     assert_eq!(listener.seen().len(), 1);
 }
 
@@ -265,10 +239,7 @@ async fn only_the_given_ca_is_trusted_and_then_nothing_is_sent() {
     let listener = Listener::start(vec![good()]);
     let other = Listener::start(vec![good()]);
     for ca_pem in [other.address.ca_pem.clone(), None] {
-        let address = EngineAddress {
-            ca_pem,
-            ..listener.address.clone()
-        };
+        let address = EngineAddress { ca_pem, ..listener.address.clone() };
         let client = EngineClient::new(&address, Duration::from_secs(5)).unwrap();
         let error = write(&client).await.unwrap_err();
         assert!(matches!(error.failure, Failure::Unreachable(_)), "{error}");
@@ -282,15 +253,7 @@ async fn a_path_with_two_readings_is_not_sent() {
     let listener = Listener::start(vec![good()]);
     let client = listener.client();
     let body = Value::Null;
-    for path in [
-        "sys/../auth",
-        "sys//auth",
-        "a/%2e%2e/b",
-        "a?b",
-        "a#b",
-        "team/+/x",
-        "team/*",
-    ] {
+    for path in ["sys/../auth", "sys//auth", "a/%2e%2e/b", "a?b", "a#b", "team/+/x", "team/*"] {
         for call in [
             Call::new(Method::Get, path, "{path}"),
             Call::new(Method::Delete, path, "{path}"),
@@ -303,13 +266,7 @@ async fn a_path_with_two_readings_is_not_sent() {
     assert!(listener.seen().is_empty());
     read(&client).await.unwrap();
     let seen = listener.seen();
-    assert!(
-        seen[0].starts_with("get /v1/team/a/kv/data/x http/1.1"),
-        "{seen:?}"
-    );
+    assert!(seen[0].starts_with("get /v1/team/a/kv/data/x http/1.1"), "{seen:?}");
     assert!(seen[0].contains("x-vault-token: s.token"));
-    assert!(
-        !seen[0].contains("x-strongroom-write"),
-        "a read has no id of ours"
-    );
+    assert!(!seen[0].contains("x-strongroom-write"), "a read has no id of ours");
 }

@@ -27,10 +27,7 @@ use strongroom_engine::sys::{Product, Version};
 use strongroom_lab::Parts;
 
 /// A case and its name.
-type Case = (
-    &'static str,
-    for<'a> fn(&'a Server) -> LocalBoxFuture<'a, ()>,
-);
+type Case = (&'static str, for<'a> fn(&'a Server) -> LocalBoxFuture<'a, ()>);
 
 macro_rules! cases {
     ($($module:ident::$name:ident),* $(,)?) => {
@@ -67,10 +64,7 @@ async fn run(server: Server) {
         let start = Instant::now();
         let result = AssertUnwindSafe(case(&server)).catch_unwind().await;
         let verdict = if result.is_ok() { "ok" } else { "FAILED" };
-        println!(
-            "{name:<70} {verdict} {:>6.2} s",
-            start.elapsed().as_secs_f64()
-        );
+        println!("{name:<70} {verdict} {:>6.2} s", start.elapsed().as_secs_f64());
         if result.is_err() {
             failed.push(*name);
         }

@@ -55,11 +55,8 @@ fn preparation(provider: &Provider) -> Vec<InitRequest> {
         executor_secret_id: first_secret_id(EXECUTOR_ROLE),
         executor_addresses: vec!["127.0.0.1/32".to_owned()],
     };
-    let request = |name: &str, path: String, data: Value| InitRequest {
-        name: name.to_owned(),
-        path,
-        data,
-    };
+    let request =
+        |name: &str, path: String, data: Value| InitRequest { name: name.to_owned(), path, data };
     let mut requests: Vec<InitRequest> = bootstrap
         .requests()
         .into_iter()
@@ -103,10 +100,7 @@ pub fn first_secret_id(role: &str) -> String {
 
 /// A role's login.
 pub fn approle(role: &str) -> AppRole {
-    AppRole {
-        role_id: role_id(role),
-        secret_id: first_secret_id(role).into(),
-    }
+    AppRole { role_id: role_id(role), secret_id: first_secret_id(role).into() }
 }
 
 async fn provider(parts: &Parts, dir: &Path) -> Provider {
@@ -122,9 +116,7 @@ async fn provider(parts: &Parts, dir: &Path) -> Provider {
             redirect_uris: vec![REDIRECT.into()],
         }],
     };
-    Provider::start(parts, &dir.join("provider"), &options)
-        .await
-        .unwrap()
+    Provider::start(parts, &dir.join("provider"), &options).await.unwrap()
 }
 
 impl Server {
@@ -137,9 +129,7 @@ impl Server {
             initialize: preparation(&provider),
             plain_http: false,
         };
-        let engine = Engine::start(parts, &dir.path().join("engine"), options)
-            .await
-            .unwrap();
+        let engine = Engine::start(parts, &dir.path().join("engine"), options).await.unwrap();
         Self {
             running: Running::OpenBao(engine),
             product: Product::OpenBao,
@@ -155,16 +145,8 @@ impl Server {
         let provider = provider(parts, dir.path()).await;
         let binary = parts.vault().unwrap();
         let place = dir.path().join("engine");
-        let vault = Vault::start(&binary, &place, &preparation(&provider))
-            .await
-            .unwrap();
-        Self {
-            running: Running::Vault(vault),
-            product: Product::Vault,
-            version,
-            provider,
-            dir,
-        }
+        let vault = Vault::start(&binary, &place, &preparation(&provider)).await.unwrap();
+        Self { running: Running::Vault(vault), product: Product::Vault, version, provider, dir }
     }
 
     fn ca_pem(&self) -> &str {
@@ -180,10 +162,7 @@ impl Server {
             Running::OpenBao(engine) => engine.address(),
             Running::Vault(vault) => vault.address(),
         };
-        EngineAddress {
-            url: url.to_owned(),
-            ca_pem: Some(self.ca_pem().to_owned()),
-        }
+        EngineAddress { url: url.to_owned(), ca_pem: Some(self.ca_pem().to_owned()) }
     }
 
     /// A client of it with its own connections.
@@ -257,7 +236,5 @@ impl Server {
 pub fn audit_lines(log: &Path) -> Vec<Value> {
     let text = std::fs::read_to_string(log).unwrap();
     // The last line may be half written.
-    text.lines()
-        .filter_map(|line| serde_json::from_str(line).ok())
-        .collect()
+    text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
 }

@@ -84,11 +84,7 @@ impl Vault {
         };
         process.wait_ready(Duration::from_mins(1), is(501)).await?;
 
-        let mut root = Root {
-            http: http.clone(),
-            address: address.clone(),
-            token: String::new(),
-        };
+        let mut root = Root { http: http.clone(), address: address.clone(), token: String::new() };
         let shares = json!({ "secret_shares": 1, "secret_threshold": 1 });
         let keys = root.post("sys/init", &shares).await?;
         let text = |pointer: &str| -> Result<String> {
@@ -108,11 +104,7 @@ impl Vault {
             root.post(&request.path, &request.data).await?;
         }
         root.post("auth/token/revoke-self", &json!({})).await?;
-        Ok(Self {
-            process,
-            address,
-            ca_pem: tls.ca_pem,
-        })
+        Ok(Self { process, address, ca_pem: tls.ca_pem })
     }
 
     /// `https://127.0.0.1:port`.

@@ -41,23 +41,14 @@ async fn found_is_asked_for_as_metadata_with_the_readers_token() {
     let found = server.cluster().await.namespace(&payments()).await;
     assert_eq!(found, Lookup::Found { uid: ONE.into() });
     let request = &server.requests()[0].to_ascii_lowercase();
-    assert!(
-        request.starts_with("get /api/v1/namespaces/payments"),
-        "{request}"
-    );
+    assert!(request.starts_with("get /api/v1/namespaces/payments"), "{request}");
     assert!(request.contains("as=partialobjectmetadata;"), "{request}");
-    assert!(
-        request.contains("authorization: bearer the-reader"),
-        "{request}"
-    );
+    assert!(request.contains("authorization: bearer the-reader"), "{request}");
 }
 
 #[tokio::test]
 async fn absent_is_only_what_the_api_server_says_about_this_object() {
-    assert_eq!(
-        namespace_from(|| not_found("namespaces", "payments")).await,
-        Lookup::Absent
-    );
+    assert_eq!(namespace_from(|| not_found("namespaces", "payments")).await, Lookup::Absent);
     let going = || {
         let mut object = object("", "payments", ONE);
         object["metadata"]["deletionTimestamp"] = "2026-11-23T00:00:00Z".into();
@@ -67,26 +58,10 @@ async fn absent_is_only_what_the_api_server_says_about_this_object() {
 
     let page = || Answer::Text(404, "<html>404 page not found</html>");
     assert!(unknown_from(page).await.contains("404"));
-    assert!(
-        unknown_from(|| not_found("namespaces", "orders"))
-            .await
-            .contains("404")
-    );
-    assert!(
-        unknown_from(|| not_found("serviceaccounts", "payments"))
-            .await
-            .contains("404")
-    );
-    assert!(
-        unknown_from(|| failure(404, "NotFound", &Value::Null))
-            .await
-            .contains("404")
-    );
-    assert!(
-        unknown_from(|| Answer::Json(404, json!({})))
-            .await
-            .contains("answered")
-    );
+    assert!(unknown_from(|| not_found("namespaces", "orders")).await.contains("404"));
+    assert!(unknown_from(|| not_found("serviceaccounts", "payments")).await.contains("404"));
+    assert!(unknown_from(|| failure(404, "NotFound", &Value::Null)).await.contains("404"));
+    assert!(unknown_from(|| Answer::Json(404, json!({}))).await.contains("answered"));
     let other_reason = || {
         let details = json!({ "kind": "namespaces", "name": "payments" });
         failure(404, "Expired", &details)
@@ -98,18 +73,12 @@ async fn absent_is_only_what_the_api_server_says_about_this_object() {
 async fn every_other_failure_is_unknown_and_says_why() {
     for code in [401, 403, 429, 500, 503] {
         let reason = unknown_from(move || failure(code, "Why", &Value::Null)).await;
-        assert_eq!(
-            reason,
-            format!("the API server answered {code}: a message about Why")
-        );
+        assert_eq!(reason, format!("the API server answered {code}: a message about Why"));
     }
     // A redirect is not followed: the object would be another server's.
     unknown_from(|| Answer::Text(302, "")).await;
     let not_json = unknown_from(|| Answer::Text(200, "hello")).await;
-    assert_eq!(
-        not_json,
-        "the API server's answer is not what was asked for"
-    );
+    assert_eq!(not_json, "the API server's answer is not what was asked for");
     let long = unknown_from(|| failure(500, &"x".repeat(5000), &Value::Null)).await;
     assert_eq!(long.chars().count(), 300);
 }
@@ -134,22 +103,12 @@ async fn an_answer_about_something_else_is_unknown() {
 async fn a_slow_or_missing_server_is_unknown_in_bounded_time() {
     let start = Instant::now();
     let server = Scripted::start(|_, _| Answer::Silence).await;
-    let cluster = server
-        .cluster()
-        .await
-        .with_live_read(Duration::from_secs(1));
-    let Lookup::Unknown { reason } = cluster.namespace(&payments()).await else {
-        panic!()
-    };
+    let cluster = server.cluster().await.with_live_read(Duration::from_secs(1));
+    let Lookup::Unknown { reason } = cluster.namespace(&payments()).await else { panic!() };
     assert_eq!(reason, "the API server did not answer within 1 seconds");
     drop(server);
-    let Lookup::Unknown { reason } = cluster.namespace(&payments()).await else {
-        panic!()
-    };
-    assert!(
-        reason.starts_with("the API server cannot be read: "),
-        "{reason}"
-    );
+    let Lookup::Unknown { reason } = cluster.namespace(&payments()).await else { panic!() };
+    assert!(reason.starts_with("the API server cannot be read: "), "{reason}");
     assert!(start.elapsed() < Duration::from_secs(8));
 }
 
@@ -180,19 +139,11 @@ async fn k8s_01_an_account_counts_only_inside_a_namespace_that_stays_the_same() 
     let elsewhere: Script = || Answer::Json(200, object("orders", "api", TWO));
     let no_account: Script = || not_found("serviceaccounts", "api");
 
-    let found = Settled::Found {
-        namespace_uid: ONE.into(),
-        account_uid: TWO.into(),
-    };
+    let found = Settled::Found { namespace_uid: ONE.into(), account_uid: TWO.into() };
     assert_eq!(settled_between(one, account, one).await, found);
-    let none = Settled::NoAccount {
-        namespace_uid: ONE.into(),
-    };
+    let none = Settled::NoAccount { namespace_uid: ONE.into() };
     assert_eq!(settled_between(one, no_account, one).await, none);
-    assert_eq!(
-        settled_between(gone, no_account, gone).await,
-        Settled::NoNamespace
-    );
+    assert_eq!(settled_between(gone, no_account, gone).await, Settled::NoNamespace);
 
     for (before, account, after) in [
         (one, account, two),

@@ -41,10 +41,7 @@ async fn cluster(
 }
 
 fn namespaces(items: &[(&str, &str)]) -> Answer {
-    let items: Vec<Value> = items
-        .iter()
-        .map(|(name, uid)| object("", name, uid))
-        .collect();
+    let items: Vec<Value> = items.iter().map(|(name, uid)| object("", name, uid)).collect();
     list(&items, None)
 }
 
@@ -61,10 +58,8 @@ fn gone() -> Value {
 
 /// The namespaces as soon as they are these.
 async fn becomes(receiver: &mut Receiver<InventoryState>, wanted: &[(&str, &str)]) {
-    let wanted: BTreeMap<String, String> = wanted
-        .iter()
-        .map(|(name, uid)| ((*name).to_owned(), (*uid).to_owned()))
-        .collect();
+    let wanted: BTreeMap<String, String> =
+        wanted.iter().map(|(name, uid)| ((*name).to_owned(), (*uid).to_owned())).collect();
     let all = receiver.wait_for(|state| match state {
         InventoryState::Known(inventory) => inventory.namespaces == wanted,
         InventoryState::Unknown { .. } => false,
@@ -91,29 +86,17 @@ async fn all_pages_make_one_list_of_metadata() {
         } else if target.contains("continue=more") {
             list(&[object("", "payments", TWO)], None)
         } else {
-            list(
-                &[object("", "kube-system", ONE), object("", "orders", ONE)],
-                Some("more"),
-            )
+            list(&[object("", "kube-system", ONE), object("", "orders", ONE)], Some("more"))
         }
     })
     .await;
     becomes(&mut receiver, &[("orders", ONE), ("payments", TWO)]).await;
-    let InventoryState::Known(known) = receiver.borrow().clone() else {
-        panic!()
-    };
+    let InventoryState::Known(known) = receiver.borrow().clone() else { panic!() };
     let account = ("payments".to_owned(), "api".to_owned());
     assert_eq!(known.accounts, BTreeMap::from([(account, TWO.to_owned())]));
-    for request in server
-        .requests()
-        .iter()
-        .filter(|request| !request.contains("watch=true"))
-    {
+    for request in server.requests().iter().filter(|request| !request.contains("watch=true")) {
         assert!(request.contains("limit=500"), "{request}");
-        assert!(
-            request.contains("as=PartialObjectMetadataList"),
-            "{request}"
-        );
+        assert!(request.contains("as=PartialObjectMetadataList"), "{request}");
     }
 }
 
@@ -121,10 +104,9 @@ async fn all_pages_make_one_list_of_metadata() {
 async fn events_come_through() {
     let (_server, mut receiver) = cluster(|is_watch, _, number| match (is_watch, number) {
         (false, _) => namespaces(&[("payments", ONE)]),
-        (true, 0) => Answer::Watch(vec![
-            event("ADDED", "orders", TWO),
-            event("DELETED", "payments", ONE),
-        ]),
+        (true, 0) => {
+            Answer::Watch(vec![event("ADDED", "orders", TWO), event("DELETED", "payments", ONE)])
+        }
         (true, _) => Answer::Silence,
     })
     .await;

@@ -51,34 +51,20 @@ fn binding() -> impl Strategy<Value = Binding> {
         |((cluster, namespace, _), accounts)| Holder::Accounts {
             cluster: cluster.parse().unwrap(),
             namespace: namespace.parse().unwrap(),
-            accounts: accounts
-                .into_iter()
-                .map(|name| name.parse().unwrap())
-                .collect(),
+            accounts: accounts.into_iter().map(|name| name.parse().unwrap()).collect(),
         },
     );
-    let people = select(&GROUPS).prop_map(|group| Holder::People {
-        group: group.parse().unwrap(),
-    });
+    let people = select(&GROUPS).prop_map(|group| Holder::People { group: group.parse().unwrap() });
     let holder = prop_oneof![3 => accounts, 1 => people];
     let until = prop_oneof![2 => Just(None), 1 => select(&ENDS).prop_map(Some)];
     (holder, prop::collection::vec(access(), 1..=3), until).prop_map(|(holder, access, until)| {
-        Binding {
-            name: "unnamed".parse().unwrap(),
-            holder,
-            access,
-            until: until.map(date),
-        }
+        Binding { name: "unnamed".parse().unwrap(), holder, access, until: until.map(date) }
     })
 }
 
 fn groups(least: usize) -> impl Strategy<Value = Vec<GroupName>> {
-    subsequence(&GROUPS, least..=2).prop_map(|names| {
-        names
-            .into_iter()
-            .map(|name| name.parse().unwrap())
-            .collect()
-    })
+    subsequence(&GROUPS, least..=2)
+        .prop_map(|names| names.into_iter().map(|name| name.parse().unwrap()).collect())
 }
 
 fn people() -> impl Strategy<Value = People> {
@@ -104,15 +90,9 @@ pub fn team(name: &'static str) -> impl Strategy<Value = Team> {
             people,
             mounts: mounts
                 .into_iter()
-                .map(|name| Mount {
-                    name: name.parse().unwrap(),
-                    max_versions,
-                })
+                .map(|name| Mount { name: name.parse().unwrap(), max_versions })
                 .collect(),
-            namespaces: claims
-                .into_iter()
-                .map(|place| claim(name, place, ttl))
-                .collect(),
+            namespaces: claims.into_iter().map(|place| claim(name, place, ttl)).collect(),
             bindings: Vec::new(),
             requests_per_second,
         };
@@ -146,23 +126,15 @@ fn add(team: &mut Team, name: &str, mut binding: Binding) {
 fn valid(mut team: Team) -> Team {
     for binding in &mut team.bindings {
         let mounts = &team.mounts;
-        binding
-            .access
-            .retain(|access| mounts.iter().any(|mount| mount.name == access.mount));
+        binding.access.retain(|access| mounts.iter().any(|mount| mount.name == access.mount));
     }
     let namespaces = team.namespaces.clone();
     team.bindings.retain(|binding| {
         let claimed = match &binding.holder {
             Holder::People { .. } => true,
-            Holder::Accounts {
-                cluster,
-                namespace,
-                accounts,
-            } => {
+            Holder::Accounts { cluster, namespace, accounts } => {
                 !accounts.is_empty()
-                    && namespaces
-                        .iter()
-                        .any(|c| c.cluster == *cluster && c.name == *namespace)
+                    && namespaces.iter().any(|c| c.cluster == *cluster && c.name == *namespace)
             }
         };
         claimed && !binding.access.is_empty()
@@ -175,13 +147,8 @@ fn valid(mut team: Team) -> Team {
         }
     }
     let document = Document::Team(Box::new(team));
-    assert_eq!(
-        Document::from_value(&document.to_value()).as_ref(),
-        Ok(&document)
-    );
-    let Document::Team(team) = document else {
-        unreachable!("it is a team")
-    };
+    assert_eq!(Document::from_value(&document.to_value()).as_ref(), Ok(&document));
+    let Document::Team(team) = document else { unreachable!("it is a team") };
     *team
 }
 
@@ -232,11 +199,7 @@ pub fn narrowing() -> impl Strategy<Value = Edit> {
 /// Any edit.
 pub fn edit() -> impl Strategy<Value = Edit> {
     let (i, j) = (0..8_usize, 0..8_usize);
-    let environments = [
-        Environment::Production,
-        Environment::Staging,
-        Environment::Development,
-    ];
+    let environments = [Environment::Production, Environment::Staging, Environment::Development];
     prop_oneof![
         6 => narrowing(),
         2 => (select(&BINDINGS), binding()).prop_map(|(name, put)| Edit::PutBinding(name, put)),
@@ -314,14 +277,8 @@ fn apply(team: &mut Team, edit: &Edit) -> Option<()> {
         Edit::WidenPath(i, j) => {
             let access = pick_access(team, *i, *j)?;
             let text = access.path.to_string();
-            let folder = text
-                .trim_end_matches("/*")
-                .rsplit_once('/')
-                .map(|(folder, _)| folder);
-            access.path = folder
-                .map_or("*".to_owned(), |f| format!("{f}/*"))
-                .parse()
-                .unwrap();
+            let folder = text.trim_end_matches("/*").rsplit_once('/').map(|(folder, _)| folder);
+            access.path = folder.map_or("*".to_owned(), |f| format!("{f}/*")).parse().unwrap();
         }
         Edit::EndEarlier(i) => {
             let binding = pick(&mut team.bindings, *i)?;
@@ -332,11 +289,8 @@ fn apply(team: &mut Team, edit: &Edit) -> Option<()> {
         Edit::EndLater(i) => {
             let binding = pick(&mut team.bindings, *i)?;
             let until = binding.until?;
-            binding.until = ENDS
-                .iter()
-                .map(|end| date(end))
-                .find(|end| *end > until)
-                .or(Some(until));
+            binding.until =
+                ENDS.iter().map(|end| date(end)).find(|end| *end > until).or(Some(until));
         }
         Edit::NoEnd(i) => pick(&mut team.bindings, *i)?.until = None,
         Edit::PutBinding(name, binding) => add(team, name, binding.clone()),
@@ -355,10 +309,7 @@ fn apply(team: &mut Team, edit: &Edit) -> Option<()> {
         Edit::MoveBinding(i, (to_cluster, to_namespace, _)) => {
             let to_namespace = format!("{}-{to_namespace}", team.name);
             let holder = &mut pick(&mut team.bindings, *i)?.holder;
-            if let Holder::Accounts {
-                cluster, namespace, ..
-            } = holder
-            {
+            if let Holder::Accounts { cluster, namespace, .. } = holder {
                 *cluster = to_cluster.parse().unwrap();
                 *namespace = to_namespace.parse().unwrap();
             }

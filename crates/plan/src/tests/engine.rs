@@ -24,9 +24,7 @@ pub type Grant = (String, String, String);
 impl Engine {
     pub fn observe(&self, context: &Context, changes: &[Change]) -> Observed {
         let keys = keys(context, changes).expect("documents render");
-        keys.into_iter()
-            .map(|key| (key.clone(), self.0.get(&key).cloned()))
-            .collect()
+        keys.into_iter().map(|key| (key.clone(), self.0.get(&key).cloned())).collect()
     }
 
     /// Does one step, and insists that it finds what it expects.
@@ -110,10 +108,7 @@ impl Engine {
                 let rules = policy::parse(policy["policy"].as_str().unwrap_or_default())
                     .expect("a policy of the safe subset");
                 for holder in self.group_members(fields) {
-                    holdings
-                        .entry(holder)
-                        .or_default()
-                        .insert(name.clone(), rules.clone());
+                    holdings.entry(holder).or_default().insert(name.clone(), rules.clone());
                 }
             }
         }
@@ -151,10 +146,7 @@ impl Engine {
         let mut paths = BTreeSet::new();
         for (key, fields) in &self.0 {
             let ObjectKey::Policy(_) = key else { continue };
-            for path in policy::parse(fields["policy"].as_str().unwrap())
-                .unwrap()
-                .into_keys()
-            {
+            for path in policy::parse(fields["policy"].as_str().unwrap()).unwrap().into_keys() {
                 let stem = path.strip_suffix("/*").unwrap_or(&path);
                 paths.insert(stem.to_owned());
                 for more in ["/", "/x", "/x/"] {
@@ -169,11 +161,7 @@ impl Engine {
 /// A list of texts in a field.
 pub fn texts<'f>(fields: &'f Fields, name: &str) -> Vec<&'f str> {
     let items = fields.get(name).and_then(Value::as_array);
-    items
-        .into_iter()
-        .flatten()
-        .filter_map(Value::as_str)
-        .collect()
+    items.into_iter().flatten().filter_map(Value::as_str).collect()
 }
 
 fn add_grants(
@@ -203,10 +191,7 @@ pub fn winner<'r>(rules: &'r ParsedRules, path: &str) -> Option<&'r BTreeSet<Str
             .max_by_key(|(prefix, _)| prefix.len())
             .map(|(_, words)| words)
     };
-    rules
-        .get(path)
-        .or_else(|| rules.get(trimmed))
-        .or_else(longest)
+    rules.get(path).or_else(|| rules.get(trimmed)).or_else(longest)
 }
 
 #[test]

@@ -28,14 +28,7 @@ fn shown(draft: &Draft) -> String {
         format!("{}: {} of {}", stage.name, stage.votes, groups.join(", "))
     };
     list("stages", draft.stages.iter().map(stage).collect());
-    list(
-        "pins",
-        draft
-            .pins
-            .iter()
-            .map(|(place, uid)| format!("{place}: {uid}"))
-            .collect(),
-    );
+    list("pins", draft.pins.iter().map(|(place, uid)| format!("{place}: {uid}")).collect());
     list("standing orders", draft.standing_orders.clone());
     for step in &draft.steps {
         let (action, object) = (step.action.as_str(), &step.object);
@@ -43,11 +36,7 @@ fn shown(draft: &Draft) -> String {
         assert!(step.before.is_none());
         for (field, value) in step.after.iter().flatten() {
             // Policies have snapshots of their own.
-            let value = if field == "policy" {
-                Value::from("…")
-            } else {
-                value.clone()
-            };
+            let value = if field == "policy" { Value::from("…") } else { value.clone() };
             writeln!(text, "     {field} = {value}").unwrap();
         }
     }
@@ -61,10 +50,7 @@ fn policies(draft: &Draft) -> Vec<(String, String)> {
         .filter(|step| step.object.kind() == "policy")
         .map(|step| {
             let after = step.after.as_ref().unwrap();
-            (
-                step.object.name(),
-                after["policy"].as_str().unwrap().to_owned(),
-            )
+            (step.object.name(), after["policy"].as_str().unwrap().to_owned())
         })
         .collect()
 }
@@ -85,11 +71,7 @@ fn every_policy_of_the_design_is_golden() {
     let names: Vec<&str> = policies.iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!(
         names,
-        [
-            "team.payments.binding.api",
-            "team.payments.owner",
-            "team.payments.editor"
-        ],
+        ["team.payments.binding.api", "team.payments.owner", "team.payments.editor"],
         "no viewers: no policy for them"
     );
     for (name, text) in policies {
@@ -114,10 +96,7 @@ fn viewers_only_list() {
     let text = PAYMENTS.replace("viewers: []", "viewers: [{ group: payments-readers }]");
     let draft = plan(&Engine::default(), &[first(&one(&text))]).unwrap();
     let policies = policies(&draft);
-    let (_, text) = policies
-        .iter()
-        .find(|(name, _)| name == "team.payments.viewer")
-        .unwrap();
+    let (_, text) = policies.iter().find(|(name, _)| name == "team.payments.viewer").unwrap();
     insta::assert_snapshot!("team.payments.viewer", text);
 }
 
@@ -133,18 +112,10 @@ fn an_engine_without_ends_of_policies_gets_none() {
     let ends = |context: &Context| {
         let draft = plan_in(context, &Engine::default(), &[first(&document)]).unwrap();
         let after = draft.steps.into_iter().filter_map(|step| step.after);
-        after
-            .filter_map(|fields| Some(fields.get("expiration")?.clone()))
-            .collect::<Vec<_>>()
+        after.filter_map(|fields| Some(fields.get("expiration")?.clone())).collect::<Vec<_>>()
     };
     assert_eq!(ends(&context()), ["2027-07-01T00:00:00Z"]);
-    assert!(
-        ends(&Context {
-            policies_expire: false,
-            ..context()
-        })
-        .is_empty()
-    );
+    assert!(ends(&Context { policies_expire: false, ..context() }).is_empty());
 }
 
 fn whole_plan() -> Plan {
@@ -161,10 +132,7 @@ fn whole_plan() -> Plan {
         request: RequestId::from_uuid(uuid("0199b5d0-0000-7000-8000-000000000003")),
         round: 1,
         submission: Digest::of(b"token"),
-        submitter: PersonId {
-            issuer: "https://idp.example.com/v1".into(),
-            person: "alice".into(),
-        },
+        submitter: PersonId { issuer: "https://idp.example.com/v1".into(), person: "alice".into() },
         submitter_display: "Ålice \u{1f510}".into(),
         reason: "first\tservice \"api\" \\ goes live\u{1}\n".into(),
         documents: vec![PlannedDocument {
@@ -240,10 +208,7 @@ fn second_text(text: &str, out: &mut String) {
 #[test]
 fn the_bytes_that_people_sign_are_golden() {
     let canonical = whole_plan().canonical();
-    insta::assert_snapshot!(
-        "payments_canonical",
-        String::from_utf8(canonical.clone()).unwrap()
-    );
+    insta::assert_snapshot!("payments_canonical", String::from_utf8(canonical.clone()).unwrap());
     insta::assert_snapshot!("payments_hash", Plan::hash_of(&canonical).to_string());
 }
 
@@ -267,34 +232,19 @@ fn a_plan_comes_back_from_its_bytes_and_from_no_others() {
     assert_eq!(Plan::from_canonical(&bytes).unwrap(), plan);
     let mut spaced = bytes.clone();
     spaced.push(b' ');
-    assert!(matches!(
-        Plan::from_canonical(&spaced),
-        Err(PlanError::NotCanonical)
-    ));
+    assert!(matches!(Plan::from_canonical(&spaced), Err(PlanError::NotCanonical)));
     let value: Value = serde_json::from_slice(&bytes).unwrap();
     let pretty = serde_json::to_vec_pretty(&value).unwrap();
-    assert!(matches!(
-        Plan::from_canonical(&pretty),
-        Err(PlanError::NotCanonical)
-    ));
+    assert!(matches!(Plan::from_canonical(&pretty), Err(PlanError::NotCanonical)));
     let mut more = value.clone();
     more["force"] = Value::Bool(true);
     let more = strongroom_domain::canonical::to_bytes(&more).unwrap();
-    assert!(matches!(
-        Plan::from_canonical(&more),
-        Err(PlanError::Shape(_))
-    ));
+    assert!(matches!(Plan::from_canonical(&more), Err(PlanError::Shape(_))));
     let mut foreign = value;
     foreign["steps"][0]["object"]["name"] = Value::from("secret");
     let foreign = strongroom_domain::canonical::to_bytes(&foreign).unwrap();
-    assert!(matches!(
-        Plan::from_canonical(&foreign),
-        Err(PlanError::Shape(_))
-    ));
-    assert!(matches!(
-        Plan::from_canonical(&vec![b' '; MAX_BYTES + 1]),
-        Err(PlanError::TooLarge)
-    ));
+    assert!(matches!(Plan::from_canonical(&foreign), Err(PlanError::Shape(_))));
+    assert!(matches!(Plan::from_canonical(&vec![b' '; MAX_BYTES + 1]), Err(PlanError::TooLarge)));
 }
 
 #[test]

@@ -32,14 +32,7 @@ fn plan_with(
 ) -> Result<Draft, Vec<Refusal>> {
     let attest: Vec<String> = attest.iter().map(ToString::to_string).collect();
     let observed = engine.observe(&context(), changes);
-    build(
-        &context(),
-        changes,
-        &observed,
-        live,
-        &attest,
-        &BTreeSet::new(),
-    )
+    build(&context(), changes, &observed, live, &attest, &BTreeSet::new())
 }
 
 #[test]
@@ -49,11 +42,8 @@ fn an_object_that_was_not_read_is_unknown_and_nothing_follows() {
     let all = keys(&context, &changes).unwrap();
     assert!(all.len() > 10);
     for missing in &all {
-        let observed: Observed = all
-            .iter()
-            .filter(|key| *key != missing)
-            .map(|key| (key.clone(), None))
-            .collect();
+        let observed: Observed =
+            all.iter().filter(|key| *key != missing).map(|key| (key.clone(), None)).collect();
         let refusals = build(&context, &changes, &observed, &live, &[], &BTreeSet::new());
         assert_eq!(refusals.unwrap_err(), [Refusal::Unknown(missing.clone())]);
     }
@@ -88,10 +78,7 @@ fn foreign_objects_are_refused_and_left_alone() {
             ObjectKey::AuthMount(_) | ObjectKey::AuthConfig(_) => unreachable!("no cluster here"),
         }
         let engine = Engine([(key.clone(), found)].into());
-        assert_eq!(
-            plan(&engine, &changes).unwrap_err(),
-            [Refusal::Foreign(key)]
-        );
+        assert_eq!(plan(&engine, &changes).unwrap_err(), [Refusal::Foreign(key)]);
     }
 }
 
@@ -136,11 +123,7 @@ fn foreign_objects_in_the_way_of_a_removal_stay() {
     let proposed = one(&shop(""));
     let mut engine = applied(&[&base]);
     let group = key("group", "team.shop.binding.more");
-    engine
-        .0
-        .get_mut(&group)
-        .unwrap()
-        .insert("owner".into(), json!("somebody"));
+    engine.0.get_mut(&group).unwrap().insert("owner".into(), json!("somebody"));
     let draft = plan(&engine, &[change(&base, &proposed)]).unwrap();
     assert!(!draft.steps.iter().any(|step| step.object == group));
     engine.apply_all(&draft.steps);
@@ -177,14 +160,8 @@ fn one_subject_stands_in_a_request_once() {
     let wider = one(&shop(&dev_binding("x1", "dev/x", "read")));
     let changes = [change(&base, &base), change(&base, &wider)];
     let refusals = plan(&applied(&[&base]), &changes).unwrap_err();
-    assert!(
-        refusals.contains(&Refusal::SubjectTwice(base.subject())),
-        "{refusals:?}"
-    );
-    let other = Change {
-        base: Some(base.clone()),
-        ..first(&one(PAYMENTS))
-    };
+    assert!(refusals.contains(&Refusal::SubjectTwice(base.subject())), "{refusals:?}");
+    let other = Change { base: Some(base.clone()), ..first(&one(PAYMENTS)) };
     let refusals = plan(&Engine::default(), &[other]).unwrap_err();
     assert_eq!(refusals, [Refusal::OtherSubject(base.subject())]);
 }
@@ -194,11 +171,7 @@ fn a_mount_of_another_type_is_refused() {
     for (field, other) in [("type", "pki"), ("version", "1")] {
         let mut engine = applied(&[&one(PAYMENTS)]);
         let mount = key("mount", "team/payments/kv");
-        engine
-            .0
-            .get_mut(&mount)
-            .unwrap()
-            .insert(field.into(), json!(other));
+        engine.0.get_mut(&mount).unwrap().insert(field.into(), json!(other));
         let base = one(PAYMENTS);
         let refusals = plan(&engine, &[change(&base, &base)]).unwrap_err();
         assert_eq!(refusals, [Refusal::OtherType(mount)]);
@@ -206,11 +179,7 @@ fn a_mount_of_another_type_is_refused() {
     let lab = cluster("lab");
     let mut engine = applied(&[&lab]);
     let mount = key("auth-mount", "auth/k8s/lab");
-    engine
-        .0
-        .get_mut(&mount)
-        .unwrap()
-        .insert("type".into(), json!("jwt"));
+    engine.0.get_mut(&mount).unwrap().insert("type".into(), json!("jwt"));
     let refusals = plan(&engine, &[change(&lab, &lab)]).unwrap_err();
     assert_eq!(refusals, [Refusal::OtherType(mount)]);
 }
@@ -225,27 +194,12 @@ fn removing_a_mount_takes_access_off_keeps_the_data_and_says_so() {
     assert_eq!(draft.risk, Risk::Critical);
     engine.apply_all(&draft.steps);
     let mount = &engine.0[&key("mount", "team/shop/spare")];
-    assert!(
-        mount["description"]
-            .as_str()
-            .unwrap()
-            .ends_with("team/shop/spare (quarantined)")
-    );
-    assert!(
-        engine
-            .0
-            .contains_key(&key("mount-config", "team/shop/spare"))
-    );
+    assert!(mount["description"].as_str().unwrap().ends_with("team/shop/spare (quarantined)"));
+    assert!(engine.0.contains_key(&key("mount-config", "team/shop/spare")));
     assert!(!engine.0.contains_key(&key("rate-limit", "team.shop.spare")));
     for (key, fields) in &engine.0 {
         if key.kind() == "policy" {
-            assert!(
-                !fields["policy"]
-                    .as_str()
-                    .unwrap()
-                    .contains("team/shop/spare"),
-                "{key}"
-            );
+            assert!(!fields["policy"].as_str().unwrap().contains("team/shop/spare"), "{key}");
         }
     }
     // Again, with the same base: nothing is left to do for the mount.
@@ -253,21 +207,15 @@ fn removing_a_mount_takes_access_off_keeps_the_data_and_says_so() {
     assert!(draft.steps.is_empty(), "{:?}", draft.steps);
     // Asking for it again brings the same mount back.
     let draft = plan(&engine, &[change(&proposed, &base)]).unwrap();
-    let step = draft
-        .steps
-        .iter()
-        .find(|step| step.object.kind() == "mount")
-        .unwrap();
+    let step = draft.steps.iter().find(|step| step.object.kind() == "mount").unwrap();
     assert_eq!(step.action, Action::Update);
 }
 
 #[test]
 fn members_who_leave_go_first_and_those_who_come_last() {
     let base = one(&shop(""));
-    let swapped = shop("").replace(
-        "serviceAccounts: [web, worker]",
-        "serviceAccounts: [worker, cron]",
-    );
+    let swapped =
+        shop("").replace("serviceAccounts: [web, worker]", "serviceAccounts: [worker, cron]");
     let draft = plan(&applied(&[&base]), &[change(&base, &one(&swapped))]).unwrap();
     let shown: Vec<String> = draft
         .steps
@@ -285,10 +233,7 @@ fn members_who_leave_go_first_and_those_who_come_last() {
     let accounts =
         |number: usize| texts(draft.steps[number].after.as_ref().unwrap(), "accounts").join(" ");
     assert_eq!(accounts(0), "prod-eu/shop-prod/worker");
-    assert_eq!(
-        accounts(2),
-        "prod-eu/shop-prod/cron prod-eu/shop-prod/worker"
-    );
+    assert_eq!(accounts(2), "prod-eu/shop-prod/cron prod-eu/shop-prod/worker");
 }
 
 #[test]
@@ -300,12 +245,7 @@ fn accounts_that_are_not_there_yet_are_no_difference() {
             fields.insert("accounts".into(), json!([]));
         }
     }
-    assert!(
-        plan(&engine, &[change(&base, &base)])
-            .unwrap()
-            .steps
-            .is_empty()
-    );
+    assert!(plan(&engine, &[change(&base, &base)]).unwrap().steps.is_empty());
 }
 
 #[test]
@@ -328,21 +268,12 @@ fn an_unknown_namespace_takes_nothing_away() {
     let mut seen = live(&changes);
     seen.remove("prod-eu/shop-prod");
     let refusals = plan_with(&applied(&[&base]), &changes, &seen, &[]).unwrap_err();
-    assert_eq!(
-        refusals,
-        [Refusal::UnknownNamespace("prod-eu/shop-prod".into())]
-    );
+    assert_eq!(refusals, [Refusal::UnknownNamespace("prod-eu/shop-prod".into())]);
     // Giving the claim up needs no word from a cluster that is gone for good.
     let text = shop("");
-    let without: Vec<&str> = text
-        .lines()
-        .filter(|line| !line.contains("shop-prod"))
-        .collect();
+    let without: Vec<&str> = text.lines().filter(|line| !line.contains("shop-prod")).collect();
     let changes = [change(&base, &one(&without.join("\n")))];
-    assert_eq!(
-        claimed_namespaces(&changes),
-        ["lab/shop-dev".to_owned()].into()
-    );
+    assert_eq!(claimed_namespaces(&changes), ["lab/shop-dev".to_owned()].into());
     let draft = plan_with(&applied(&[&base]), &changes, &live(&changes), &[]).unwrap();
     assert!(draft.steps.iter().any(|step| step.action == Action::Delete));
 }
@@ -357,25 +288,12 @@ fn a_suspended_namespace_keeps_the_old_pin_and_loses_its_groups() {
         let mut live = live(&changes);
         live.insert(place.into(), now);
         let draft = plan_with(&engine, &changes, &live, &[]).unwrap();
-        assert_eq!(
-            draft.pins,
-            pins(&base),
-            "the new UID is not trusted by itself"
-        );
-        let shown: Vec<String> = draft
-            .steps
-            .iter()
-            .map(|step| step.object.to_string())
-            .collect();
+        assert_eq!(draft.pins, pins(&base), "the new UID is not trusted by itself");
+        let shown: Vec<String> = draft.steps.iter().map(|step| step.object.to_string()).collect();
         assert_eq!(shown, ["group team.shop.binding.live"]);
         assert_eq!(draft.steps[0].action, Action::Delete);
         engine.apply_all(&draft.steps);
-        assert!(
-            plan_with(&engine, &changes, &live, &[])
-                .unwrap()
-                .steps
-                .is_empty()
-        );
+        assert!(plan_with(&engine, &changes, &live, &[]).unwrap().steps.is_empty());
     }
 }
 
@@ -391,11 +309,7 @@ fn trusting_the_new_namespace_pins_its_uid_and_brings_the_groups_back() {
     let draft = plan_with(&engine, &changes, &live, &[place]).unwrap();
     assert_eq!(draft.risk, Risk::High);
     assert_eq!(draft.pins[place], uid(place, 2));
-    assert_eq!(
-        draft.pins["lab/shop-dev"],
-        uid("lab/shop-dev", 1),
-        "the other one is as it was"
-    );
+    assert_eq!(draft.pins["lab/shop-dev"], uid("lab/shop-dev", 1), "the other one is as it was");
     assert_eq!(draft.steps.len(), 1);
     assert_eq!(draft.steps[0].action, Action::Create);
     // There is nothing to trust where nothing is, and nothing that the request does not claim.
@@ -412,16 +326,12 @@ fn a_first_claim_pins_what_the_cluster_says_now() {
     let base = one(&shop(""));
     let changes = [first(&base)];
     let mut live = live(&changes);
-    live.insert(
-        "prod-eu/shop-prod".into(),
-        Some(uid("prod-eu/shop-prod", 7)),
-    );
+    live.insert("prod-eu/shop-prod".into(), Some(uid("prod-eu/shop-prod", 7)));
     let draft = plan_with(&Engine::default(), &changes, &live, &[]).unwrap();
     assert_eq!(draft.pins["prod-eu/shop-prod"], uid("prod-eu/shop-prod", 7));
     // Pins of namespaces that are claimed no more are dropped.
     let mut more = change(&base, &base);
-    more.base_pins
-        .insert("prod-eu/gone".into(), uid("prod-eu/gone", 1));
+    more.base_pins.insert("prod-eu/gone".into(), uid("prod-eu/gone", 1));
     let draft = plan(&applied(&[&base]), &[more]).unwrap();
     assert_eq!(draft.pins, pins(&base));
 }
@@ -432,33 +342,18 @@ fn an_ended_binding_is_taken_off_and_not_promised() {
     let mut engine = applied(&[&base]);
     let changes = [change(&base, &base)];
     for (today, there) in [("2027-06-30", true), ("2027-07-01", false)] {
-        let context = Context {
-            today: today.parse().unwrap(),
-            ..context()
-        };
+        let context = Context { today: today.parse().unwrap(), ..context() };
         let draft = plan_in(&context, &engine, &changes).unwrap();
-        let promised = draft
-            .standing_orders
-            .iter()
-            .any(|order| order.contains("shop/test"));
+        let promised = draft.standing_orders.iter().any(|order| order.contains("shop/test"));
         assert_eq!(promised, there, "{today}");
         engine.apply_all(&draft.steps);
-        for (kind, name) in [
-            ("group", "team.shop.binding.test"),
-            ("policy", "team.shop.binding.test"),
-        ] {
-            assert_eq!(
-                engine.0.contains_key(&key(kind, name)),
-                there,
-                "{name} on {today}"
-            );
+        for (kind, name) in
+            [("group", "team.shop.binding.test"), ("policy", "team.shop.binding.test")]
+        {
+            assert_eq!(engine.0.contains_key(&key(kind, name)), there, "{name} on {today}");
         }
         // The role carries no rights and goes on saying whose namespace it is.
-        assert!(
-            engine
-                .0
-                .contains_key(&key("role", "auth/k8s/lab/role/shop-dev"))
-        );
+        assert!(engine.0.contains_key(&key("role", "auth/k8s/lab/role/shop-dev")));
     }
 }
 
@@ -472,22 +367,12 @@ fn a_token_never_lives_longer_than_the_ceiling() {
     let refused = |ceiling| vec![Refusal::TokenTtl("prod-eu/payments-prod".into(), ceiling)];
     assert_eq!(at(&context(), &over).unwrap_err(), refused(3600));
     // The lower of floor and Platform document holds.
-    let floor = Context {
-        floor_token_ttl: 600,
-        ..context()
-    };
+    let floor = Context { floor_token_ttl: 600, ..context() };
     assert_eq!(at(&floor, PAYMENTS).unwrap_err(), refused(600));
     let draft = at(&context(), PAYMENTS).unwrap();
-    let role = draft
-        .steps
-        .iter()
-        .find(|step| step.object.kind() == "role")
-        .unwrap();
+    let role = draft.steps.iter().find(|step| step.object.kind() == "role").unwrap();
     let after = role.after.as_ref().unwrap();
-    assert_eq!(
-        (&after["token_ttl"], &after["token_max_ttl"]),
-        (&json!(1200), &json!(3600))
-    );
+    assert_eq!((&after["token_ttl"], &after["token_max_ttl"]), (&json!(1200), &json!(3600)));
 }
 
 #[test]
@@ -496,10 +381,7 @@ fn unknown_clusters_and_reserved_names_are_refused_all_at_once() {
     let refusals = plan(&Engine::default(), &[first(&one(&text))]).unwrap_err();
     assert_eq!(refusals, [Refusal::NoCluster("mars".parse().unwrap())]);
     let mut context = context();
-    context
-        .platform
-        .reserved_names
-        .push("payments".parse().unwrap());
+    context.platform.reserved_names.push("payments".parse().unwrap());
     let refusals = plan_in(&context, &Engine::default(), &[first(&one(&text))]).unwrap_err();
     assert_eq!(
         refusals,
@@ -520,10 +402,7 @@ fn a_team_may_come_with_its_cluster_in_one_request() {
     changes.extend(CLUSTERS.map(|name| first(&cluster(name))));
     let mut engine = Engine::default();
     let draft = plan(&engine, &changes).unwrap();
-    assert!(
-        draft.steps[0].object.kind() == "auth-mount",
-        "the mount before its roles"
-    );
+    assert!(draft.steps[0].object.kind() == "auth-mount", "the mount before its roles");
     engine.apply_all(&draft.steps);
     let role = &engine.0[&key("role", "auth/k8s/prod-eu/role/payments-prod")];
     // I4, K8S-01: exact names, an audience, alias by UID, no policies, no period, bounded life.

@@ -27,19 +27,9 @@ fn check<S: Strategy>(
     strategy: &S,
     test: impl Fn(S::Value) -> Result<(), TestCaseError>,
 ) {
-    let times = if std::env::var_os("STRONGROOM_FULL").is_some() {
-        50
-    } else {
-        1
-    };
-    let config = Config {
-        cases: cases * times,
-        failure_persistence: None,
-        ..Config::default()
-    };
-    TestRunner::new(config)
-        .run(strategy, test)
-        .unwrap_or_else(|failure| panic!("{failure}"));
+    let times = if std::env::var_os("STRONGROOM_FULL").is_some() { 50 } else { 1 };
+    let config = Config { cases: cases * times, failure_persistence: None, ..Config::default() };
+    TestRunner::new(config).run(strategy, test).unwrap_or_else(|failure| panic!("{failure}"));
 }
 
 fn document(team: &Team) -> Document {
@@ -87,14 +77,8 @@ fn scene() -> impl Strategy<Value = Scene> {
         1 => (changed_team("pay"), changed_team("pay-eu")).prop_map(|(a, b)| vec![a, b]),
     ];
     let lost = prop_oneof![3 => Just(Vec::new()), 1 => prop::collection::vec(0..40_usize, 1..4)];
-    (teams, prop::collection::vec(fate, 6), lost, any::<bool>()).prop_map(
-        |(teams, fates, lost, attached)| Scene {
-            teams,
-            fates,
-            lost,
-            attached,
-        },
-    )
+    (teams, prop::collection::vec(fate, 6), lost, any::<bool>())
+        .prop_map(|(teams, fates, lost, attached)| Scene { teams, fates, lost, attached })
 }
 
 impl Scene {
@@ -136,9 +120,7 @@ impl Scene {
         let mut live = live(&changes);
         let mut attest = Vec::new();
         for ((place, now), fate) in live.iter_mut().zip(&self.fates) {
-            let pinned = changes
-                .iter()
-                .any(|change| change.base_pins.contains_key(place));
+            let pinned = changes.iter().any(|change| change.base_pins.contains_key(place));
             *now = match fate {
                 // A namespace that is claimed for the first time is there.
                 Fate::Gone if pinned => None,
@@ -156,15 +138,8 @@ impl Scene {
         let (live, attest) = self.live();
         let changes = self.changes();
         let observed = engine.observe(&context(), &changes);
-        build(
-            &context(),
-            &changes,
-            &observed,
-            &live,
-            &attest,
-            &BTreeSet::new(),
-        )
-        .unwrap_or_else(|refusals| panic!("{refusals:?}"))
+        build(&context(), &changes, &observed, &live, &attest, &BTreeSet::new())
+            .unwrap_or_else(|refusals| panic!("{refusals:?}"))
     }
 }
 
@@ -239,98 +214,85 @@ fn foreign(key: &ObjectKey) -> Fields {
 
 #[test]
 fn no_unowned_object_is_ever_touched() {
-    check(
-        150,
-        &(scene(), prop::collection::vec(0..200_usize, 1..6)),
-        |(scene, places)| {
-            let mut engine = scene.engine();
-            let changes = scene.changes();
-            let mut keys: Vec<ObjectKey> = crate::keys(&context(), &changes)
-                .unwrap()
-                .into_iter()
-                .collect();
-            // Names beside ours, of a team that is not in the request.
-            for (kind, name) in [
-                ("mount", "team/other/kv"),
-                ("policy", "team.other.owner"),
-                ("group", "team.pay.binding.b9"),
-                ("policy", "team.pay-eu.binding.b1"),
-                ("role", "auth/k8s/lab/role/other"),
-                ("rate-limit", "team.other.kv"),
-            ] {
-                keys.push(ObjectKey::parse(kind, name).unwrap());
+    check(150, &(scene(), prop::collection::vec(0..200_usize, 1..6)), |(scene, places)| {
+        let mut engine = scene.engine();
+        let changes = scene.changes();
+        let mut keys: Vec<ObjectKey> =
+            crate::keys(&context(), &changes).unwrap().into_iter().collect();
+        // Names beside ours, of a team that is not in the request.
+        for (kind, name) in [
+            ("mount", "team/other/kv"),
+            ("policy", "team.other.owner"),
+            ("group", "team.pay.binding.b9"),
+            ("policy", "team.pay-eu.binding.b1"),
+            ("role", "auth/k8s/lab/role/other"),
+            ("rate-limit", "team.other.kv"),
+        ] {
+            keys.push(ObjectKey::parse(kind, name).unwrap());
+        }
+        let mut strangers = BTreeMap::new();
+        for place in places {
+            let key = keys[place % keys.len()].clone();
+            // What cannot carry a mark is somebody else's only where the applied documents do not
+            // stand for it, and follows its parent otherwise.
+            let own = engine.0.contains_key(&key) || scene.base_engine().0.contains_key(&key);
+            let unmarked = matches!(
+                key,
+                ObjectKey::Role(..)
+                    | ObjectKey::RateLimit(_)
+                    | ObjectKey::MountConfig(_)
+                    | ObjectKey::AnchorAlias(_)
+            );
+            if !(unmarked && own) {
+                strangers.insert(key.clone(), foreign(&key));
             }
-            let mut strangers = BTreeMap::new();
-            for place in places {
-                let key = keys[place % keys.len()].clone();
-                // What cannot carry a mark is somebody else's only where the applied documents do not
-                // stand for it, and follows its parent otherwise.
-                let own = engine.0.contains_key(&key) || scene.base_engine().0.contains_key(&key);
-                let unmarked = matches!(
-                    key,
-                    ObjectKey::Role(..)
-                        | ObjectKey::RateLimit(_)
-                        | ObjectKey::MountConfig(_)
-                        | ObjectKey::AnchorAlias(_)
-                );
-                if !(unmarked && own) {
-                    strangers.insert(key.clone(), foreign(&key));
-                }
+        }
+        // Where the parent is ours the child is ours too.
+        let ours = engine.clone();
+        strangers.retain(|key, _| match key {
+            ObjectKey::RateLimit(at) | ObjectKey::MountConfig(at) => {
+                !ours.0.contains_key(&ObjectKey::Mount(at.clone()))
             }
-            // Where the parent is ours the child is ours too.
-            let ours = engine.clone();
-            strangers.retain(|key, _| match key {
-                ObjectKey::RateLimit(at) | ObjectKey::MountConfig(at) => {
-                    !ours.0.contains_key(&ObjectKey::Mount(at.clone()))
-                }
-                ObjectKey::AnchorAlias(anchor) => {
-                    !ours.0.contains_key(&ObjectKey::Anchor(anchor.clone()))
-                }
-                _ => true,
-            });
-            engine.0.extend(strangers.clone());
-            let (live, attest) = scene.live();
-            let observed = engine.observe(&context(), &changes);
-            let before = engine.clone();
-            match build(
-                &context(),
-                &changes,
-                &observed,
-                &live,
-                &attest,
-                &BTreeSet::new(),
-            ) {
-                Err(refusals) => {
-                    for refusal in refusals {
-                        let Refusal::Foreign(key) = &refusal else {
-                            return Err(TestCaseError::fail(refusal.to_string()));
-                        };
-                        // A child is refused with its parent.
-                        let guilty = match key {
-                            ObjectKey::RateLimit(at) | ObjectKey::MountConfig(at) => {
-                                strangers.contains_key(&ObjectKey::Mount(at.clone()))
-                            }
-                            ObjectKey::AnchorAlias(anchor) => {
-                                strangers.contains_key(&ObjectKey::Anchor(anchor.clone()))
-                            }
-                            _ => false,
-                        };
-                        prop_assert!(guilty || strangers.contains_key(key), "{} refused", key);
-                    }
-                }
-                Ok(draft) => {
-                    for step in &draft.steps {
-                        prop_assert!(!strangers.contains_key(&step.object), "{}", step.object);
-                    }
-                    engine.apply_all(&draft.steps);
-                    for key in strangers.keys() {
-                        prop_assert_eq!(engine.0.get(key), before.0.get(key));
-                    }
+            ObjectKey::AnchorAlias(anchor) => {
+                !ours.0.contains_key(&ObjectKey::Anchor(anchor.clone()))
+            }
+            _ => true,
+        });
+        engine.0.extend(strangers.clone());
+        let (live, attest) = scene.live();
+        let observed = engine.observe(&context(), &changes);
+        let before = engine.clone();
+        match build(&context(), &changes, &observed, &live, &attest, &BTreeSet::new()) {
+            Err(refusals) => {
+                for refusal in refusals {
+                    let Refusal::Foreign(key) = &refusal else {
+                        return Err(TestCaseError::fail(refusal.to_string()));
+                    };
+                    // A child is refused with its parent.
+                    let guilty = match key {
+                        ObjectKey::RateLimit(at) | ObjectKey::MountConfig(at) => {
+                            strangers.contains_key(&ObjectKey::Mount(at.clone()))
+                        }
+                        ObjectKey::AnchorAlias(anchor) => {
+                            strangers.contains_key(&ObjectKey::Anchor(anchor.clone()))
+                        }
+                        _ => false,
+                    };
+                    prop_assert!(guilty || strangers.contains_key(key), "{} refused", key);
                 }
             }
-            Ok(())
-        },
-    );
+            Ok(draft) => {
+                for step in &draft.steps {
+                    prop_assert!(!strangers.contains_key(&step.object), "{}", step.object);
+                }
+                engine.apply_all(&draft.steps);
+                for key in strangers.keys() {
+                    prop_assert_eq!(engine.0.get(key), before.0.get(key));
+                }
+            }
+        }
+        Ok(())
+    });
 }
 
 #[test]
@@ -386,13 +348,7 @@ fn every_prefix_of_the_steps_leaves_no_access_that_was_not_approved() {
             engine.apply(step);
             let now = engine.effective(today(), &paths);
             let new: Vec<&Grant> = now.difference(&approved).take(3).collect();
-            prop_assert!(
-                new.is_empty(),
-                "after {} {}: {:?}",
-                step.ordinal,
-                step.object,
-                new
-            );
+            prop_assert!(new.is_empty(), "after {} {}: {:?}", step.ordinal, step.object, new);
         }
         Ok(())
     });
@@ -403,11 +359,7 @@ fn class(step: &Step) -> u8 {
     let members = |fields: &Option<Fields>| -> BTreeSet<String> {
         let fields = fields.as_ref();
         let of = |name| fields.map(|fields| texts(fields, name)).unwrap_or_default();
-        of("anchors")
-            .into_iter()
-            .chain(of("accounts"))
-            .map(str::to_owned)
-            .collect()
+        of("anchors").into_iter().chain(of("accounts")).map(str::to_owned).collect()
     };
     if !matches!(step.object, ObjectKey::Group(_)) {
         return if step.action == Action::Delete { 3 } else { 1 };
@@ -416,10 +368,7 @@ fn class(step: &Step) -> u8 {
     match step.action {
         Action::Delete => 0,
         Action::Update if !before.is_subset(&after) => {
-            assert!(
-                after.is_subset(&before),
-                "a step lets members go and others come"
-            );
+            assert!(after.is_subset(&before), "a step lets members go and others come");
             0
         }
         Action::Create | Action::Update => 2,
@@ -440,44 +389,27 @@ fn members_leave_first_and_come_when_all_else_stands() {
 type Dated = BTreeSet<(Date, Grant)>;
 
 fn grants(engine: &Engine, paths: &BTreeSet<String>) -> Dated {
-    let on = |day: Date| {
-        engine
-            .approved(day, paths)
-            .into_iter()
-            .map(move |grant| (day, grant))
-    };
+    let on = |day: Date| engine.approved(day, paths).into_iter().map(move |grant| (day, grant));
     days().into_iter().flat_map(on).collect()
 }
 
 /// Everything anybody may do on any day before and after, and the two engines.
 fn before_and_after(base: &Team, proposed: &Team) -> (Dated, Dated, Engine, Engine) {
     let mut engine = Engine::default();
-    engine.apply_all(
-        &plan(&engine, &[first(&document(base))])
-            .expect("a plan")
-            .steps,
-    );
+    engine.apply_all(&plan(&engine, &[first(&document(base))]).expect("a plan").steps);
     let before = engine.clone();
     let changes = [change(&document(base), &document(proposed))];
     engine.apply_all(&plan(&engine, &changes).expect("a plan").steps);
     let mut paths = before.sample_paths();
     paths.extend(engine.sample_paths());
-    (
-        grants(&before, &paths),
-        grants(&engine, &paths),
-        before,
-        engine,
-    )
+    (grants(&before, &paths), grants(&engine, &paths), before, engine)
 }
 
 fn token_lives(engine: &Engine) -> BTreeMap<String, (u64, BTreeSet<String>)> {
     let role = |(key, fields): (&ObjectKey, &Fields)| {
         let names = texts(fields, "bound_service_account_names");
         let ttl = fields.get("token_ttl")?.as_u64()?;
-        Some((
-            key.name(),
-            (ttl, names.into_iter().map(str::to_owned).collect()),
-        ))
+        Some((key.name(), (ttl, names.into_iter().map(str::to_owned).collect())))
     };
     engine.0.iter().filter_map(role).collect()
 }
@@ -485,35 +417,24 @@ fn token_lives(engine: &Engine) -> BTreeMap<String, (u64, BTreeSet<String>)> {
 #[test]
 fn taking_away_is_judged_low_and_gives_nobody_anything() {
     let edits = prop::collection::vec(narrowing(), 1..5);
-    check(
-        120,
-        &(team("pay"), edits),
-        |(base, edits): (Team, Vec<Edit>)| {
-            let proposed = edited(&base, &edits);
-            let assessment = assess(Some(&document(&base)), &document(&proposed), &[]);
-            let (before, after, old, new) = before_and_after(&base, &proposed);
-            prop_assert!(
-                after.is_subset(&before),
-                "{:?}",
-                after.difference(&before).next()
-            );
-            if assessment.narrowing {
-                prop_assert_eq!(assessment.risk, Risk::Low);
-                let (old, new) = (token_lives(&old), token_lives(&new));
-                for (role, (ttl, names)) in &new {
-                    prop_assert!(
-                        old.get(role)
-                            .is_some_and(|(t, n)| ttl <= t && names.is_subset(n))
-                    );
-                }
-            } else {
-                // Nothing was really taken away: the rest of the document gave the same already.
-                prop_assert_eq!(assessment.risk, Risk::Normal);
-                prop_assert_eq!(after, before);
+    check(120, &(team("pay"), edits), |(base, edits): (Team, Vec<Edit>)| {
+        let proposed = edited(&base, &edits);
+        let assessment = assess(Some(&document(&base)), &document(&proposed), &[]);
+        let (before, after, old, new) = before_and_after(&base, &proposed);
+        prop_assert!(after.is_subset(&before), "{:?}", after.difference(&before).next());
+        if assessment.narrowing {
+            prop_assert_eq!(assessment.risk, Risk::Low);
+            let (old, new) = (token_lives(&old), token_lives(&new));
+            for (role, (ttl, names)) in &new {
+                prop_assert!(old.get(role).is_some_and(|(t, n)| ttl <= t && names.is_subset(n)));
             }
-            Ok(())
-        },
-    );
+        } else {
+            // Nothing was really taken away: the rest of the document gave the same already.
+            prop_assert_eq!(assessment.risk, Risk::Normal);
+            prop_assert_eq!(after, before);
+        }
+        Ok(())
+    });
 }
 
 #[test]
@@ -526,24 +447,13 @@ fn what_gives_somebody_something_is_never_judged_narrowing() {
         if assessment.narrowing {
             narrowings.set(narrowings.get() + 1);
             let (before, after, old, new) = before_and_after(&base, &proposed);
-            prop_assert!(
-                after.is_subset(&before),
-                "{:?}",
-                after.difference(&before).next()
-            );
+            prop_assert!(after.is_subset(&before), "{:?}", after.difference(&before).next());
             let (old, new) = (token_lives(&old), token_lives(&new));
             for (role, (ttl, names)) in &new {
-                prop_assert!(
-                    old.get(role)
-                        .is_some_and(|(t, n)| ttl <= t && names.is_subset(n))
-                );
+                prop_assert!(old.get(role).is_some_and(|(t, n)| ttl <= t && names.is_subset(n)));
             }
         }
         Ok(())
     });
-    assert!(
-        narrowings.get() > 20,
-        "only {} narrowings were tried",
-        narrowings.get()
-    );
+    assert!(narrowings.get() > 20, "only {} narrowings were tried", narrowings.get());
 }

@@ -22,10 +22,7 @@ fn changed(from: &str, to: &str) -> String {
 
 fn has(draft: &Draft, text: &str) {
     let told = told(&draft.reasons);
-    assert!(
-        told.iter().any(|each| each.contains(text)),
-        "{text:?} not in {told:#?}"
-    );
+    assert!(told.iter().any(|each| each.contains(text)), "{text:?} not in {told:#?}");
 }
 
 #[test]
@@ -48,11 +45,7 @@ fn taking_away_ones_own_is_low() {
     ] {
         let (base, proposed) = (one(&shop("")), one(&changed(from, to)));
         let assessment = assess(Some(&base), &proposed, &[]);
-        assert!(
-            assessment.narrowing,
-            "{from} to {to}: {:?}",
-            assessment.reasons
-        );
+        assert!(assessment.narrowing, "{from} to {to}: {:?}", assessment.reasons);
         assert_eq!(assessment.risk, Risk::Low);
     }
     let shorter = changed(
@@ -83,22 +76,10 @@ fn adding_outside_production_in_an_owned_namespace_is_low_but_no_narrowing() {
 
 #[test]
 fn a_name_or_a_limit_is_normal() {
-    assert_eq!(
-        risk(&changed("displayName: Shop", "displayName: The shop")),
-        Risk::Normal
-    );
-    assert_eq!(
-        risk(&changed("contact: shop@", "contact: store@")),
-        Risk::Normal
-    );
-    assert_eq!(
-        risk(&shop("  limits: { requestsPerSecond: 5 }\n")),
-        Risk::Normal
-    );
-    assert_eq!(
-        risk(&changed("maxVersions: 10", "maxVersions: 20")),
-        Risk::Normal
-    );
+    assert_eq!(risk(&changed("displayName: Shop", "displayName: The shop")), Risk::Normal);
+    assert_eq!(risk(&changed("contact: shop@", "contact: store@")), Risk::Normal);
+    assert_eq!(risk(&shop("  limits: { requestsPerSecond: 5 }\n")), Risk::Normal);
+    assert_eq!(risk(&changed("maxVersions: 10", "maxVersions: 20")), Risk::Normal);
     // Hiding it behind a narrowing does not work.
     let both = changed("displayName: Shop", "displayName: The shop")
         .replace("serviceAccounts: [web, worker]", "serviceAccounts: [web]");
@@ -112,10 +93,7 @@ fn production_is_high() {
     );
     assert_eq!(risk(&more), Risk::High);
     assert_eq!(
-        risk(&changed(
-            "serviceAccounts: [web, worker]",
-            "serviceAccounts: [web, cron]"
-        )),
+        risk(&changed("serviceAccounts: [web, worker]", "serviceAccounts: [web, cron]")),
         Risk::High
     );
 }
@@ -136,10 +114,7 @@ fn a_path_that_production_reaches_is_production_whoever_asks() {
     assert_eq!(draft.risk, Risk::High);
     // The same path in another mount is another path, and letters are not segments.
     assert_eq!(risk(&shop(&peek.replace("a/*", "prod/*"))), Risk::Low);
-    assert_eq!(
-        risk(&shop(&dev_binding("near", "production/*", "read"))),
-        Risk::Low
-    );
+    assert_eq!(risk(&shop(&dev_binding("near", "production/*", "read"))), Risk::Low);
 }
 
 #[test]
@@ -148,9 +123,7 @@ fn taking_production_off_in_the_same_breath_does_not_make_its_path_harmless() {
     assert!(shop("").contains(live));
     // A new binding, and an old one that is changed.
     let fresh = shop(&dev_binding("peek", "prod/api", "read")).replace(live, "");
-    let turned = shop("")
-        .replace(live, "")
-        .replace("path: dev/*", "path: prod/*");
+    let turned = shop("").replace(live, "").replace("path: dev/*", "path: prod/*");
     for proposed in [fresh, turned] {
         let draft = judged(&shop(""), &proposed);
         assert_eq!(draft.risk, Risk::High);
@@ -176,10 +149,8 @@ fn a_claim_is_high_and_so_is_its_end_and_its_environment() {
     assert_eq!(draft.risk, Risk::High);
     has(&draft, "changes from production to development");
 
-    let longer = changed(
-        "environment: production, tokenTtl: 20m",
-        "environment: production, tokenTtl: 21m",
-    );
+    let longer =
+        changed("environment: production, tokenTtl: 20m", "environment: production, tokenTtl: 21m");
     assert_eq!(risk(&longer), Risk::High);
 
     let with = shop("").replace("  bindings:", claim);
@@ -191,15 +162,9 @@ fn a_claim_is_high_and_so_is_its_end_and_its_environment() {
 #[test]
 fn people_are_high_in_both_directions() {
     for (from, to) in [
-        (
-            "owners: [{ group: shop-leads }]",
-            "owners: [{ group: shop-leads }, { group: shop-dev }]",
-        ),
+        ("owners: [{ group: shop-leads }]", "owners: [{ group: shop-leads }, { group: shop-dev }]"),
         ("editors: [{ group: shop-dev }]", "editors: []"),
-        (
-            "viewers: [{ group: shop-readers }]",
-            "viewers: [{ group: everyone }]",
-        ),
+        ("viewers: [{ group: shop-readers }]", "viewers: [{ group: everyone }]"),
     ] {
         assert_eq!(risk(&changed(from, to)), Risk::High, "{to}");
     }
@@ -207,10 +172,7 @@ fn people_are_high_in_both_directions() {
 
 #[test]
 fn ends_may_come_nearer_but_not_go_away() {
-    assert_eq!(
-        risk(&changed("until: 2027-06-30", "until: 2027-07-01")),
-        Risk::High
-    );
+    assert_eq!(risk(&changed("until: 2027-06-30", "until: 2027-07-01")), Risk::High);
     assert_eq!(risk(&changed(", until: 2027-06-30", "")), Risk::High);
     // An end that has come is not lifted quietly.
     let over = changed("until: 2027-06-30", "until: 2026-11-22");
@@ -235,13 +197,7 @@ fn writing_workloads_and_whole_mounts_are_high() {
     assert_eq!(draft.risk, Risk::High);
     has(&draft, "whole mount");
     // Raising the level of what is there already.
-    assert_eq!(
-        risk(&changed(
-            "path: dev/*, level: read",
-            "path: dev/*, level: write"
-        )),
-        Risk::High
-    );
+    assert_eq!(risk(&changed("path: dev/*, level: read", "path: dev/*, level: write")), Risk::High);
 }
 
 #[test]
@@ -272,10 +228,7 @@ fn mounts_are_normal_to_add_and_critical_to_take_off_or_trim() {
     let trimmed = changed("maxVersions: 10", "maxVersions: 9");
     assert_eq!(risk(&trimmed), Risk::Critical);
     // Renaming a mount is taking one off.
-    assert_eq!(
-        risk(&changed("name: spare", "name: backup")),
-        Risk::Critical
-    );
+    assert_eq!(risk(&changed("name: spare", "name: backup")), Risk::Critical);
 }
 
 #[test]
@@ -299,13 +252,8 @@ fn clusters_and_rules_are_critical_even_unchanged() {
 
 #[test]
 fn the_highest_of_several_documents_counts() {
-    let (base, proposed) = (
-        one(&shop("")),
-        one(&changed(
-            "serviceAccounts: [web, worker]",
-            "serviceAccounts: [web]",
-        )),
-    );
+    let (base, proposed) =
+        (one(&shop("")), one(&changed("serviceAccounts: [web, worker]", "serviceAccounts: [web]")));
     let engine = applied(&[&base]);
     let draft = plan(&engine, &[change(&base, &proposed), first(&cluster("lab"))]).unwrap();
     assert_eq!(draft.risk, Risk::Critical);
@@ -315,13 +263,8 @@ fn the_highest_of_several_documents_counts() {
 
 #[test]
 fn trusting_a_new_namespace_is_high_even_beside_a_narrowing() {
-    let (base, proposed) = (
-        one(&shop("")),
-        one(&changed(
-            "serviceAccounts: [web, worker]",
-            "serviceAccounts: [web]",
-        )),
-    );
+    let (base, proposed) =
+        (one(&shop("")), one(&changed("serviceAccounts: [web, worker]", "serviceAccounts: [web]")));
     let attest = ["prod-eu/shop-prod".to_owned()];
     let assessment = assess(Some(&base), &proposed, &attest);
     assert_eq!((assessment.risk, assessment.narrowing), (Risk::High, false));
@@ -345,38 +288,21 @@ fn what_was_narrowed_by_hand_is_not_given_back_by_a_narrowing() {
             engine.0.remove(&key("group", "team.shop.binding.live"));
         }),
         ("the group has lost its policy", "group", &|engine| {
-            let group = engine
-                .0
-                .get_mut(&key("group", "team.shop.binding.live"))
-                .unwrap();
+            let group = engine.0.get_mut(&key("group", "team.shop.binding.live")).unwrap();
             group.insert("policies".into(), serde_json::json!(["strongroom.self"]));
         }),
         ("the policy is gone", "policy", &|engine| {
             engine.0.remove(&key("policy", "team.shop.binding.live"));
         }),
         ("the policy says less", "policy", &|engine| {
-            let policy = engine
-                .0
-                .get_mut(&key("policy", "team.shop.binding.live"))
-                .unwrap();
-            let text = policy["policy"]
-                .as_str()
-                .unwrap()
-                .split("\npath")
-                .next()
-                .unwrap()
-                .to_owned();
+            let policy = engine.0.get_mut(&key("policy", "team.shop.binding.live")).unwrap();
+            let text =
+                policy["policy"].as_str().unwrap().split("\npath").next().unwrap().to_owned();
             policy.insert("policy".into(), text.into());
         }),
         ("the role knows one account less", "role", &|engine| {
-            let role = engine
-                .0
-                .get_mut(&key("role", "auth/k8s/prod-eu/role/shop-prod"))
-                .unwrap();
-            role.insert(
-                "bound_service_account_names".into(),
-                serde_json::json!(["web"]),
-            );
+            let role = engine.0.get_mut(&key("role", "auth/k8s/prod-eu/role/shop-prod")).unwrap();
+            role.insert("bound_service_account_names".into(), serde_json::json!(["web"]));
         }),
     ];
     for (what, kind, narrow) in by_hand {
@@ -386,19 +312,12 @@ fn what_was_narrowed_by_hand_is_not_given_back_by_a_narrowing() {
         assert_eq!(draft.risk, Risk::High, "{what}");
         has(&draft, &format!("less than what is applied for {kind}"));
         assert!(!draft.stages.is_empty(), "{what}: people see it");
-        assert!(
-            !told(&draft.reasons)
-                .iter()
-                .any(|reason| reason.starts_with("low"))
-        );
+        assert!(!told(&draft.reasons).iter().any(|reason| reason.starts_with("low")));
     }
 
     // Drift that gives more than what is applied is put right without further ado.
     let mut engine = untouched.clone();
-    let role = engine
-        .0
-        .get_mut(&key("role", "auth/k8s/prod-eu/role/shop-prod"))
-        .unwrap();
+    let role = engine.0.get_mut(&key("role", "auth/k8s/prod-eu/role/shop-prod")).unwrap();
     role.insert("token_period".into(), 60.into());
     let draft = plan(&engine, &[change(&base, &proposed)]).unwrap();
     assert_eq!(draft.risk, Risk::Low);
@@ -415,21 +334,12 @@ fn what_ended_or_was_suspended_and_comes_back_says_so() {
     let changes = [change(&base, &base)];
     let context = super::support::context();
     let mut live = super::support::live(&changes);
-    live.insert(
-        "prod-eu/shop-prod".into(),
-        Some(uid("prod-eu/shop-prod", 2)),
-    );
+    live.insert("prod-eu/shop-prod".into(), Some(uid("prod-eu/shop-prod", 2)));
     let observed = engine.observe(&context, &changes);
     let attest = ["prod-eu/shop-prod".to_owned()];
-    let draft = build(
-        &context,
-        &changes,
-        &observed,
-        &live,
-        &attest,
-        &std::collections::BTreeSet::new(),
-    )
-    .unwrap();
+    let draft =
+        build(&context, &changes, &observed, &live, &attest, &std::collections::BTreeSet::new())
+            .unwrap();
     assert_eq!(draft.risk, Risk::High);
     has(&draft, "made anew");
     has(&draft, "given back");
@@ -440,18 +350,10 @@ fn what_ended_or_was_suspended_and_comes_back_says_so() {
 fn small_steps_that_nobody_voted_on_add_up() {
     let voted = one(&shop(""));
     let live_line = |line: &&str| !line.contains("name: live");
-    let narrowed = one(&shop("")
-        .lines()
-        .filter(live_line)
-        .collect::<Vec<_>>()
-        .join("\n"));
+    let narrowed = one(&shop("").lines().filter(live_line).collect::<Vec<_>>().join("\n"));
     assert!(assess(Some(&voted), &narrowed, &[]).narrowing);
     let text = shop(&dev_binding("peek", "prod/api", "read"));
-    let grab = one(&text
-        .lines()
-        .filter(live_line)
-        .collect::<Vec<_>>()
-        .join("\n"));
+    let grab = one(&text.lines().filter(live_line).collect::<Vec<_>>().join("\n"));
 
     let engine = applied(&[&narrowed]);
     let changes = [change(&narrowed, &grab)];
@@ -459,26 +361,15 @@ fn small_steps_that_nobody_voted_on_add_up() {
     let observed = engine.observe(&context, &changes);
     let live = super::support::live(&changes);
     let plan_since = |documents: &[&strongroom_domain::document::Document]| {
-        let voted = documents
-            .iter()
-            .map(|each| (each.subject(), (*each).clone()))
-            .collect();
+        let voted = documents.iter().map(|each| (each.subject(), (*each).clone())).collect();
         let nobody = std::collections::BTreeSet::new();
         build_since_vote(&context, &changes, &voted, &observed, &live, &[], &nobody).unwrap()
     };
-    assert_eq!(
-        plan_since(&[]).risk,
-        Risk::Low,
-        "the applied document alone shows nothing"
-    );
+    assert_eq!(plan_since(&[]).risk, Risk::Low, "the applied document alone shows nothing");
     let draft = plan_since(&[&voted]);
     assert_eq!(draft.risk, Risk::High);
     has(&draft, "which production uses");
-    assert_eq!(
-        draft.steps,
-        plan_since(&[]).steps,
-        "only the judgement differs"
-    );
+    assert_eq!(draft.steps, plan_since(&[]).steps, "only the judgement differs");
 
     // More narrowing stays an owner's own.
     let changes = [change(&voted, &narrowed)];

@@ -18,15 +18,8 @@ fn stages_in(context: &Context, changes: &[Change], submitter: &[&str]) -> (Risk
         engine.0.extend(applied(&[&base]).0);
     }
     let observed = engine.observe(context, changes);
-    let draft = build(
-        context,
-        changes,
-        &observed,
-        &live(changes),
-        &[],
-        &groups(submitter),
-    )
-    .unwrap();
+    let draft =
+        build(context, changes, &observed, &live(changes), &[], &groups(submitter)).unwrap();
     let shown = draft.stages.iter().map(|stage| {
         let groups: Vec<&str> = stage.groups.iter().map(String::as_str).collect();
         format!("{}: {} of {}", stage.name, stage.votes, groups.join(", "))
@@ -49,10 +42,7 @@ fn narrowed() -> String {
 }
 
 fn high() -> String {
-    replaced(
-        "serviceAccounts: [web, worker]",
-        "serviceAccounts: [web, cron]",
-    )
+    replaced("serviceAccounts: [web, worker]", "serviceAccounts: [web, cron]")
 }
 
 const OWNER: &[&str] = &["shop-leads"];
@@ -96,10 +86,7 @@ fn the_default_table_of_the_design() {
 fn clusters_and_rules_need_two_of_the_platform() {
     for document in [cluster("lab"), Document::Platform(Box::default())] {
         let (risk, stages) = stages_in(&context(), &[first(&document)], PLATFORM);
-        assert_eq!(
-            (risk, stages),
-            (Risk::Critical, vec![TWO_PLATFORM_VOTES.to_owned()])
-        );
+        assert_eq!((risk, stages), (Risk::Critical, vec![TWO_PLATFORM_VOTES.to_owned()]));
     }
 }
 
@@ -115,15 +102,9 @@ fn a_new_team_needs_its_named_owners_and_the_platform() {
 
 #[test]
 fn the_base_says_who_the_owners_are() {
-    let taken_over = replaced(
-        "owners: [{ group: shop-leads }]",
-        "owners: [{ group: shop-dev }]",
-    );
+    let taken_over = replaced("owners: [{ group: shop-leads }]", "owners: [{ group: shop-dev }]");
     let (risk, stages) = stages_of(&taken_over, EDITOR);
-    assert_eq!(
-        (risk, stages),
-        (Risk::High, vec![OWNERS_VOTE.into(), PLATFORM_VOTE.into()])
-    );
+    assert_eq!((risk, stages), (Risk::High, vec![OWNERS_VOTE.into(), PLATFORM_VOTE.into()]));
 }
 
 #[test]
@@ -136,32 +117,13 @@ fn owners_and_platform_being_one_group_still_means_two_people() {
 }
 
 fn rules(votes: Votes) -> Platform {
-    let approvals = Approvals {
-        low: votes,
-        normal: votes,
-        high: votes,
-        critical: votes,
-    };
-    Platform {
-        approvals,
-        ..Platform::default()
-    }
+    let approvals = Approvals { low: votes, normal: votes, high: votes, critical: votes };
+    Platform { approvals, ..Platform::default() }
 }
 
 fn people(stages: &[String]) -> u32 {
-    let votes = |stage: &String| {
-        stage
-            .rsplit_once(": ")?
-            .1
-            .split(' ')
-            .next()?
-            .parse::<u32>()
-            .ok()
-    };
-    stages
-        .iter()
-        .map(|stage| votes(stage).expect("a number of votes"))
-        .sum()
+    let votes = |stage: &String| stage.rsplit_once(": ")?.1.split(' ').next()?.parse::<u32>().ok();
+    stages.iter().map(|stage| votes(stage).expect("a number of votes")).sum()
 }
 
 #[test]
@@ -169,29 +131,17 @@ fn no_platform_document_waives_the_floor() {
     let critical = replaced("maxVersions: 10", "maxVersions: 9");
     for owners in 0..=3 {
         for platform in 0..=3 {
-            let context = Context {
-                platform: rules(Votes { owners, platform }),
-                ..context()
-            };
+            let context = Context { platform: rules(Votes { owners, platform }), ..context() };
             for submitter in [OWNER, EDITOR, PLATFORM, NOBODY] {
                 let of = |proposed: &str| {
                     let change = change(&one(&shop("")), &one(proposed));
                     stages_in(&context, &[change], submitter).1
                 };
                 let stages = of(&high());
-                assert!(
-                    stages.iter().any(|stage| stage.starts_with("platform: ")),
-                    "{stages:?}"
-                );
+                assert!(stages.iter().any(|stage| stage.starts_with("platform: ")), "{stages:?}");
                 let stages = of(&critical);
-                assert!(
-                    people(&stages) >= 2,
-                    "{owners}/{platform} {submitter:?}: {stages:?}"
-                );
-                assert!(
-                    stages.iter().any(|stage| stage.starts_with("platform: ")),
-                    "{stages:?}"
-                );
+                assert!(people(&stages) >= 2, "{owners}/{platform} {submitter:?}: {stages:?}");
+                assert!(stages.iter().any(|stage| stage.starts_with("platform: ")), "{stages:?}");
                 for document in [cluster("lab"), Document::Platform(Box::default())] {
                     let (_, stages) = stages_in(&context, &[first(&document)], submitter);
                     assert!(people(&stages) >= 2, "{stages:?}");
@@ -206,26 +156,10 @@ fn no_platform_document_waives_the_floor() {
 
 #[test]
 fn a_floor_of_nothing_still_asks_one_other_person_from_high_up() {
-    let floor_votes = FloorVotes {
-        high_platform: 0,
-        critical_people: 0,
-    };
+    let floor_votes = FloorVotes { high_platform: 0, critical_people: 0 };
     let critical = replaced("maxVersions: 10", "maxVersions: 9");
-    for votes in [
-        Votes {
-            owners: 0,
-            platform: 0,
-        },
-        Votes {
-            owners: 1,
-            platform: 0,
-        },
-    ] {
-        let context = Context {
-            floor_votes,
-            platform: rules(votes),
-            ..context()
-        };
+    for votes in [Votes { owners: 0, platform: 0 }, Votes { owners: 1, platform: 0 }] {
+        let context = Context { floor_votes, platform: rules(votes), ..context() };
         for proposed in [high(), critical.clone()] {
             let change = change(&one(&shop("")), &one(&proposed));
             let (_, stages) = stages_in(&context, &[change], OWNER);
@@ -240,31 +174,13 @@ fn a_floor_of_nothing_still_asks_one_other_person_from_high_up() {
 
 #[test]
 fn a_platform_document_may_ask_for_more() {
-    let votes = Votes {
-        owners: 2,
-        platform: 3,
-    };
-    let context = Context {
-        platform: rules(votes),
-        ..context()
-    };
+    let votes = Votes { owners: 2, platform: 3 };
+    let context = Context { platform: rules(votes), ..context() };
     let change = change(&one(&shop("")), &one(&high()));
     let (_, stages) = stages_in(&context, std::slice::from_ref(&change), EDITOR);
-    assert_eq!(
-        stages,
-        [
-            "owners of shop: 2 of shop-leads",
-            "platform: 3 of platform-sre"
-        ]
-    );
+    assert_eq!(stages, ["owners of shop: 2 of shop-leads", "platform: 3 of platform-sre"]);
     let (_, stages) = stages_in(&context, &[change], OWNER);
-    assert_eq!(
-        stages,
-        [
-            "owners of shop: 1 of shop-leads",
-            "platform: 3 of platform-sre"
-        ]
-    );
+    assert_eq!(stages, ["owners of shop: 1 of shop-leads", "platform: 3 of platform-sre"]);
 }
 
 #[test]
@@ -276,11 +192,7 @@ fn a_request_over_two_teams_asks_the_owners_of_each() {
     assert_eq!(risk, Risk::High);
     assert_eq!(
         stages,
-        [
-            "owners of mart: 1 of mart-leads, platform-sre",
-            OWNERS_VOTE,
-            PLATFORM_VOTE
-        ]
+        ["owners of mart: 1 of mart-leads, platform-sre", OWNERS_VOTE, PLATFORM_VOTE]
     );
 }
 

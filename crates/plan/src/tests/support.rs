@@ -38,19 +38,14 @@ pub fn mark() -> Mark {
 
 pub fn context() -> Context {
     let clusters = CLUSTERS.into_iter().map(|name| {
-        let Document::Cluster(cluster) = cluster(name) else {
-            unreachable!("it is a cluster")
-        };
+        let Document::Cluster(cluster) = cluster(name) else { unreachable!("it is a cluster") };
         (cluster.name.clone(), *cluster)
     });
     Context {
         mark: mark(),
         platform: Platform::default(),
         platform_groups: [GroupName::new("platform-sre").unwrap()].into(),
-        floor_votes: FloorVotes {
-            high_platform: 1,
-            critical_people: 2,
-        },
+        floor_votes: FloorVotes { high_platform: 1, critical_people: 2 },
         floor_token_ttl: 86_400,
         today: "2026-11-23".parse().unwrap(),
         policies_expire: true,
@@ -74,39 +69,22 @@ pub fn uid(place: &str, life: u8) -> String {
 /// Every namespace that the documents claim, in its first life.
 pub fn live(changes: &[Change]) -> LiveNamespaces {
     let claimed = build::claimed_namespaces(changes);
-    claimed
-        .into_iter()
-        .map(|place| (place.clone(), Some(uid(&place, 1))))
-        .collect()
+    claimed.into_iter().map(|place| (place.clone(), Some(uid(&place, 1)))).collect()
 }
 
 /// The pins that applying this document in the first life of its namespaces leaves.
 pub fn pins(document: &Document) -> BTreeMap<String, String> {
-    let change = Change {
-        base: None,
-        proposed: document.clone(),
-        base_pins: BTreeMap::new(),
-    };
+    let change = Change { base: None, proposed: document.clone(), base_pins: BTreeMap::new() };
     let live = live(&[change]);
-    live.into_iter()
-        .filter_map(|(place, uid)| Some((place, uid?)))
-        .collect()
+    live.into_iter().filter_map(|(place, uid)| Some((place, uid?))).collect()
 }
 
 pub fn first(proposed: &Document) -> Change {
-    Change {
-        base: None,
-        proposed: proposed.clone(),
-        base_pins: BTreeMap::new(),
-    }
+    Change { base: None, proposed: proposed.clone(), base_pins: BTreeMap::new() }
 }
 
 pub fn change(base: &Document, proposed: &Document) -> Change {
-    Change {
-        base: Some(base.clone()),
-        proposed: proposed.clone(),
-        base_pins: pins(base),
-    }
+    Change { base: Some(base.clone()), proposed: proposed.clone(), base_pins: pins(base) }
 }
 
 pub fn groups(names: &[&str]) -> BTreeSet<String> {
@@ -124,14 +102,7 @@ pub fn plan_in(
     changes: &[Change],
 ) -> Result<Draft, Vec<Refusal>> {
     let observed = engine.observe(context, changes);
-    build(
-        context,
-        changes,
-        &observed,
-        &live(changes),
-        &[],
-        &BTreeSet::new(),
-    )
+    build(context, changes, &observed, &live(changes), &[], &BTreeSet::new())
 }
 
 /// The engine after these documents were applied to an empty one.
@@ -187,8 +158,5 @@ pub fn dev_binding(name: &str, path: &str, level: &str) -> String {
 }
 
 pub fn told(reasons: &[RiskReason]) -> Vec<String> {
-    reasons
-        .iter()
-        .map(|reason| format!("{}: {}", reason.risk, reason.text))
-        .collect()
+    reasons.iter().map(|reason| format!("{}: {}", reason.risk, reason.text)).collect()
 }

@@ -8,8 +8,6 @@ use crate::arguments::DevBrowserOptions;
 
 /// Signs the person in at the page's provider and follows the redirect.
 pub async fn run(options: &DevBrowserOptions) -> Result<()> {
-    Browser::new(&options.user, PASSWORD)?
-        .visit(&options.url)
-        .await?;
+    Browser::new(&options.user, PASSWORD)?.visit(&options.url).await?;
     Ok(())
 }

@@ -25,9 +25,7 @@ pub async fn run(options: &DevOptions) -> Result<()> {
     let mut teller = Teller::new();
     let stack = Box::pin(Stack::start(&dir, &mut teller, administrator(&password))).await?;
     let result = async {
-        story::register_cluster(&stack)
-            .await
-            .context("register the cluster")?;
+        story::register_cluster(&stack).await.context("register the cluster")?;
         let file = dir.join("lab.json");
         let api = stack.kubernetes().api();
         let lab = json!({
@@ -69,17 +67,10 @@ pub async fn run(options: &DevOptions) -> Result<()> {
 fn administrator(password: &str) -> Vec<InitRequest> {
     let everything = "path \"*\" {\n  capabilities = [\"create\", \"read\", \"update\", \"patch\", \
                       \"delete\", \"list\", \"sudo\"]\n}";
-    let request = |name: &str, path: &str, data| InitRequest {
-        name: name.into(),
-        path: path.into(),
-        data,
-    };
+    let request =
+        |name: &str, path: &str, data| InitRequest { name: name.into(), path: path.into(), data };
     vec![
-        request(
-            "lab-policy",
-            "sys/policies/acl/lab-admin",
-            json!({ "policy": everything }),
-        ),
+        request("lab-policy", "sys/policies/acl/lab-admin", json!({ "policy": everything })),
         request("lab-users", "sys/auth/lab", json!({ "type": "userpass" })),
         request(
             "lab-admin",

@@ -38,13 +38,8 @@ pub async fn database(dir: &Path, postgres: &Postgres) -> Result<()> {
         }
         passwords.push(password);
     }
-    let [api, executor, ballot, ingest] = passwords.as_slice() else {
-        unreachable!()
-    };
-    roles
-        .create(admin.pool(), [api, executor, ballot, ingest])
-        .await
-        .context("make the roles")?;
+    let [api, executor, ballot, ingest] = passwords.as_slice() else { unreachable!() };
+    roles.create(admin.pool(), [api, executor, ballot, ingest]).await.context("make the roles")?;
     let owner = Store::connect(&postgres.admin_url(DATABASE), "strongroom dev", 2).await?;
     migrate(owner.pool()).await?;
     roles.apply_grants(owner.pool()).await?;
@@ -79,12 +74,9 @@ pub async fn configuration(
     provider: &Provider,
     cluster: &KubernetesApi,
 ) -> Result<()> {
-    let deployment = remembered(&dir.join("deployment-id"), || {
-        Ok(uuid::Uuid::new_v4().to_string())
-    })?;
-    let engine_id = remembered(&dir.join("engine-id"), || {
-        Ok(uuid::Uuid::new_v4().to_string())
-    })?;
+    let deployment =
+        remembered(&dir.join("deployment-id"), || Ok(uuid::Uuid::new_v4().to_string()))?;
+    let engine_id = remembered(&dir.join("engine-id"), || Ok(uuid::Uuid::new_v4().to_string()))?;
     let key_file = dir.join("executor-key.pem");
     let pem = remembered(&key_file, || Ok(SigningKey::generate()?.to_pem()?))?;
     let public = SigningKey::from_pem(&pem)?.public().to_pem()?;
@@ -92,10 +84,8 @@ pub async fn configuration(
         std::fs::write(dir.join("engine-ca.pem"), ca)?;
     }
     std::fs::write(dir.join("cluster-ca.pem"), cluster.ca_pem())?;
-    let (reader, reviewer) = cluster
-        .strongroom_tokens()
-        .await
-        .context("make cluster credentials")?;
+    let (reader, reviewer) =
+        cluster.strongroom_tokens().await.context("make cluster credentials")?;
     write_private(&dir.join("cluster-reader-token"), reader.as_bytes())?;
     write_private(&dir.join("cluster-reviewer-token"), reviewer.as_bytes())?;
     let issuer = json!({ "url": provider.issuer() });

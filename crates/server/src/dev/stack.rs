@@ -18,10 +18,8 @@ use super::setup;
 use super::teller::Teller;
 
 /// Namespaces and service accounts of the cluster `prod-eu`.
-const ACCOUNTS: &[(&str, &[&str])] = &[
-    ("payments-prod", &["api", "batch"]),
-    ("orders-prod", &["api"]),
-];
+const ACCOUNTS: &[(&str, &[&str])] =
+    &[("payments-prod", &["api", "batch"]), ("orders-prod", &["api"])];
 
 /// Everything that runs.
 #[derive(Debug)]
@@ -39,40 +37,28 @@ impl Stack {
     /// Starts parts and processes on `dir`. Tests give the engine an administrator of their own.
     pub async fn start(dir: &Path, teller: &mut Teller, more: Vec<InitRequest>) -> Result<Self> {
         let parts = Parts::find()?;
-        Teller::say(&format!(
-            "Strongroom on real parts, data in {}",
-            dir.display()
-        ));
+        Teller::say(&format!("Strongroom on real parts, data in {}", dir.display()));
         let options = provider_options();
         let (postgres, provider, kubernetes) = teller
-            .step(
-                "Postgres, the OIDC provider and a Kubernetes API are up",
-                async {
-                    let [postgres, provider, kubernetes] =
-                        ["postgres", "provider", "kubernetes"].map(|part| dir.join(part));
-                    let (postgres, provider, kubernetes) = tokio::try_join!(
-                        Postgres::start(&parts, &postgres, true),
-                        Provider::start(&parts, &provider, &options),
-                        Kubernetes::start(&parts, &kubernetes),
-                    )?;
-                    Ok(((postgres, provider, kubernetes), String::new()))
-                },
-            )
+            .step("Postgres, the OIDC provider and a Kubernetes API are up", async {
+                let [postgres, provider, kubernetes] =
+                    ["postgres", "provider", "kubernetes"].map(|part| dir.join(part));
+                let (postgres, provider, kubernetes) = tokio::try_join!(
+                    Postgres::start(&parts, &postgres, true),
+                    Provider::start(&parts, &provider, &options),
+                    Kubernetes::start(&parts, &kubernetes),
+                )?;
+                Ok(((postgres, provider, kubernetes), String::new()))
+            })
             .await?;
         let engine = teller
-            .step(
-                "the engine (OpenBao, raft, TLS, two audit devices) has set itself up",
-                async {
-                    let mut initialize = setup::engine_initialization(dir, &provider)?;
-                    initialize.extend(more);
-                    let options = EngineOptions {
-                        initialize,
-                        ..EngineOptions::default()
-                    };
-                    let engine = Engine::start(&parts, &dir.join("engine"), options).await?;
-                    Ok((engine, "no root token was ever seen".to_owned()))
-                },
-            )
+            .step("the engine (OpenBao, raft, TLS, two audit devices) has set itself up", async {
+                let mut initialize = setup::engine_initialization(dir, &provider)?;
+                initialize.extend(more);
+                let options = EngineOptions { initialize, ..EngineOptions::default() };
+                let engine = Engine::start(&parts, &dir.join("engine"), options).await?;
+                Ok((engine, "no root token was ever seen".to_owned()))
+            })
             .await?;
         let port = remembered_port(dir, "serve", IpAddr::V4(Ipv4Addr::LOCALHOST))?;
         let server = format!("http://127.0.0.1:{port}");
@@ -88,24 +74,14 @@ impl Stack {
                         }
                     }
                 }
-                setup::database(dir, &postgres)
-                    .await
-                    .context("set up the database")?;
+                setup::database(dir, &postgres).await.context("set up the database")?;
                 let listen = format!("127.0.0.1:{port}");
                 setup::configuration(dir, &listen, &engine, &provider, api).await?;
                 Ok((Children::start(dir, &server).await?, String::new()))
             })
             .await?;
         let children = Mutex::new(children);
-        Ok(Self {
-            dir: dir.to_owned(),
-            server,
-            postgres,
-            provider,
-            kubernetes,
-            engine,
-            children,
-        })
+        Ok(Self { dir: dir.to_owned(), server, postgres, provider, kubernetes, engine, children })
     }
 
     /// The data directory.
@@ -145,10 +121,8 @@ impl Stack {
 
     /// What a person who tries it needs to know.
     pub fn describe(&self) -> String {
-        let people: Vec<String> = PEOPLE
-            .iter()
-            .map(|(name, groups)| format!("{name} ({})", groups.join(", ")))
-            .collect();
+        let people: Vec<String> =
+            PEOPLE.iter().map(|(name, groups)| format!("{name} ({})", groups.join(", "))).collect();
         format!(
             "\nStrongroom is up. Ctrl-C ends everything; the data stays.\n\
              \n  API        {server}\

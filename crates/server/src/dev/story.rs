@@ -24,34 +24,19 @@ const NAMESPACE: &str = "payments-prod";
 pub async fn tell(stack: &Stack, teller: &mut Teller) -> Result<()> {
     let story = Story::new(stack)?;
     teller
-        .step(
-            "1. sue submits the Cluster document prod-eu; sam and kim approve",
-            story.cluster(),
-        )
+        .step("1. sue submits the Cluster document prod-eu; sam and kim approve", story.cluster())
         .await?;
     let request = teller
-        .step(
-            "2. alice proposes team payments, sees plan and risk, and submits",
-            story.propose(),
-        )
+        .step("2. alice proposes team payments, sees plan and risk, and submits", story.propose())
         .await?;
     teller
-        .step(
-            "3. only bob's and sue's acts count; the executor applies",
-            story.decide(&request),
-        )
+        .step("3. only bob's and sue's acts count; the executor applies", story.decide(&request))
         .await?;
     teller
-        .step(
-            "4. bob sets a value as himself, straight at the engine",
-            story.set_value(),
-        )
+        .step("4. bob sets a value as himself, straight at the engine", story.set_value())
         .await?;
     let reader = teller
-        .step(
-            "5. the service account reads its secret, renews, and nothing else",
-            story.read(),
-        )
+        .step("5. the service account reads its secret, renews, and nothing else", story.read())
         .await?;
     teller
         .step(
@@ -59,12 +44,7 @@ pub async fn tell(stack: &Stack, teller: &mut Teller) -> Result<()> {
             story.recreate(&reader),
         )
         .await?;
-    teller
-        .step(
-            "7. bob takes a binding away; its live token is refused",
-            story.narrow(),
-        )
-        .await?;
+    teller.step("7. bob takes a binding away; its live token is refused", story.narrow()).await?;
     let events = teller
         .step(
             "8. the events say who asked, who signed, and what was written",
@@ -72,10 +52,7 @@ pub async fn tell(stack: &Stack, teller: &mut Teller) -> Result<()> {
         )
         .await?;
     Teller::say(&events);
-    Teller::say(&format!(
-        "All of it is so, after {:.0} s.",
-        teller.seconds()
-    ));
+    Teller::say(&format!("All of it is so, after {:.0} s.", teller.seconds()));
     Ok(())
 }
 
@@ -98,18 +75,13 @@ impl<'a> Story<'a> {
 
     async fn sign_in(&self, name: &str) -> Result<Person> {
         let person = self.stack.person(name)?;
-        person
-            .does(&["login"])
-            .await
-            .with_context(|| format!("{name} signs in"))?;
+        person.does(&["login"]).await.with_context(|| format!("{name} signs in"))?;
         Ok(person)
     }
 
     async fn state(&self, name: &str, request: &str) -> Result<Value> {
         let person = self.stack.person(name)?;
-        let out = person
-            .does(&["request", "show", request, "-o", "json"])
-            .await?;
+        let out = person.does(&["request", "show", request, "-o", "json"]).await?;
         serde_json::from_str(&out).context("read the request")
     }
 
@@ -118,20 +90,11 @@ impl<'a> Story<'a> {
         let start = Instant::now();
         loop {
             let shown = self.state(name, request).await?;
-            let state = find(&shown, "state")
-                .and_then(Value::as_str)
-                .unwrap_or_default();
+            let state = find(&shown, "state").and_then(Value::as_str).unwrap_or_default();
             if state == wanted {
                 return Ok(shown);
             }
-            let over = [
-                "applied",
-                "failed",
-                "rejected",
-                "withdrawn",
-                "expired",
-                "superseded",
-            ];
+            let over = ["applied", "failed", "rejected", "withdrawn", "expired", "superseded"];
             if over.contains(&state) || start.elapsed() > Duration::from_mins(1) {
                 let reason = find(&shown, "stateReason").cloned().unwrap_or_default();
                 bail!("request {request} is {state}, not {wanted}: {reason}");
@@ -175,16 +138,12 @@ impl<'a> Story<'a> {
         std::fs::write(&file, PAYMENTS)?;
         let alice = self.sign_in("alice").await?;
         let path = file.display().to_string();
-        let preview = alice
-            .does(&["apply", "-f", &path, "--dry-run", "--reason", "look"])
-            .await?;
+        let preview = alice.does(&["apply", "-f", &path, "--dry-run", "--reason", "look"]).await?;
         ensure!(
             preview.contains("high"),
             "the preview does not say that the risk is high:\n{preview}"
         );
-        let request = alice
-            .submits(&file, "payments moves its secrets here", &[])
-            .await?;
+        let request = alice.submits(&file, "payments moves its secrets here", &[]).await?;
         let shown = self.until("alice", &request, "in_review").await?;
         ensure!(
             find(&shown, "risk").and_then(Value::as_str) == Some("high"),
@@ -198,9 +157,7 @@ impl<'a> Story<'a> {
         // before it signs; forced to sign, the executor refuses.
         let own = self.stack.person("alice")?;
         let stage = "owners of payments";
-        let printed = own
-            .must(&["approve", request, "--stage", stage, "--yes"], None, 5)
-            .await?;
+        let printed = own.must(&["approve", request, "--stage", stage, "--yes"], None, 5).await?;
         ensure!(
             printed.err.contains("does not count") || printed.out.contains("does not count"),
             "alice's vote is not refused as the submitter's:\n{}{}",
@@ -217,12 +174,7 @@ impl<'a> Story<'a> {
     async fn set_value(&self) -> Result<((), String)> {
         let bob = self.stack.person("bob")?;
         for secret in ["payments/kv/prod/api/db", "payments/kv/prod/batch/db"] {
-            bob.must(
-                &["kv", "put", secret, "password=-"],
-                Some("s3cr3t-of-payments"),
-                0,
-            )
-            .await?;
+            bob.must(&["kv", "put", secret, "password=-"], Some("s3cr3t-of-payments"), 0).await?;
         }
         let denied = bob.run(&["kv", "get", "payments/kv/prod/api/db"]).await?;
         ensure!(denied.code != 0, "an owner reads a value without a binding");
@@ -232,10 +184,7 @@ impl<'a> Story<'a> {
     async fn read(&self) -> Result<(Workload, String)> {
         let api = Workload::log_in(self.stack, NAMESPACE, "api").await?;
         let path = "team/payments/kv/data/prod/api/db";
-        let value = api
-            .read_until(path)
-            .await
-            .context("the service account reads its secret")?;
+        let value = api.read_until(path).await.context("the service account reads its secret")?;
         ensure!(
             value.pointer("/data/password") == Some(&json!("s3cr3t-of-payments")),
             "the secret is not the one that bob set"
@@ -251,10 +200,7 @@ impl<'a> Story<'a> {
             api.is_refused(other).await?;
         }
         api.cannot_write(path).await?;
-        Ok((
-            api,
-            "a neighbour's path, sys/ and writing are refused".into(),
-        ))
+        Ok((api, "a neighbour's path, sys/ and writing are refused".into()))
     }
 
     async fn recreate(&self, old: &Workload) -> Result<((), String)> {
@@ -266,14 +212,9 @@ impl<'a> Story<'a> {
             api.create_service_account(NAMESPACE, account).await?;
         }
         let newcomer = Workload::log_in(self.stack, NAMESPACE, "api").await?;
-        newcomer
-            .is_refused(path)
-            .await
-            .context("the newcomer reads")?;
+        newcomer.is_refused(path).await.context("the newcomer reads")?;
         let start = Instant::now();
-        old.refused_until(path)
-            .await
-            .context("the old token still reads")?;
+        old.refused_until(path).await.context("the old token still reads")?;
         let seconds = start.elapsed().as_secs_f64();
         newcomer.is_refused(path).await?;
 
@@ -282,23 +223,17 @@ impl<'a> Story<'a> {
         let alice = self.stack.person("alice")?;
         let place = format!("prod-eu/{NAMESPACE}");
         self.until_seen(&alice, &file, &place).await?;
-        let request = alice
-            .submits(&file, "the namespace was rebuilt", &["--reattest", &place])
-            .await?;
+        let request =
+            alice.submits(&file, "the namespace was rebuilt", &["--reattest", &place]).await?;
         self.until("alice", &request, "in_review").await?;
         for name in ["bob", "sue"] {
             self.stack.person(name)?.approves(&request).await?;
         }
         self.until("alice", &request, "applied").await?;
         let again = Workload::log_in(self.stack, NAMESPACE, "api").await?;
-        again
-            .read_until(path)
-            .await
-            .context("after the vote the account reads again")?;
+        again.read_until(path).await.context("after the vote the account reads again")?;
         for dead in [old, &newcomer] {
-            dead.is_refused(path)
-                .await
-                .context("a token from before the vote reads")?;
+            dead.is_refused(path).await.context("a token from before the vote reads")?;
         }
         Ok((
             (),
@@ -311,27 +246,14 @@ impl<'a> Story<'a> {
     /// Previews are made from the stored inventory, which follows the cluster within a second.
     async fn until_seen(&self, person: &Person, file: &Path, place: &str) -> Result<()> {
         let file = file.display().to_string();
-        let preview = [
-            "apply",
-            "-f",
-            &file,
-            "--reattest",
-            place,
-            "--dry-run",
-            "--reason",
-            "look",
-        ];
+        let preview = ["apply", "-f", &file, "--reattest", place, "--dry-run", "--reason", "look"];
         let start = Instant::now();
         loop {
             let printed = person.run(&preview).await?;
             if printed.code == 0 {
                 return Ok(());
             }
-            ensure!(
-                start.elapsed() < Duration::from_secs(15),
-                "no preview:\n{}",
-                printed.err
-            );
+            ensure!(start.elapsed() < Duration::from_secs(15), "no preview:\n{}", printed.err);
             tokio::time::sleep(Duration::from_millis(200)).await;
         }
     }
@@ -339,19 +261,10 @@ impl<'a> Story<'a> {
     async fn narrow(&self) -> Result<((), String)> {
         let path = "team/payments/kv/data/prod/batch/db";
         let batch = Workload::log_in(self.stack, NAMESPACE, "batch").await?;
-        batch
-            .read_until(path)
-            .await
-            .context("the other binding reads")?;
-        let kept = PAYMENTS
-            .split("    - name: batch")
-            .next()
-            .unwrap_or_default();
+        batch.read_until(path).await.context("the other binding reads")?;
+        let kept = PAYMENTS.split("    - name: batch").next().unwrap_or_default();
         let file = self.documents.join("payments-narrowed.yaml");
-        std::fs::write(
-            &file,
-            format!("{kept}  limits: {{ requestsPerSecond: 100 }}\n"),
-        )?;
+        std::fs::write(&file, format!("{kept}  limits: {{ requestsPerSecond: 100 }}\n"))?;
         let bob = self.stack.person("bob")?;
         let request = bob.submits(&file, "batch is switched off", &[]).await?;
         let applied = async {
@@ -363,10 +276,7 @@ impl<'a> Story<'a> {
             Ok(Instant::now())
         };
         let ((shown, _), refused_at) = tokio::try_join!(applied, refused)?;
-        let risk = find(&shown, "risk")
-            .and_then(Value::as_str)
-            .unwrap_or_default()
-            .to_owned();
+        let risk = find(&shown, "risk").and_then(Value::as_str).unwrap_or_default().to_owned();
         ensure!(risk == "low", "narrowing one's own is {risk}, not low");
         let gap = self.since_apply(&request, refused_at).await?;
         Ok((
@@ -404,48 +314,28 @@ impl<'a> Story<'a> {
 
     async fn events(&self, request: &str) -> Result<(String, String)> {
         let ada = self.sign_in("ada").await?;
-        let out = ada
-            .does(&["get", "events", "--request", request, "-o", "json"])
-            .await?;
+        let out = ada.does(&["get", "events", "--request", request, "-o", "json"]).await?;
         let value: Value = serde_json::from_str(&out)?;
         let events = texts(&value);
         let count = |kind: &str| {
-            events
-                .iter()
-                .filter(|event| event.get("kind") == Some(&json!(kind)))
-                .count()
+            events.iter().filter(|event| event.get("kind") == Some(&json!(kind))).count()
         };
         ensure!(count("request.submitted") == 1, "no event says who asked");
-        ensure!(
-            count("act.counted") == 3,
-            "not three acts count: submission and two votes"
-        );
-        ensure!(
-            count("act.refused") >= 2,
-            "the refused votes are not in the ledger"
-        );
-        ensure!(
-            count("request.applied") == 1,
-            "no event says that it was applied"
-        );
-        for event in events
-            .iter()
-            .filter(|e| e.get("kind") == Some(&json!("act.counted")))
-        {
+        ensure!(count("act.counted") == 3, "not three acts count: submission and two votes");
+        ensure!(count("act.refused") >= 2, "the refused votes are not in the ledger");
+        ensure!(count("request.applied") == 1, "no event says that it was applied");
+        for event in events.iter().filter(|e| e.get("kind") == Some(&json!("act.counted"))) {
             for proof in ["/detail/token", "/detail/kid", "/detail/authTime"] {
                 ensure!(event.pointer(proof).is_some(), "an act without {proof}");
             }
         }
-        let written: Vec<_> = events
-            .iter()
-            .filter(|e| e.get("kind") == Some(&json!("apply.written")))
-            .collect();
+        let written: Vec<_> =
+            events.iter().filter(|e| e.get("kind") == Some(&json!("apply.written"))).collect();
         ensure!(written.len() > 10, "the writes are not in the ledger");
         for event in &written {
             let told = ["/detail/engineRequestId", "/detail/readBackRequestId"];
             ensure!(
-                told.iter()
-                    .any(|id| event.pointer(id).is_some_and(Value::is_string)),
+                told.iter().any(|id| event.pointer(id).is_some_and(Value::is_string)),
                 "a write without an engine request id"
             );
         }
@@ -456,10 +346,7 @@ impl<'a> Story<'a> {
 
 /// The events of an answer, each as the canonical event.
 fn texts(value: &Value) -> Vec<Value> {
-    let items = value
-        .get("items")
-        .and_then(Value::as_array)
-        .or_else(|| value.as_array());
+    let items = value.get("items").and_then(Value::as_array).or_else(|| value.as_array());
     let event = |item: &Value| item.get("event").cloned().unwrap_or_else(|| item.clone());
     items.into_iter().flatten().map(event).collect()
 }

@@ -15,9 +15,7 @@ pub struct Teller {
 impl Teller {
     /// Starts the clock.
     pub fn new() -> Self {
-        Self {
-            begun: Instant::now(),
-        }
+        Self { begun: Instant::now() }
     }
 
     /// Says something between the steps.
@@ -34,22 +32,12 @@ impl Teller {
         let start = Instant::now();
         match work.await {
             Ok((value, remark)) => {
-                let remark = if remark.is_empty() {
-                    remark
-                } else {
-                    format!(": {remark}")
-                };
-                Self::say(&format!(
-                    "  ok {:>6.1}s  {what}{remark}",
-                    start.elapsed().as_secs_f64()
-                ));
+                let remark = if remark.is_empty() { remark } else { format!(": {remark}") };
+                Self::say(&format!("  ok {:>6.1}s  {what}{remark}", start.elapsed().as_secs_f64()));
                 Ok(value)
             }
             Err(error) => {
-                Self::say(&format!(
-                    "FAIL {:>6.1}s  {what}",
-                    start.elapsed().as_secs_f64()
-                ));
+                Self::say(&format!("FAIL {:>6.1}s  {what}", start.elapsed().as_secs_f64()));
                 Err(error).with_context(|| format!("not so: {what}"))
             }
         }

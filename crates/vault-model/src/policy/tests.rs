@@ -28,10 +28,7 @@ fn name() -> PolicyName {
 fn the_text_is_golden() {
     let mut rules = Rules::default();
     rules.allow(rule("kv", Area::Data, "prod/api/*"), &[Capability::Read]);
-    rules.allow(
-        rule("kv", Area::Metadata, "prod/api/*"),
-        &[Capability::Read, Capability::List],
-    );
+    rules.allow(rule("kv", Area::Metadata, "prod/api/*"), &[Capability::Read, Capability::List]);
     insta::assert_snapshot!(rules.render_checked(&mark(), &name()).unwrap());
 }
 
@@ -39,45 +36,26 @@ fn the_text_is_golden() {
 fn a_narrow_rule_takes_over_what_wider_rules_allow() {
     let mut rules = Rules::default();
     rules.allow(rule("kv", Area::Data, "prod/*"), &[Capability::Read]);
-    rules.allow(
-        rule("kv", Area::Data, "prod/api"),
-        &[Capability::Create, Capability::Update],
-    );
+    rules.allow(rule("kv", Area::Data, "prod/api"), &[Capability::Create, Capability::Update]);
     let parsed = parse(&rules.render_checked(&mark(), &name()).unwrap()).unwrap();
     let words = &parsed["team/payments/kv/data/prod/api"];
-    assert_eq!(
-        words.iter().map(String::as_str).collect::<Vec<_>>(),
-        ["create", "read", "update"]
-    );
+    assert_eq!(words.iter().map(String::as_str).collect::<Vec<_>>(), ["create", "read", "update"]);
     assert_eq!(parsed["team/payments/kv/data/prod/*"].len(), 1);
 }
 
 #[test]
 fn the_rule_of_a_secret_keeps_the_list_of_the_folder_of_its_name() {
     let mut rules = Rules::default();
-    rules.allow(
-        rule("kv", Area::Metadata, "prod/api/*"),
-        &[Capability::List, Capability::Read],
-    );
+    rules.allow(rule("kv", Area::Metadata, "prod/api/*"), &[Capability::List, Capability::Read]);
     rules.allow(rule("kv", Area::Metadata, "prod/api"), &[Capability::Read]);
     rules.allow(rule("kv", Area::Metadata, "prod/db"), &[Capability::Read]);
     rules.allow(rule("kv", Area::Data, "prod/api/*"), &[Capability::Update]);
     rules.allow(rule("kv", Area::Data, "prod/api"), &[Capability::Read]);
     let parsed = parse(&rules.render_checked(&mark(), &name()).unwrap()).unwrap();
-    let words = |path: &str| {
-        parsed[path]
-            .iter()
-            .map(String::as_str)
-            .collect::<Vec<_>>()
-            .join(" ")
-    };
+    let words = |path: &str| parsed[path].iter().map(String::as_str).collect::<Vec<_>>().join(" ");
     assert_eq!(words("team/payments/kv/metadata/prod/api"), "list read");
     assert_eq!(words("team/payments/kv/metadata/prod/db"), "read");
-    assert_eq!(
-        words("team/payments/kv/data/prod/api"),
-        "read",
-        "only the list is taken over"
-    );
+    assert_eq!(words("team/payments/kv/data/prod/api"), "read", "only the list is taken over");
 }
 
 #[test]
@@ -106,13 +84,8 @@ fn policy_names_parse_back() {
     for text in ["team.payments.owner", "team.a1.binding.b2"] {
         assert_eq!(text.parse::<PolicyName>().unwrap().to_string(), text);
     }
-    for text in [
-        "team.payments.root",
-        "team.payments",
-        "root",
-        "team.a1.binding.b2.c3",
-        "people.x",
-    ] {
+    for text in ["team.payments.root", "team.payments", "root", "team.a1.binding.b2.c3", "people.x"]
+    {
         assert!(text.parse::<PolicyName>().is_err(), "{text}");
     }
 }
@@ -121,11 +94,7 @@ fn policy_names_parse_back() {
 /// raised to a million by `cargo xtask test --full`.
 #[test]
 fn iso_02_hostile_text_parses_back_equal_or_is_refused() {
-    let cases = if std::env::var_os("STRONGROOM_FULL").is_some() {
-        1_000_000
-    } else {
-        20_000
-    };
+    let cases = if std::env::var_os("STRONGROOM_FULL").is_some() { 1_000_000 } else { 20_000 };
     let hostile = prop_oneof![
         "[a-z][a-z0-9-]{1,8}",
         "\\PC{0,12}",
@@ -163,14 +132,8 @@ fn iso_02_hostile_text_parses_back_equal_or_is_refused() {
                 ),
             };
             let mut rules = Rules::default();
-            let at = RulePath {
-                mount: TeamMount {
-                    team: team.clone(),
-                    mount,
-                },
-                area: Area::Data,
-                path,
-            };
+            let at =
+                RulePath { mount: TeamMount { team: team.clone(), mount }, area: Area::Data, path };
             rules.allow(at.clone(), &[Capability::Read]);
             let text = rules.render_checked(&mark(), &PolicyName::Binding(team, binding));
             let parsed = parse(&text.expect("rendered text parses back equal")).unwrap();

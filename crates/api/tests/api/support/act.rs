@@ -78,9 +78,7 @@ impl TestApp {
     /// Submits documents that are based on nothing. Gives the request.
     pub async fn submit(&self, who: &Client, documents: &[Value]) -> RequestId {
         let submission = submission(documents);
-        let answer = who
-            .post("/api/v1/requests", &self.submit_body(who, &submission))
-            .await;
+        let answer = who.post("/api/v1/requests", &self.submit_body(who, &submission)).await;
         assert_eq!(answer.status, 201, "{:#}", answer.body);
         submission.request
     }
@@ -93,12 +91,7 @@ impl TestApp {
         request: RequestId,
         (round, stage, content): (u32, &str, Digest),
     ) -> Value {
-        let item = ActItem {
-            request,
-            round,
-            stage: stage.to_owned(),
-            content,
-        };
+        let item = ActItem { request, round, stage: stage.to_owned(), content };
         let statement = self.statement(kind, item, "fine");
         self.signed(who, &statement, "fine")
     }

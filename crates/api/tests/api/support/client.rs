@@ -82,11 +82,7 @@ impl Client {
                 panic!("{method} {path} answered {status} without JSON: {bytes:?}")
             })
         };
-        Answer {
-            status,
-            headers,
-            body,
-        }
+        Answer { status, headers, body }
     }
 }
 
@@ -99,20 +95,14 @@ impl Answer {
 
     /// How many items a list has.
     pub fn count(&self) -> usize {
-        self.body["items"]
-            .as_array()
-            .unwrap_or_else(|| panic!("no list: {:#}", self.body))
-            .len()
+        self.body["items"].as_array().unwrap_or_else(|| panic!("no list: {:#}", self.body)).len()
     }
 
     /// Where the faults are, in order.
     pub fn pointers(&self) -> Vec<&str> {
         assert_eq!(self.status, 422, "{:#}", self.body);
         let errors = self.body["errors"].as_array().unwrap();
-        errors
-            .iter()
-            .map(|error| error["pointer"].as_str().unwrap())
-            .collect()
+        errors.iter().map(|error| error["pointer"].as_str().unwrap()).collect()
     }
 
     /// Status and body without what differs from run to run.

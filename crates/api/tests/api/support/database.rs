@@ -6,12 +6,7 @@ use strongroom_storage::roles::ensure_database;
 use strongroom_test_support::SharedLab;
 use uuid::Uuid;
 
-const PASSWORDS: [&str; 4] = [
-    "api-secret",
-    "executor-secret",
-    "ballot-secret",
-    "ingest-secret",
-];
+const PASSWORDS: [&str; 4] = ["api-secret", "executor-secret", "ballot-secret", "ingest-secret"];
 
 /// Serialises the making of roles, which belong to the whole server.
 const ROLES_LOCK: i64 = 7_031_972;
@@ -46,9 +41,7 @@ impl Database {
         roles.create(&pool, PASSWORDS).await.unwrap();
         ensure_database(&pool, &name).await.unwrap();
         pool.close().await;
-        let owner = PgPool::connect(&with(admin_url, None, &name))
-            .await
-            .unwrap();
+        let owner = PgPool::connect(&with(admin_url, None, &name)).await.unwrap();
         strongroom_storage::migrate(&owner).await.unwrap();
         roles.apply_grants(&owner).await.unwrap();
         owner.close().await;

@@ -5,12 +5,7 @@ use strongroom_domain::document::Document;
 
 /// The team of the design, with its binding.
 pub fn payments() -> Value {
-    team(
-        "payments",
-        "payments-leads",
-        "payments-dev",
-        "payments-prod",
-    )
+    team("payments", "payments-leads", "payments-dev", "payments-prod")
 }
 
 /// Another tenant.

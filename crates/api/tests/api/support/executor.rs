@@ -38,16 +38,8 @@ impl Executor {
     pub async fn connect(url: &str, now: Timestamp) -> Self {
         let store = Store::connect(url, "test-executor", 2).await.unwrap();
         let engine = EngineId::from_uuid(Uuid::new_v4());
-        store
-            .engine_put(engine, "main", "openbao", "cluster")
-            .await
-            .unwrap();
-        Self {
-            store,
-            engine,
-            key: SigningKey::generate().unwrap(),
-            now,
-        }
+        store.engine_put(engine, "main", "openbao", "cluster").await.unwrap();
+        Self { store, engine, key: SigningKey::generate().unwrap(), now }
     }
 
     /// Publishes what clients need.
@@ -89,12 +81,7 @@ impl Executor {
     /// Freezes a subject that is applied.
     pub async fn freeze_subject(&self, subject: &str, reason: &str) {
         let subject = subject.parse().unwrap();
-        let mut state = self
-            .store
-            .subject_state_get(&subject)
-            .await
-            .unwrap()
-            .unwrap();
+        let mut state = self.store.subject_state_get(&subject).await.unwrap().unwrap();
         "frozen".clone_into(&mut state.state);
         state.reason = Some(reason.to_owned());
         self.store.subject_state_put(&state).await.unwrap();
@@ -109,10 +96,7 @@ impl Executor {
             namespaces: namespaces.iter().map(pair).collect(),
             accounts: accounts.iter().map(triple).collect(),
         };
-        self.store
-            .inventory_replace(self.engine, "prod-eu", &inventory, self.now)
-            .await
-            .unwrap();
+        self.store.inventory_replace(self.engine, "prod-eu", &inventory, self.now).await.unwrap();
     }
 
     /// Records how an account of a binding stands.
@@ -129,10 +113,7 @@ impl Executor {
             reason: None,
             updated_at: self.now,
         };
-        self.store
-            .binding_state_put(self.engine, &state, &[])
-            .await
-            .unwrap();
+        self.store.binding_state_put(self.engine, &state, &[]).await.unwrap();
     }
 
     /// The stored request.
@@ -141,10 +122,7 @@ impl Executor {
             all: true,
             teams: [].into(),
             groups: [].into(),
-            person: PersonId {
-                issuer: String::new(),
-                person: String::new(),
-            },
+            person: PersonId { issuer: String::new(), person: String::new() },
         };
         self.store.request_get(&everything, request).await.unwrap()
     }
@@ -196,20 +174,14 @@ impl Executor {
             frozen_at: plan.frozen_at,
             expires_at: plan.expires_at,
         };
-        self.store
-            .plan_freeze(&row, &stored, "high", self.now, &[])
-            .await
-            .unwrap();
+        self.store.plan_freeze(&row, &stored, "high", self.now, &[]).await.unwrap();
         hash
     }
 
     /// Moves a request on.
     pub async fn transition(&self, request: RequestId, to: State) {
         let row = self.request(request).await;
-        self.store
-            .request_transition(&row, to, None, self.now, &[])
-            .await
-            .unwrap();
+        self.store.request_transition(&row, to, None, self.now, &[]).await.unwrap();
     }
 
     /// Answers an act.
@@ -227,10 +199,7 @@ impl Executor {
             key_id: self.key.public().id(),
             created_at: self.now,
         };
-        self.store
-            .receipt_insert(act.parse().unwrap(), &receipt, &[])
-            .await
-            .unwrap();
+        self.store.receipt_insert(act.parse().unwrap(), &receipt, &[]).await.unwrap();
     }
 
     /// An event of the executor's about one subject.

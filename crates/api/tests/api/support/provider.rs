@@ -34,10 +34,7 @@ impl Provider {
             "jwks_uri": format!("{url}/keys"),
         });
         let router = Router::new()
-            .route(
-                "/.well-known/openid-configuration",
-                get(move || async move { Json(discovery) }),
-            )
+            .route("/.well-known/openid-configuration", get(move || async move { Json(discovery) }))
             .route("/keys", get(move || async move { Json(keys) }));
         tokio::spawn(async move { axum::serve(listener, router).await });
         let key = EncodingKey::from_ec_der(pair.to_pkcs8v1().unwrap().as_ref());

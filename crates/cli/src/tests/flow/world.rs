@@ -68,12 +68,7 @@ pub(super) async fn world(mood: Mood) -> Shared {
             };
             let length = head
                 .lines()
-                .find_map(|line| {
-                    line.to_lowercase()
-                        .strip_prefix("content-length: ")?
-                        .parse()
-                        .ok()
-                })
+                .find_map(|line| line.to_lowercase().strip_prefix("content-length: ")?.parse().ok())
                 .unwrap_or(0);
             while body.len() < length {
                 let mut chunk = [0; 4096];
@@ -123,10 +118,8 @@ impl World {
             ("POST", "sign-ins/s-1/complete") => {
                 assert_eq!(self.asked["nonce"], "sign-in-nonce");
                 assert!(json_body()["idToken"].as_str().unwrap().contains('.'));
-                ok(
-                    json!({ "token": "srs_1", "expiresAt": "2026-11-24T00:00:00Z",
-                    "person": person() }),
-                )
+                ok(json!({ "token": "srs_1", "expiresAt": "2026-11-24T00:00:00Z",
+                    "person": person() }))
             }
             ("GET", "session") => {
                 let mut session = person();
@@ -135,12 +128,10 @@ impl World {
             }
             ("POST", "requests/preview") => {
                 let document = json_body()["documents"][0].clone();
-                ok(
-                    json!({ "documents": [{ "subject": "team/payments", "baseRevision": 0,
+                ok(json!({ "documents": [{ "subject": "team/payments", "baseRevision": 0,
                     "baseHash": null, "document": document, "changed": true }],
                     "unchanged": false, "risk": "high",
-                    "reasons": [{ "risk": "high", "text": "production is reached" }] }),
-                )
+                    "reasons": [{ "risk": "high", "text": "production is reached" }] }))
             }
             ("POST", "requests") => {
                 let body = json_body();
@@ -155,10 +146,8 @@ impl World {
             }
             ("GET", path) if path == format!("requests/{request}/plan") => {
                 let answer = answer(&plan, &self.key);
-                ok(
-                    json!({ "round": answer.round, "canonical": answer.canonical,
-                    "hash": answer.hash, "signature": answer.signature, "keyId": answer.key_id }),
-                )
+                ok(json!({ "round": answer.round, "canonical": answer.canonical,
+                    "hash": answer.hash, "signature": answer.signature, "keyId": answer.key_id }))
             }
             ("POST", path) if path == format!("requests/{request}/acts") => {
                 let body = json_body();
@@ -177,11 +166,7 @@ impl World {
                     "submittedBy": person(), "createdAt": "2026-11-23T18:00:00Z",
                     "documents": [] }))
             }
-            _ => (
-                404,
-                String::new(),
-                format!("{{\"detail\":\"{method} {path}\"}}"),
-            ),
+            _ => (404, String::new(), format!("{{\"detail\":\"{method} {path}\"}}")),
         }
     }
 
@@ -207,10 +192,8 @@ impl World {
         let token = format!(
             "{}.{}.{}",
             part(json!({ "alg": "RS256", "kid": "k" })),
-            part(
-                json!({ "iss": format!("{}/idp", self.base), "aud": self.asked["client_id"],
-                "sub": "e-1", "iat": 1, "exp": 2, "nonce": self.asked["nonce"] })
-            ),
+            part(json!({ "iss": format!("{}/idp", self.base), "aud": self.asked["client_id"],
+                "sub": "e-1", "iat": 1, "exp": 2, "nonce": self.asked["nonce"] })),
             URL_SAFE_NO_PAD.encode([1; 32])
         );
         json!({ "access_token": "a", "token_type": "Bearer", "id_token": token })
@@ -225,10 +208,7 @@ impl World {
         let max_age: u32 = self.asked["max_age"].parse().unwrap();
         assert!((1..=300).contains(&max_age));
         let item = &statement.items[0];
-        assert_eq!(
-            (item.round, item.stage.as_str(), item.content),
-            (round, stage, content)
-        );
+        assert_eq!((item.round, item.stage.as_str(), item.content), (round, stage, content));
         // What the provider signed is the hash of exactly this statement.
         assert_eq!(nonce(&statement).unwrap(), self.asked["nonce"]);
         let id_token = body["idToken"].as_str().unwrap();
@@ -244,10 +224,7 @@ impl World {
             token,
             kind,
             items: statement.items.clone(),
-            person: PersonId {
-                issuer: "i".into(),
-                person: "e-1".into(),
-            },
+            person: PersonId { issuer: "i".into(), person: "e-1".into() },
             display: "bob".into(),
             groups: [].into(),
             auth_time: 1,
@@ -268,10 +245,8 @@ impl World {
             }
             Mood::Sleeps => Value::Null,
         };
-        self.acts = vec![
-            json!({ "actId": act, "kind": kind, "round": round, "stage": stage,
-            "comment": "", "receivedAt": "2026-11-23T18:00:01Z", "receipt": receipt }),
-        ];
+        self.acts = vec![json!({ "actId": act, "kind": kind, "round": round, "stage": stage,
+            "comment": "", "receivedAt": "2026-11-23T18:00:01Z", "receipt": receipt })];
     }
 }
 

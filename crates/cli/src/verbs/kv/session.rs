@@ -28,9 +28,7 @@ const CALLBACK: &str = "/oidc/callback";
 
 /// The first of these variables that is set.
 fn variable(names: [&str; 2]) -> Option<String> {
-    names
-        .iter()
-        .find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()))
+    names.iter().find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()))
 }
 
 /// A session at the engine, and whether its token is the person's own from elsewhere.
@@ -76,10 +74,7 @@ fn address(trust: Option<&Trust>) -> Result<EngineAddress, Failure> {
             let url = url.trim_end_matches('/').to_owned();
             // The pinned CA is for the pinned address only.
             let same = pinned.filter(|engine| engine.address.trim_end_matches('/') == url);
-            Ok(EngineAddress {
-                url,
-                ca_pem: own_ca.or_else(|| same.and_then(pinned_ca)),
-            })
+            Ok(EngineAddress { url, ca_pem: own_ca.or_else(|| same.and_then(pinned_ca)) })
         }
         (None, Some(engine)) => Ok(EngineAddress {
             url: engine.address.clone(),
@@ -97,23 +92,18 @@ async fn sign_in(screen: Screen, client: &EngineClient, trust: &Trust) -> Result
     let client_nonce = new_salt().map_err(|error| failed(&error))?;
     let receiver = signin::Receiver::start(CALLBACK).await?;
     let redirect = receiver.redirect_uri().to_owned();
-    let url = oidc_auth_url(
-        client,
-        &engine.people_mount,
-        &engine.people_role,
-        &redirect,
-        &client_nonce,
-    )
-    .await
-    .map_err(|error| engine_failure(&error, what))?;
+    let url =
+        oidc_auth_url(client, &engine.people_mount, &engine.people_role, &redirect, &client_nonce)
+            .await
+            .map_err(|error| engine_failure(&error, what))?;
     let (url, state) = check_auth_url(&url, trust)?;
     let back = signin::through_browser(screen, receiver, url.as_str(), &state, what).await?;
-    oidc_callback(client, &engine.people_mount, &state, &back, &client_nonce)
-        .await
-        .map_err(|error| {
+    oidc_callback(client, &engine.people_mount, &state, &back, &client_nonce).await.map_err(
+        |error| {
             engine_failure(&error, what)
                 .next("the engine refused the sign-in; are you in a group that it knows?")
-        })
+        },
+    )
 }
 
 /// The page that the engine names must be an ordinary sign-in: an act's nonce or client there
@@ -124,9 +114,7 @@ fn check_auth_url(text: &str, trust: &Trust) -> Result<(Url, String), Failure> {
             .because(why)
             .next("do not sign in there; tell the platform team")
     };
-    let url: Url = text
-        .parse()
-        .map_err(|_| wrong("the engine's sign-in address is no URL"))?;
+    let url: Url = text.parse().map_err(|_| wrong("the engine's sign-in address is no URL"))?;
     if url.scheme() != "https" && !(url.scheme() == "http" && is_loopback(&url)) {
         return Err(wrong("the engine's sign-in page is not an https address"));
     }
@@ -138,14 +126,10 @@ fn check_auth_url(text: &str, trust: &Trust) -> Result<(Url, String), Failure> {
         }
     };
     if one("client_id").is_none_or(|client| client == trust.act_client()) {
-        return Err(wrong(
-            "the engine's sign-in page is for the client that signs acts",
-        ));
+        return Err(wrong("the engine's sign-in page is for the client that signs acts"));
     }
     if one("nonce").is_some_and(|nonce| nonce.starts_with(NONCE_PREFIX)) {
-        return Err(wrong(
-            "the engine's sign-in page carries the nonce of an act",
-        ));
+        return Err(wrong("the engine's sign-in page carries the nonce of an act"));
     }
     let state = one("state").ok_or_else(|| wrong("the engine's sign-in page carries no state"))?;
     Ok((url, state))
@@ -163,10 +147,7 @@ mod tests {
         let key = SigningKey::generate().unwrap().public();
         let trust = Trust::new(trust::tests::view(&[key])).unwrap();
         let check = |query: &str| check_auth_url(&format!("https://idp/authorize?{query}"), &trust);
-        assert_eq!(
-            check("client_id=engine&state=st_1&nonce=n_1").unwrap().1,
-            "st_1"
-        );
+        assert_eq!(check("client_id=engine&state=st_1&nonce=n_1").unwrap().1, "st_1");
         for bad in [
             "client_id=act&state=s&nonce=n",
             "client_id=engine&state=s&nonce=srg1.abc",

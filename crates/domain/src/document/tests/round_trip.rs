@@ -97,10 +97,7 @@ fn free_text() -> impl Strategy<Value = String> {
 }
 
 fn seconds(least: u32, most: u32) -> impl Strategy<Value = Seconds> {
-    let number = prop_oneof![
-        least..=most,
-        (least / 60 + 1..=most / 60).prop_map(|n| n * 60)
-    ];
+    let number = prop_oneof![least..=most, (least / 60 + 1..=most / 60).prop_map(|n| n * 60)];
     number.prop_map(|number| Seconds::new(number).unwrap())
 }
 
@@ -119,46 +116,25 @@ fn people() -> impl Strategy<Value = People> {
 }
 
 /// What a binding is made of before the team is known: numbers choose mount and claim.
-type Loose = (
-    String,
-    Vec<(usize, String, Level)>,
-    Option<usize>,
-    Option<Date>,
-);
+type Loose = (String, Vec<(usize, String, Level)>, Option<usize>, Option<Date>);
 
 fn loose() -> impl Strategy<Value = Loose> {
     let path =
         "(\\*|[A-Za-z0-9_][A-Za-z0-9._-]{0,6}(/[A-Za-z0-9_][A-Za-z0-9._-]{0,6}){0,3}(/\\*)?)";
     let levels = vec![Level::List, Level::Read, Level::Write, Level::Admin];
     let access = vec((any::<usize>(), path, select(levels)), 1..4);
-    (
-        "[a-z][a-z0-9]{2,8}",
-        access,
-        option::of(any::<usize>()),
-        option::of(date()),
-    )
+    ("[a-z][a-z0-9]{2,8}", access, option::of(any::<usize>()), option::of(date()))
 }
 
 fn team() -> impl Strategy<Value = Team> {
     let mounts = btree_set(slug(), 1..4);
     let places = btree_set((label(), label()), 0..4);
-    let environments = vec![
-        Environment::Production,
-        Environment::Staging,
-        Environment::Development,
-    ];
-    let more = (
-        vec((select(environments), seconds(60, 86_400)), 4),
-        vec(1..=1000_u32, 4),
-    );
+    let environments =
+        vec![Environment::Production, Environment::Staging, Environment::Development];
+    let more = (vec((select(environments), seconds(60, 86_400)), 4), vec(1..=1000_u32, 4));
     let accounts = btree_set(typed("[a-z0-9.-]{1,12}"), 1..3);
     let group = typed::<GroupName>("[ -~]{1,20}");
-    let bindings = (
-        vec(loose(), 0..5),
-        accounts,
-        group,
-        option::of(1..=1_000_000_u32),
-    );
+    let bindings = (vec(loose(), 0..5), accounts, group, option::of(1..=1_000_000_u32));
     let head = (slug(), free_text(), free_text(), people());
     (head, mounts, places, more, bindings).prop_map(|parts| {
         let ((name, display_name, contact, people), mounts, places, (claims, versions), rest) =
@@ -186,15 +162,9 @@ fn team() -> impl Strategy<Value = Team> {
                 Some(number) if !namespaces.is_empty() => {
                     let claim = &namespaces[number % namespaces.len()];
                     let (cluster, namespace) = (claim.cluster.clone(), claim.name.clone());
-                    Holder::Accounts {
-                        cluster,
-                        namespace,
-                        accounts: accounts.clone(),
-                    }
+                    Holder::Accounts { cluster, namespace, accounts: accounts.clone() }
                 }
-                _ => Holder::People {
-                    group: group.clone(),
-                },
+                _ => Holder::People { group: group.clone() },
             };
             let access = access
                 .into_iter()
@@ -205,12 +175,7 @@ fn team() -> impl Strategy<Value = Team> {
                 })
                 .collect();
             if bindings.iter().all(|other| other.name != name) {
-                bindings.push(Binding {
-                    name,
-                    holder,
-                    access,
-                    until,
-                });
+                bindings.push(Binding { name, holder, access, until });
             }
         }
         let mut team = Team {
@@ -241,46 +206,29 @@ fn cluster() -> impl Strategy<Value = Cluster> {
         Just("https://[2001:db8::1]:6443".to_owned()),
     ];
     let end = select(vec!["", "\n", "\n\n", " \n"]);
-    (
-        label(),
-        server,
-        vec(line, 0..4),
-        end,
-        "[A-Za-z0-9.:/_-]{1,20}",
-        label(),
+    (label(), server, vec(line, 0..4), end, "[A-Za-z0-9.:/_-]{1,20}", label()).prop_map(
+        |(name, server, lines, end, audience, credentials)| Cluster {
+            name,
+            server,
+            ca: format!(
+                "-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----{end}",
+                lines.join("\n")
+            ),
+            audience,
+            credentials,
+        },
     )
-        .prop_map(
-            |(name, server, lines, end, audience, credentials)| Cluster {
-                name,
-                server,
-                ca: format!(
-                    "-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----{end}",
-                    lines.join("\n")
-                ),
-                audience,
-                credentials,
-            },
-        )
 }
 
 fn platform() -> impl Strategy<Value = Platform> {
     let votes = (0..=9_u32, 0..=9_u32).prop_map(|(owners, platform)| Votes {
         owners,
-        platform: if owners == 0 {
-            platform.max(1)
-        } else {
-            platform
-        },
+        platform: if owners == 0 { platform.max(1) } else { platform },
     });
     let approvals = [votes.clone(), votes.clone(), votes.clone(), votes];
     (approvals, seconds(1, 366 * 86_400), vec(slug(), 0..3)).prop_map(
         |([low, normal, high, critical], token_ttl_ceiling, reserved_names)| Platform {
-            approvals: Approvals {
-                low,
-                normal,
-                high,
-                critical,
-            },
+            approvals: Approvals { low, normal, high, critical },
             token_ttl_ceiling,
             reserved_names,
         },
@@ -300,11 +248,7 @@ fn check<S: Strategy>(
     strategy: &S,
     test: impl Fn(S::Value) -> Result<(), TestCaseError>,
 ) {
-    let times = if std::env::var_os("STRONGROOM_FULL").is_some() {
-        50
-    } else {
-        1
-    };
+    let times = if std::env::var_os("STRONGROOM_FULL").is_some() { 50 } else { 1 };
     // Names that a type refuses are drawn again; over many cases that adds up.
     let config = Config {
         cases: cases * times,
@@ -312,9 +256,7 @@ fn check<S: Strategy>(
         failure_persistence: None,
         ..Config::default()
     };
-    TestRunner::new(config)
-        .run(strategy, test)
-        .unwrap_or_else(|failure| panic!("{failure}"));
+    TestRunner::new(config).run(strategy, test).unwrap_or_else(|failure| panic!("{failure}"));
 }
 
 #[test]
@@ -322,25 +264,10 @@ fn every_document_comes_back_as_itself() {
     let validator = jsonschema::validator_for(&schema::schema()).unwrap();
     check(300, &document(), |document| {
         let yaml = document.to_yaml();
-        prop_assert_eq!(
-            Document::from_yaml(&yaml),
-            Ok(vec![document.clone()]),
-            "{}",
-            yaml
-        );
-        prop_assert_eq!(
-            Document::from_value(&document.to_value()),
-            Ok(document.clone())
-        );
-        prop_assert_eq!(
-            Document::from_canonical(&document.canonical()),
-            Ok(document.clone())
-        );
-        prop_assert!(
-            validator.is_valid(&document.to_value()),
-            "the schema refuses {}",
-            yaml
-        );
+        prop_assert_eq!(Document::from_yaml(&yaml), Ok(vec![document.clone()]), "{}", yaml);
+        prop_assert_eq!(Document::from_value(&document.to_value()), Ok(document.clone()));
+        prop_assert_eq!(Document::from_canonical(&document.canonical()), Ok(document.clone()));
+        prop_assert!(validator.is_valid(&document.to_value()), "the schema refuses {}", yaml);
         Ok(())
     });
 }

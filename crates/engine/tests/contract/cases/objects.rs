@@ -26,10 +26,7 @@ pub const CLUSTER: &str = "contract";
 pub const EMPTY_POLICY: &str = "# nothing";
 
 fn team_mount() -> TeamMount {
-    TeamMount {
-        team: "contract".parse().unwrap(),
-        mount: "kv".parse().unwrap(),
-    }
+    TeamMount { team: "contract".parse().unwrap(), mount: "kv".parse().unwrap() }
 }
 
 fn mark() -> Mark {
@@ -52,30 +49,18 @@ fn one_of_each(server: &Server) -> Vec<(ObjectKey, Fields)> {
     let mut config = object::auth_config("https://127.0.0.1:1", &ca, &cluster);
     config.insert("token_reviewer".into(), json!(REVIEWER_SET));
     vec![
-        (
-            ObjectKey::AuthMount(cluster.clone()),
-            object::auth_mount(&mark, &cluster),
-        ),
+        (ObjectKey::AuthMount(cluster.clone()), object::auth_mount(&mark, &cluster)),
         (ObjectKey::AuthConfig(cluster.clone()), config),
-        (
-            ObjectKey::Mount(at.clone()),
-            object::mount(&mark, &at, false),
-        ),
+        (ObjectKey::Mount(at.clone()), object::mount(&mark, &at, false)),
         (ObjectKey::MountConfig(at.clone()), object::mount_config(7)),
-        (
-            ObjectKey::RateLimit(at.clone()),
-            object::rate_limit(&at, 100),
-        ),
+        (ObjectKey::RateLimit(at.clone()), object::rate_limit(&at, 100)),
         (ObjectKey::Policy(owner.clone()), object::policy(&text, end)),
         (
             ObjectKey::Role(cluster, namespace.clone()),
             object::role(&namespace, &accounts, "strongroom", 1200, 3600),
         ),
         (ObjectKey::Anchor(anchor.clone()), object::anchor(&mark)),
-        (
-            ObjectKey::AnchorAlias(anchor.clone()),
-            object::anchor_alias(&group),
-        ),
+        (ObjectKey::AnchorAlias(anchor.clone()), object::anchor_alias(&group)),
         (
             ObjectKey::Group(owner.clone()),
             object::group(&mark, &owner, &BTreeSet::from([anchor]), &BTreeSet::new()),
@@ -98,10 +83,9 @@ async fn write(
     let start = Instant::now();
     loop {
         match session.write(&path, wire::template(key), &body).await {
-            Err(EngineError {
-                failure: Failure::Invalid(errors),
-                ..
-            }) if errors.iter().any(|error| error.contains("Upgrading from")) => {
+            Err(EngineError { failure: Failure::Invalid(errors), .. })
+                if errors.iter().any(|error| error.contains("Upgrading from")) =>
+            {
                 assert!(start.elapsed() < Duration::from_secs(10), "{key}");
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
@@ -111,23 +95,15 @@ async fn write(
 }
 
 async fn read(session: &Session, key: &ObjectKey) -> Option<Value> {
-    let answer = session
-        .read(&wire::read_path(key), wire::template(key))
-        .await;
+    let answer = session.read(&wire::read_path(key), wire::template(key)).await;
     answer.unwrap_or_else(|error| panic!("{key}: {error}"))
 }
 
 pub async fn written_objects_read_back_as_they_were_sent(server: &Server) {
     let session = server.executor();
     let accessor = sys::auth_accessor(&session, PEOPLE_MOUNT).await.unwrap();
-    let mut ids = Ids {
-        people_accessor: accessor.unwrap(),
-        ..Ids::default()
-    };
-    assert_eq!(
-        sys::auth_accessor(&session, "k8s/none").await.unwrap(),
-        None
-    );
+    let mut ids = Ids { people_accessor: accessor.unwrap(), ..Ids::default() };
+    assert_eq!(sys::auth_accessor(&session, "k8s/none").await.unwrap(), None);
     let objects = one_of_each(server);
     for exists in [false, true] {
         for (key, fields) in &objects {
@@ -157,14 +133,7 @@ pub async fn written_objects_read_back_as_they_were_sent(server: &Server) {
     }
     // What the executor may remove, removed twice: the second time there is nothing, and it is done.
     let policy = ObjectKey::Policy("team.contract.binding.gone".parse().unwrap());
-    write(
-        &session,
-        &policy,
-        &object::policy(EMPTY_POLICY, None),
-        false,
-        &ids,
-    )
-    .await;
+    write(&session, &policy, &object::policy(EMPTY_POLICY, None), false, &ids).await;
     let limit = objects[4].0.clone();
     let role = objects[6].0.clone();
     for key in [&policy, &limit, &role] {
@@ -189,10 +158,7 @@ pub async fn the_executor_may_do_no_more(server: &Server) {
         (role, json!({ "token_policies": [] })),
         (role, json!({ "Token_Policies": "default" })),
         (role, json!({ "policies": "default" })),
-        (
-            "identity/entity",
-            json!({ "name": "sa.x.y.z", "policies": ["default"] }),
-        ),
+        ("identity/entity", json!({ "name": "sa.x.y.z", "policies": ["default"] })),
     ] {
         let refused = session.write(path, "{path}", &body).await.unwrap_err();
         assert_eq!(refused.failure, Failure::Denied, "{path} {body}");
@@ -200,11 +166,7 @@ pub async fn the_executor_may_do_no_more(server: &Server) {
     let refused = session.read("team/contract/kv/data/x", "{path}").await;
     assert_eq!(refused.unwrap_err().failure, Failure::Denied);
 
-    let paths = [
-        "sys/mounts/team/a/kv",
-        "team/a/kv/data/x",
-        "strongroom/data/x",
-    ];
+    let paths = ["sys/mounts/team/a/kv", "team/a/kv/data/x", "strongroom/data/x"];
     let found = sys::capabilities_self(&session, &paths).await.unwrap();
     let words: Vec<String> = found
         .into_iter()

@@ -12,20 +12,14 @@ use crate::server::Server;
 
 pub async fn says_what_it_is(server: &Server) {
     let about = sys::about(&server.client()).await.unwrap();
-    assert_eq!(
-        (about.product, about.version),
-        (server.product, server.version)
-    );
+    assert_eq!((about.product, about.version), (server.product, server.version));
     assert!(!about.cluster_id.is_empty());
     match server.product {
         Product::OpenBao => about.ensure_supported(false).unwrap(),
         // The one that can be built here is too old to be written to outside tests.
         Product::Vault => {
             let refusal = about.ensure_supported(false).unwrap_err().to_string();
-            assert!(
-                refusal.starts_with("the engine is Vault 1.21.0; "),
-                "{refusal}"
-            );
+            assert!(refusal.starts_with("the engine is Vault 1.21.0; "), "{refusal}");
             about.ensure_supported(true).unwrap();
         }
     }
@@ -33,23 +27,13 @@ pub async fn says_what_it_is(server: &Server) {
 
 pub async fn tells_what_it_can_do(server: &Server) {
     let all = server.product == Product::OpenBao;
-    let expected = Capabilities {
-        policies_expire: all,
-        policy_list_is_detailed: all,
-        namespaces: all,
-    };
-    let found = sys::capabilities(&server.admin(), SELF_POLICY)
-        .await
-        .unwrap();
+    let expected =
+        Capabilities { policies_expire: all, policy_list_is_detailed: all, namespaces: all };
+    let found = sys::capabilities(&server.admin(), SELF_POLICY).await.unwrap();
     assert_eq!(found, expected);
     // The executor has no right to the list: that is an answer too, not a failure.
-    let found = sys::capabilities(&server.executor(), SELF_POLICY)
-        .await
-        .unwrap();
-    let expected = Capabilities {
-        policy_list_is_detailed: false,
-        ..expected
-    };
+    let found = sys::capabilities(&server.executor(), SELF_POLICY).await.unwrap();
+    let expected = Capabilities { policy_list_is_detailed: false, ..expected };
     assert_eq!(found, expected);
 }
 
@@ -63,19 +47,9 @@ pub async fn namespaces_are_used_only_where_they_are_not_ignored(server: &Server
     assert_eq!(bad.unwrap_err().failure, Failure::BadPath);
 
     let admin = server.admin();
-    admin
-        .write(
-            "sys/namespaces/contract",
-            "sys/namespaces/{name}",
-            &json!({}),
-        )
-        .await
-        .unwrap();
+    admin.write("sys/namespaces/contract", "sys/namespaces/{name}", &json!({})).await.unwrap();
     let body = json!({ "policies": ["contract-admin"], "ttl": "5m" });
-    let token = admin
-        .write("auth/token/create", "auth/token/create", &body)
-        .await
-        .unwrap();
+    let token = admin.write("auth/token/create", "auth/token/create", &body).await.unwrap();
     let token = token.auth["client_token"].as_str().unwrap().to_owned();
     let login = Login {
         token: SecretString::from(token),

@@ -22,25 +22,14 @@ pub async fn sign_in_as_vote(stack: &Stack, request: &str) -> Result<String> {
     let issuer = Issuer::new(&stack.provider().issuer(), None, &[])?;
 
     // Bob's session, as a compromised API has it.
-    let begun: Value = http
-        .post(api("sign-ins"))
-        .json(&json!({}))
-        .send()
-        .await?
-        .json()
-        .await?;
+    let begun: Value = http.post(api("sign-ins")).json(&json!({})).send().await?.json().await?;
     let text = |value: &Value, name: &str| -> Result<String> {
         let found = value.get(name).and_then(Value::as_str);
-        Ok(found
-            .with_context(|| format!("no {name} in {value}"))?
-            .to_owned())
+        Ok(found.with_context(|| format!("no {name} in {value}"))?.to_owned())
     };
     let token = sign_in(&issuer, client_id, &text(&begun, "nonce")?).await?;
     let session: Value = http
-        .post(api(&format!(
-            "sign-ins/{}/complete",
-            text(&begun, "signInId")?
-        )))
+        .post(api(&format!("sign-ins/{}/complete", text(&begun, "signInId")?)))
         .json(&json!({ "idToken": token }))
         .send()
         .await?
@@ -48,13 +37,7 @@ pub async fn sign_in_as_vote(stack: &Stack, request: &str) -> Result<String> {
         .await?;
     let session = text(&session, "token")?;
     let get = async |path: String| -> Result<Value> {
-        Ok(http
-            .get(api(&path))
-            .bearer_auth(&session)
-            .send()
-            .await?
-            .json()
-            .await?)
+        Ok(http.get(api(&path)).bearer_auth(&session).send().await?.json().await?)
     };
     let plan = get(format!("requests/{request}/plan")).await?;
     let trust = get("trust".into()).await?;
@@ -92,18 +75,10 @@ pub async fn sign_in_as_vote(stack: &Stack, request: &str) -> Result<String> {
     let act = text(&body, "actId")?;
     for _ in 0..100 {
         let acts = get(format!("requests/{request}/acts")).await?;
-        let items = acts
-            .get("items")
-            .and_then(Value::as_array)
-            .cloned()
-            .unwrap_or_default();
-        let ours = items
-            .iter()
-            .find(|item| item.get("actId").and_then(Value::as_str) == Some(&act));
-        if let Some(receipt) = ours
-            .and_then(|item| item.get("receipt"))
-            .filter(|r| !r.is_null())
-        {
+        let items = acts.get("items").and_then(Value::as_array).cloned().unwrap_or_default();
+        let ours =
+            items.iter().find(|item| item.get("actId").and_then(Value::as_str) == Some(&act));
+        if let Some(receipt) = ours.and_then(|item| item.get("receipt")).filter(|r| !r.is_null()) {
             if receipt.get("verdict").and_then(Value::as_str) == Some("refused") {
                 return text(receipt, "reason");
             }
@@ -126,9 +101,7 @@ async fn sign_in(issuer: &Issuer, client_id: &str, nonce: &str) -> Result<String
         prompt_login: false,
     };
     let flow = CodeFlow::begin(issuer, &ask).await?;
-    let target = Browser::new("bob", PASSWORD)?
-        .authorize(flow.authorize_url.as_str())
-        .await?;
+    let target = Browser::new("bob", PASSWORD)?.authorize(flow.authorize_url.as_str()).await?;
     let code = target.query_pairs().find(|(name, _)| name == "code");
     let code = code.context("no code in the redirect")?.1.into_owned();
     Ok(flow.finish(issuer, &code).await?)

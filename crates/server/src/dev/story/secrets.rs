@@ -19,11 +19,8 @@ pub struct Workload {
 impl Workload {
     /// Logs in with a projected token of the account.
     pub async fn log_in(stack: &Stack, namespace: &str, account: &str) -> Result<Self> {
-        let token = stack
-            .kubernetes()
-            .api()
-            .token(namespace, account, &["strongroom"], 900)
-            .await?;
+        let token =
+            stack.kubernetes().api().token(namespace, account, &["strongroom"], 900).await?;
         let address = EngineAddress {
             url: stack.engine().address().to_owned(),
             ca_pem: stack.engine().ca_pem().map(str::to_owned),
@@ -34,16 +31,11 @@ impl Workload {
             .await
             .with_context(|| format!("{namespace}/{account} logs in"))?;
         ensure!(
-            login
-                .policies
-                .iter()
-                .all(|policy| policy != "default" && policy != "root"),
+            login.policies.iter().all(|policy| policy != "default" && policy != "root"),
             "the login gave more than the account's own rights: {:?}",
             login.policies
         );
-        Ok(Self {
-            session: Session::with_login(client, login),
-        })
+        Ok(Self { session: Session::with_login(client, login) })
     }
 
     /// Reads a secret; waits a little while the account is being attached.
@@ -87,11 +79,7 @@ impl Workload {
 
     /// Makes sure that writing is refused.
     pub async fn cannot_write(&self, path: &str) -> Result<()> {
-        match self
-            .session
-            .write(path, "{path}", &json!({ "data": { "x": "y" } }))
-            .await
-        {
+        match self.session.write(path, "{path}", &json!({ "data": { "x": "y" } })).await {
             Err(error) if error.failure == Failure::Denied => Ok(()),
             Err(error) => Err(error).context("refused in another way than expected"),
             Ok(_) => bail!("{path} can be written"),

@@ -1,0 +1,139 @@
+//! The entities of service accounts: one per UID, ever.
+//!
+//! An entity that was taken away is deleted for good; an alias is never moved, an entity never
+//! disabled and enabled again, and the engine's own merge is never used.
+
+use serde_json::{Value, json};
+use strongroom_domain::document::Document;
+use strongroom_engine::identity::{self, Entity};
+use strongroom_kubernetes::Settled;
+use strongroom_plan::{Plan, desired};
+use strongroom_vault_model::object::Account;
+
+use crate::accounts::order;
+use crate::context::split;
+use crate::error::ExecutorError;
+use crate::record::Written;
+use crate::start::Executor;
+
+impl Executor {
+    pub(crate) async fn entity_of(
+        &self,
+        account: &Account,
+    ) -> Result<Option<Entity>, ExecutorError> {
+        Ok(identity::entity_by_name(&self.engine, &account.entity_name()).await?)
+    }
+
+    /// The entity of exactly this UID, made or adopted. `Ok(Err(..))`: somebody else's hands are in
+    /// it, and it gets nothing.
+    pub(crate) async fn entity_attach(
+        &self,
+        account: &Account,
+        accessor: &str,
+        namespace_uid: &str,
+        uid: &str,
+    ) -> Result<Result<String, String>, ExecutorError> {
+        let name = account.entity_name();
+        let metadata = json!({
+            "owner": self.mark.as_str(), "uid": uid, "namespace_uid": namespace_uid,
+        });
+        if let Some(entity) = identity::entity_by_alias(&self.engine, uid, accessor).await? {
+            if entity.name == name && entity.metadata == metadata && entity.policies.is_empty() {
+                return Ok(Ok(entity.id));
+            }
+            // A workload that logged in before it was attached: adopted only when it is exactly
+            // what the engine makes by itself at a login.
+            let plain = entity.aliases.len() == 1
+                && entity.policies.is_empty()
+                && entity.groups.is_empty()
+                && !entity.disabled
+                && entity.metadata.get("owner").is_none();
+            if !plain {
+                return Ok(Err(format!("the entity {} of this account is not plain", entity.id)));
+            }
+            self.entity_end(account, "its account was made anew").await?;
+            let write = order("attach accounts", "adopt", "entity", &name);
+            self.intent(&write).await?;
+            let done = identity::entity_rename(&self.engine, &entity.id, &name, &metadata).await?;
+            self.receipt(&write, "written", &Written::of(&done)).await?;
+            return Ok(Ok(entity.id));
+        }
+        self.entity_end(account, "its account was made anew").await?;
+        let write = order("attach accounts", "create", "entity", &name);
+        self.intent(&write).await?;
+        let (id, done) = identity::entity_create(&self.engine, &name, &metadata).await?;
+        self.receipt(&write, "written", &Written::of(&done)).await?;
+        let write = order("attach accounts", "create", "entity-alias", &name);
+        self.intent(&write).await?;
+        let done = identity::alias_create(&self.engine, &id, uid, accessor).await?;
+        let read_back = identity::entity_by_alias(&self.engine, uid, accessor).await?;
+        if read_back.is_none_or(|entity| entity.id != id) {
+            return Err(ExecutorError::Stopped(format!("the alias of {name} does not read back")));
+        }
+        self.receipt(&write, "written", &Written::of(&done)).await?;
+        Ok(Ok(id))
+    }
+
+    /// Takes an account's entity away for good; every token of it is dead from its next request on.
+    pub(crate) async fn entity_end(
+        &self,
+        account: &Account,
+        why: &str,
+    ) -> Result<(), ExecutorError> {
+        let Some(entity) = self.entity_of(account).await? else {
+            return Ok(());
+        };
+        if entity.metadata.get("owner").and_then(Value::as_str) != Some(self.mark.as_str()) {
+            return Err(ExecutorError::Stopped(format!(
+                "the entity {} is not Strongroom's; it is left alone",
+                account.entity_name()
+            )));
+        }
+        let name = account.entity_name();
+        tracing::info!(entity = %name, why, "entity ends");
+        let write = order("suspend on a changed UID", "delete", "entity", &name);
+        self.intent(&write).await?;
+        let done = identity::entity_delete(&self.engine, &entity.id).await?;
+        self.receipt(&write, "written", &Written::of(&done)).await
+    }
+
+    /// Before a namespace is trusted again: whatever its accounts had is taken away, so that tokens
+    /// from before stay dead, a newcomer's early token among them.
+    pub(crate) async fn reset_attested(&mut self, plan: &Plan) -> Result<(), ExecutorError> {
+        for planned in &plan.documents {
+            let Ok(Document::Team(team)) = Document::from_value(&planned.document) else {
+                continue;
+            };
+            for binding in &team.bindings {
+                for account in desired::accounts(binding) {
+                    let place = format!("{}/{}", account.cluster, account.namespace);
+                    if plan.attest.contains(&place) {
+                        self.account_reset(&account).await?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn account_reset(&mut self, account: &Account) -> Result<(), ExecutorError> {
+        self.entity_end(account, "its namespace is trusted anew").await?;
+        let (cluster, namespace) = split(&format!("{}/{}", account.cluster, account.namespace))?;
+        let Some(watched) = self.clusters.get(&cluster) else {
+            return Ok(());
+        };
+        let reader = watched.cluster.clone();
+        let accessor = self.accessor(&cluster).await?;
+        let Settled::Found { account_uid, .. } = reader.settled(&namespace, &account.account).await
+        else {
+            return Ok(());
+        };
+        let early = identity::entity_by_alias(&self.engine, &account_uid, &accessor).await?;
+        let Some(early) = early else { return Ok(()) };
+        let name = account.entity_name();
+        let write = order("trust a namespace anew", "delete", "entity", &name);
+        self.intent(&write).await?;
+        let done = identity::entity_delete(&self.engine, &early.id).await?;
+        self.receipt(&write, "written", &Written::of(&done)).await
+    }
+}
