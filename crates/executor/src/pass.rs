@@ -14,9 +14,6 @@ use crate::error::ExecutorError;
 use crate::review::sees_all;
 use crate::start::Executor;
 
-/// The name of the lease.
-pub(crate) const LEASE: &str = "executor";
-
 /// How long the lease lasts unless it is renewed, seconds.
 const LEASE_SECONDS: i32 = 20;
 
@@ -57,14 +54,15 @@ pub async fn run(
         }
     }
     tracing::info!("executor stops");
-    executor.store.lease_release(LEASE, &executor.holder).await?;
+    executor.store.lease_release(&executor.lease, &executor.holder).await?;
     executor.engine.revoke_self().await?;
     Ok(())
 }
 
 impl Executor {
     async fn pass(&mut self, looked: &mut Option<Instant>) -> Result<(), ExecutorError> {
-        let Some(epoch) = self.store.lease_acquire(LEASE, &self.holder, LEASE_SECONDS).await?
+        let Some(epoch) =
+            self.store.lease_acquire(&self.lease, &self.holder, LEASE_SECONDS).await?
         else {
             self.epoch = 0;
             return Ok(());
@@ -124,7 +122,7 @@ impl Executor {
                 moved |= (after.state, after.round) != before;
             }
             // The lease is renewed between requests; each engine write checks it again.
-            self.store.lease_acquire(LEASE, &self.holder, LEASE_SECONDS).await?;
+            self.store.lease_acquire(&self.lease, &self.holder, LEASE_SECONDS).await?;
             if !moved {
                 break;
             }

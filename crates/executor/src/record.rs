@@ -91,7 +91,7 @@ impl Executor {
     /// Must succeed before the write: no record, no change (invariant I11). Checks the lease too:
     /// a writer that was paused past it must not land.
     pub(crate) async fn intent(&self, write: &Write<'_>) -> Result<(), ExecutorError> {
-        if !self.store.lease_check(crate::pass::LEASE, &self.holder, self.epoch, 6).await? {
+        if !self.store.lease_check(&self.lease, &self.holder, self.epoch, 6).await? {
             return Err(ExecutorError::LeaseLost);
         }
         Ok(self.store.journal_intent(&self.journal_entry(write)).await?)

@@ -45,6 +45,8 @@ pub struct Executor {
     pub(crate) keys: Vec<PublicKey>,
     pub(crate) issuer: Issuer,
     pub(crate) clock: Arc<dyn Clock>,
+    /// The lease on this engine: one writer per engine, not per deployment.
+    pub(crate) lease: String,
     /// Who this process is to the lease.
     pub(crate) holder: String,
     /// The epoch of the lease it holds; 0 while it holds none.
@@ -121,6 +123,7 @@ impl Executor {
         let executor = Self {
             mark: Mark::new(floor.deployment.as_uuid()),
             policies_expire: sys::policies_expire(&answer),
+            lease: format!("executor/{}", config.engine.id),
             holder: format!("{}-{}", std::process::id(), uuid::Uuid::new_v4()),
             config,
             floor,
