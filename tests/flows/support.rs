@@ -31,7 +31,11 @@ pub struct Team {
 
 impl Lab {
     pub fn get() -> Self {
-        Self { shared: SharedLab::get(), scratch: tempfile::tempdir().unwrap() }
+        Self::of(SharedLab::get())
+    }
+
+    pub fn of(shared: SharedLab) -> Self {
+        Self { shared, scratch: tempfile::tempdir().unwrap() }
     }
 
     pub fn text(&self, pointer: &str) -> &str {

@@ -13,8 +13,8 @@ use crate::body::MAX_BYTES;
 use crate::edge::{unknown_method, unknown_path, wrap};
 use crate::extract::require_session;
 use crate::state::AppState;
-use crate::v1::{acts, clusters, documents, events, health, preview, public, requests, session};
-use crate::v1::{sign_ins, teams};
+use crate::v1::{acts, clusters, documents, events, findings, health, preview, public, requests};
+use crate::v1::{session, sign_ins, suspensions, teams};
 
 /// One route.
 #[derive(Debug)]
@@ -54,6 +54,9 @@ pub fn routes() -> Vec<Route> {
         closed(Method::GET, "/api/v1/clusters", get(clusters::list)),
         closed(Method::GET, "/api/v1/clusters/{name}/inventory", get(clusters::inventory)),
         closed(Method::GET, "/api/v1/events", get(events::list)),
+        closed(Method::GET, "/api/v1/findings", get(findings::list)),
+        closed(Method::POST, "/api/v1/suspensions", post(suspensions::create)),
+        closed(Method::GET, "/api/v1/suspensions/{id}", get(suspensions::show)),
     ]
 }
 

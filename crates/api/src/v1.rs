@@ -4,12 +4,14 @@ pub(crate) mod acts;
 pub(crate) mod clusters;
 pub(crate) mod documents;
 pub(crate) mod events;
+pub(crate) mod findings;
 pub(crate) mod health;
 pub(crate) mod preview;
 pub(crate) mod public;
 pub(crate) mod requests;
 pub(crate) mod session;
 pub(crate) mod sign_ins;
+pub(crate) mod suspensions;
 pub(crate) mod teams;
 
 use serde::Serialize;

@@ -126,8 +126,12 @@ impl ActInput {
 
     /// The row of this act.
     pub(crate) fn row(&self, ctx: &Ctx, request: RequestId) -> NewAct {
+        self.row_with_id(ctx, request, ActId::from_uuid(ctx.app.new_id()))
+    }
+
+    pub(crate) fn row_with_id(&self, ctx: &Ctx, request: RequestId, act: ActId) -> NewAct {
         NewAct {
-            act: ActId::from_uuid(ctx.app.new_id()),
+            act,
             request,
             kind: self.statement.act,
             id_token: self.id_token.clone(),
@@ -195,7 +199,10 @@ pub async fn act_create(
     let mut faults = Vec::new();
     input.check("", &trust(&ctx.app).await?, &mut faults);
     let item = input.item("", request, &mut faults);
-    if input.statement.act == ActKind::Submit {
+    if input.statement.act == ActKind::Suspend {
+        let message = "a suspension belongs to no request: POST /api/v1/suspensions";
+        faults.push(FieldFault::new("/statement/act", message));
+    } else if input.statement.act == ActKind::Submit {
         faults.push(FieldFault::new(
             "/statement/act",
             "a submission comes with its documents: POST /api/v1/requests",

@@ -10,12 +10,14 @@ pub mod context;
 pub mod document;
 pub mod error;
 pub mod event;
+pub mod finding;
 pub mod health;
 pub mod inventory;
 pub mod preview;
 pub mod request;
 pub mod session;
 pub mod submit;
+pub mod suspension;
 pub mod team;
 pub mod trust;
 

@@ -14,12 +14,13 @@ use serde_json::Value;
 use strongroom_domain::Digest;
 use strongroom_domain::document::team::Holder;
 use strongroom_domain::document::{Cluster, Document};
+use strongroom_domain::hold::Target;
 use strongroom_domain::name::{ClusterName, GroupName};
 use strongroom_domain::request::Stage;
 use strongroom_domain::risk::{Risk, RiskReason};
 use strongroom_domain::subject::Subject;
 use strongroom_plan::stages::FloorVotes;
-use strongroom_plan::{Change, Context, summary};
+use strongroom_plan::{Change, Context, Holds, summary};
 use strongroom_storage::state::SubjectState;
 use strongroom_vault_model::object::Fields;
 use strongroom_vault_model::policy::Mark;
@@ -99,6 +100,7 @@ pub async fn preview_make(
     ctx: &Ctx,
     sent: &[Value],
     attest: &[String],
+    lift: &[Target],
 ) -> Result<Preview, AppError> {
     let documents = decode(sent)?;
     may_propose(ctx, documents.iter().map(Document::subject))?;
@@ -123,7 +125,7 @@ pub async fn preview_make(
     }
 
     let changes = changes(&documents, &applied)?;
-    let context = context(ctx, &documents).await?;
+    let context = context(ctx, &documents, lift).await?;
     let clusters = Clusters::load(ctx, &changes).await?;
     let live = clusters.live_namespaces(&changes);
     let observed = observed::observe(ctx, &context, &changes, &live).await?;
@@ -225,7 +227,7 @@ fn stored_document(bytes: &[u8]) -> Result<Document, AppError> {
     Document::from_canonical(bytes).map_err(|_| AppError::corrupt("applied document"))
 }
 
-async fn context(ctx: &Ctx, documents: &[Document]) -> Result<Context, AppError> {
+async fn context(ctx: &Ctx, documents: &[Document], lift: &[Target]) -> Result<Context, AppError> {
     let mut clusters: BTreeMap<ClusterName, Cluster> = BTreeMap::new();
     let applied = ctx.app.store.subject_state_list("cluster").await?;
     let applied: Result<Vec<Document>, AppError> = applied
@@ -248,7 +250,21 @@ async fn context(ctx: &Ctx, documents: &[Document]) -> Result<Context, AppError>
         today: ctx.app.now().to_zoned(TimeZone::UTC).date(),
         policies_expire: true,
         clusters,
+        holds: Holds { lift: lift.iter().cloned().collect(), ..holds_now(ctx).await? },
     })
+}
+
+/// What stands still, as last published by the executor.
+async fn holds_now(ctx: &Ctx) -> Result<Holds, AppError> {
+    let mut holds = Holds::default();
+    for state in ctx.app.store.subject_states_standing_still().await? {
+        let held = serde_json::from_value::<BTreeMap<Target, String>>(state.holds);
+        holds.now.extend(held.map_err(|_| AppError::corrupt("holds"))?);
+        if state.state == "frozen" {
+            holds.differing.insert(state.subject, state.reason.unwrap_or_default());
+        }
+    }
+    Ok(holds)
 }
 
 async fn told(

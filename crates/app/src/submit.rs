@@ -11,6 +11,7 @@ use strongroom_acts::submission_digest;
 use strongroom_domain::act::{Submission, SubmittedDocument};
 use strongroom_domain::document::{Document, Platform};
 use strongroom_domain::event::{Event, EventKind};
+use strongroom_domain::hold::Target;
 use strongroom_domain::id::RequestId;
 use strongroom_domain::request::State;
 use strongroom_domain::subject::Subject;
@@ -72,6 +73,7 @@ pub async fn request_submit(
     faults.extend(foreign_claims(ctx, &visibility, &placed).await?);
     faults.extend(reserved_names(ctx, &placed, submission).await?);
     faults.extend(attested("/submission/attest", &submission.attest, &documents));
+    faults.extend(lifted(submission));
     if !faults.is_empty() {
         return Err(AppError::Invalid(faults));
     }
@@ -139,6 +141,19 @@ fn placed(documents: &[Document]) -> Vec<Placed<'_>> {
     documents.iter().enumerate().map(place).collect()
 }
 
+/// What is lifted belongs to a document of the request. Whether it is held, the executor knows.
+fn lifted(submission: &Submission) -> Vec<FieldFault> {
+    let belongs =
+        |target: &Target| submission.documents.iter().any(|sent| sent.subject == target.subject());
+    let elsewhere = submission.lift.iter().enumerate().filter(|(_, target)| !belongs(target));
+    elsewhere
+        .map(|(number, target)| {
+            let message = format!("the request needs the document of {}", target.subject());
+            FieldFault::new(format!("/submission/lift/{number}"), message)
+        })
+        .collect()
+}
+
 /// A team that the person does not see cannot be changed; its name is merely taken.
 async fn taken_names(
     ctx: &Ctx,
@@ -195,11 +210,12 @@ async fn check_bases(ctx: &Ctx, submission: &Submission) -> Result<(), AppError>
         let state = ctx.app.store.subject_state_get(&sent.subject).await?;
         if let Some(state) = &state
             && state.state == "frozen"
+            && !submission.lift.contains(&Target::from(sent.subject.clone()))
         {
             let why = state.reason.clone().unwrap_or_default();
             return Err(AppError::conflict(
                 format!("{} is frozen: {why}", sent.subject),
-                "ask the platform team; nothing is applied to it until that is cleared up",
+                "ask the platform team; --lift goes on from what the document says (critical)",
             ));
         }
         if !is_base(sent, state.as_ref()) {
@@ -241,6 +257,7 @@ fn new_request(
         request: submission.request,
         reason: submission.reason.clone(),
         attest: submission.attest.clone(),
+        lift: submission.lift.iter().map(ToString::to_string).collect(),
         submission: bytes,
         submission_hash,
         submitter: ctx.person.id.clone(),

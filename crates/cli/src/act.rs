@@ -147,7 +147,8 @@ pub async fn answer(
     }
 }
 
-fn judge(
+/// What one stored act's receipt says, verified; nothing while there is none.
+pub fn judge(
     client: &Client,
     found: &ActItemView,
     act: &SignedAct<'_>,

@@ -14,14 +14,16 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use strongroom_domain::document::Document;
+use strongroom_domain::hold::Target;
 use strongroom_domain::id::RequestId;
 
 use crate::exit::Exit;
 use crate::failure::Failure;
 use problem::Problem;
 use types::{
-    ActItemView, ActPosted, AppliedDocument, BindingView, Completed, EventView, Named, Page, Plan,
-    Preview, RequestSummary, RequestView, Session, SignIn, Submitted, TrustView,
+    ActItemView, ActPosted, AppliedDocument, BindingView, Completed, EventView, FindingView, Named,
+    Page, Plan, Preview, RequestSummary, RequestView, Session, SignIn, Submitted, SuspensionView,
+    TrustView,
 };
 
 /// The most bytes of one answer that are read.
@@ -108,9 +110,10 @@ impl Api {
         &self,
         documents: &[Document],
         attest: &[String],
+        lift: &[Target],
     ) -> Result<Preview, Failure> {
         let documents: Vec<Value> = documents.iter().map(Document::to_value).collect();
-        let body = json!({ "documents": documents, "attest": attest });
+        let body = json!({ "documents": documents, "attest": attest, "lift": lift });
         self.post("preview the documents", &["requests", "preview"], &body).await
     }
 
@@ -147,6 +150,23 @@ impl Api {
     ) -> Result<ActPosted, Failure> {
         let id = id.to_string();
         self.post(&format!("send the act on {id}"), &["requests", &id, "acts"], body).await
+    }
+
+    /// Stores a signed suspension.
+    pub async fn suspend<T: Serialize + Sync>(&self, body: &T) -> Result<ActPosted, Failure> {
+        self.post("suspend", &["suspensions"], body).await
+    }
+
+    /// A suspension with the executor's answer.
+    pub async fn suspension(&self, id: &str) -> Result<SuspensionView, Failure> {
+        self.get("read the suspension", &["suspensions", id], &[]).await
+    }
+
+    /// What is not as it should be.
+    pub async fn findings(&self, all: bool) -> Result<Vec<FindingView>, Failure> {
+        let query = [("all", all.to_string())];
+        let page: Page<FindingView> = self.get("list findings", &["findings"], &query).await?;
+        Ok(page.items)
     }
 
     /// Teams or clusters.

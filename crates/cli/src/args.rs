@@ -81,6 +81,7 @@ pub enum ClientCommand {
   strongroom get requests --state in_review
   strongroom get events --request 0199b5d0-0000-7000-8000-000000000002
   strongroom get bindings --team payments -o wide
+  strongroom get findings
   strongroom get document team/payments -o yaml")]
     Get(GetArgs),
     /// Look at change requests
@@ -100,6 +101,20 @@ pub enum ClientCommand {
         before_help = "Examples:\n  strongroom withdraw 0199b5d0-0000-7000-8000-000000000002"
     )]
     Withdraw(VoteArgs),
+    /// Make a binding, a team or a cluster stand still at once, by one signed act
+    #[command(before_help = "Examples:
+  strongroom suspend team/payments/api --reason 'INC-7: token leaked'
+  strongroom suspend team/payments --reason 'INC-7'
+  strongroom suspend cluster/prod-eu --reason 'INC-8: API server compromised'
+Let it go on again by a request with the same document:
+  strongroom get document team/payments -o yaml | \\
+    strongroom apply -f - --lift team/payments/api --reason 'INC-7: rotated'")]
+    Suspend(SuspendArgs),
+    /// Stop all applying at once, by one signed act of a platform member
+    #[command(before_help = "Examples:
+  strongroom freeze --reason 'INC-9: looking at what happened'
+Let it go on again by a request with the Platform document and --lift platform.")]
+    Freeze(FreezeArgs),
     /// Set and read secret values, straight at the engine, signed in as yourself
     #[command(subcommand)]
     Kv(KvCommand),
@@ -136,6 +151,9 @@ pub struct ApplyArgs {
     /// Trust the UID that this namespace has now; may be repeated
     #[arg(long, value_name = "CLUSTER/NAMESPACE")]
     pub reattest: Vec<String>,
+    /// Let this go on again, which is held; may be repeated
+    #[arg(long, value_name = "TARGET")]
+    pub lift: Vec<String>,
     /// Show what would change and stop
     #[arg(long)]
     pub dry_run: bool,
@@ -173,6 +191,9 @@ pub enum Kind {
     /// Who reaches what, and whether it is attached
     #[value(alias = "binding")]
     Bindings,
+    /// What is not as it should be
+    #[value(alias = "finding")]
+    Findings,
     /// One applied document, as YAML that applies as no change
     #[value(aliases = ["document", "doc"])]
     Documents,
@@ -200,6 +221,9 @@ pub struct GetArgs {
     /// A document's revision; the applied one when left out
     #[arg(long, value_name = "NUMBER")]
     pub revision: Option<u64>,
+    /// Findings that are over too
+    #[arg(long)]
+    pub all: bool,
     /// At most this many
     #[arg(long, value_name = "NUMBER", default_value_t = 200)]
     pub limit: usize,
@@ -253,6 +277,24 @@ pub struct ApproveArgs {
     /// The stage to vote in; the one your groups vote in when left out
     #[arg(long, value_name = "NAME")]
     pub stage: Option<String>,
+}
+
+/// `suspend`.
+#[derive(Debug, Clone, Args)]
+pub struct SuspendArgs {
+    /// What: team/TEAM/BINDING, team/TEAM or cluster/CLUSTER
+    pub target: String,
+    /// Why; it is part of what is signed
+    #[arg(long, value_name = "TEXT")]
+    pub reason: String,
+}
+
+/// `freeze`.
+#[derive(Debug, Clone, Args)]
+pub struct FreezeArgs {
+    /// Why; it is part of what is signed
+    #[arg(long, value_name = "TEXT")]
+    pub reason: String,
 }
 
 /// `kv`.

@@ -70,6 +70,8 @@ async fn dispatch(
         ClientCommand::Approve(args) => verbs::vote::approve(&client()?, args).await,
         ClientCommand::Reject(args) => verbs::vote::reject(&client()?, args).await,
         ClientCommand::Withdraw(args) => verbs::vote::withdraw(&client()?, args).await,
+        ClientCommand::Suspend(args) => verbs::suspend::suspend(&client()?, args).await,
+        ClientCommand::Freeze(args) => verbs::suspend::freeze(&client()?, args).await,
         ClientCommand::Kv(command) => verbs::kv::run(globals, screen, command).await,
         ClientCommand::Version => verbs::version::run(screen, globals.output),
     }

@@ -6,5 +6,6 @@ pub mod get;
 pub mod kv;
 pub mod login;
 pub mod request;
+pub mod suspend;
 pub mod version;
 pub mod vote;

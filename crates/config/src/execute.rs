@@ -24,6 +24,35 @@ pub struct ExecuteConfig {
     pub state_dir: PathBuf,
     /// The engine it writes to.
     pub engine: EngineConfig,
+    /// When removals stop by themselves.
+    #[serde(default)]
+    pub brake: BrakeConfig,
+}
+
+/// Removals that follow from what is observed stop by themselves beyond this within an hour.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BrakeConfig {
+    /// So many bindings may lose their rights in any case.
+    #[serde(default = "default_brake_count")]
+    pub count: u32,
+    /// Or this share of all bindings, in percent, where that is more.
+    #[serde(default = "default_brake_share")]
+    pub share_percent: u8,
+}
+
+fn default_brake_count() -> u32 {
+    20
+}
+
+fn default_brake_share() -> u8 {
+    5
+}
+
+impl Default for BrakeConfig {
+    fn default() -> Self {
+        Self { count: default_brake_count(), share_percent: default_brake_share() }
+    }
 }
 
 /// One engine.

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::Digest;
+use crate::hold::Target;
 use crate::id::{DeploymentId, RequestId};
 use crate::subject::Subject;
 
@@ -21,6 +22,8 @@ pub enum ActKind {
     Reject,
     /// Takes back one's own request.
     Withdraw,
+    /// Makes a binding, a team, a cluster or all applying stand still.
+    Suspend,
 }
 
 impl ActKind {
@@ -31,12 +34,13 @@ impl ActKind {
             Self::Approve => "approve",
             Self::Reject => "reject",
             Self::Withdraw => "withdraw",
+            Self::Suspend => "suspend",
         }
     }
 
     /// The act that this word names.
     pub fn from_word(word: &str) -> Option<Self> {
-        [Self::Submit, Self::Approve, Self::Reject, Self::Withdraw]
+        [Self::Submit, Self::Approve, Self::Reject, Self::Withdraw, Self::Suspend]
             .into_iter()
             .find(|kind| kind.as_str() == word)
     }
@@ -46,13 +50,13 @@ impl ActKind {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ActItem {
-    /// The change request.
+    /// The change request; of a suspension the act's own id.
     pub request: RequestId,
     /// The round of the frozen plan; 0 for a submission.
     pub round: u32,
-    /// The stage voted in; empty for submit, reject and withdraw.
+    /// The stage voted in; what is suspended; empty for submit, reject and withdraw.
     pub stage: String,
-    /// The plan hash, or for a submission the hash of what is submitted.
+    /// The plan hash; for a submission or a suspension the hash of what is signed.
     pub content: Digest,
 }
 
@@ -86,6 +90,9 @@ pub struct Submission {
     pub documents: Vec<SubmittedDocument>,
     /// Namespaces (`cluster/namespace`) whose new UID is to be trusted by this request; sorted.
     pub attest: Vec<String>,
+    /// What this request lets go on again; sorted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lift: Vec<Target>,
     /// Why.
     pub reason: String,
 }

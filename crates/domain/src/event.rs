@@ -69,10 +69,22 @@ kinds! {
     AccountAttached = "account.attached";
     /// A service account lost its rights.
     AccountDetached = "account.detached";
+    /// A binding's last day is over.
+    BindingEnded = "binding.ended";
+    /// Something was made to stand still.
+    HoldMade = "hold.made";
+    /// A request let it go on.
+    HoldLifted = "hold.lifted";
+    /// Removals that were held back go on.
+    BrakeReleased = "brake.released";
+    /// An object was put back to what the head says.
+    DriftCorrected = "drift.corrected";
     /// A binding was suspended.
     BindingSuspended = "binding.suspended";
     /// Something is not as it should be.
     FindingOpened = "finding.opened";
+    /// It is as it should be again.
+    FindingResolved = "finding.resolved";
 }
 
 /// Who caused an event.
@@ -93,6 +105,8 @@ pub enum Actor {
     },
     /// The executor, by an approved plan or a standing order.
     Executor,
+    /// Somebody on the executor's host, by a local command.
+    Operator,
 }
 
 /// One event before it has a sequence number.

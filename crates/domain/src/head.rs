@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::Digest;
+use crate::hold::{Hold, Target};
 use crate::id::{DeploymentId, RequestId};
 use crate::subject::Subject;
 
@@ -65,6 +66,9 @@ pub struct Head {
     pub applied: Option<Applied>,
     /// What is being applied.
     pub applying: Option<Applying>,
+    /// What stands still until a request lifts it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub holds: BTreeMap<Target, Hold>,
 }
 
 impl Head {

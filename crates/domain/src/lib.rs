@@ -9,6 +9,7 @@ pub mod clock;
 pub mod document;
 pub mod event;
 pub mod head;
+pub mod hold;
 pub mod id;
 pub mod person;
 pub mod request;

@@ -7,11 +7,12 @@ use strongroom_acts::token::{self, Accepted, Expectation, TokenRules};
 use strongroom_acts::{comment_digest, nonce, submission_digest};
 use strongroom_domain::act::{ActItem, ActKind, Statement, Submission};
 use strongroom_domain::event::{Actor, EventKind};
+use strongroom_domain::hold::Suspension;
+use strongroom_domain::id::RequestId;
 use strongroom_domain::risk::Risk;
 use strongroom_domain::{Digest, canonical};
 use strongroom_plan::Plan;
 use strongroom_storage::act::{ActRow, ReceiptRow};
-use strongroom_storage::request::RequestRow;
 
 use crate::error::ExecutorError;
 use crate::record::signed_actor;
@@ -30,6 +31,8 @@ pub(crate) struct Verified {
 pub(crate) enum About<'a> {
     /// A submission.
     Submission(&'a Submission),
+    /// Something to stand still.
+    Suspension(&'a Suspension),
     /// One frozen plan.
     Plan { plan: &'a Plan, hash: Digest },
 }
@@ -123,6 +126,7 @@ impl Executor {
     ) -> (TokenRules, Expectation<'a>) {
         let (frozen_at, fresh, max_age) = match about {
             About::Submission(_) => (None, false, self.floor.submission_max_age),
+            About::Suspension(_) => (None, false, self.floor.vote_max_age),
             About::Plan { plan, .. } if plan.risk == Risk::Critical => {
                 (Some(plan.frozen_at.as_second()), true, self.floor.critical_vote_max_age)
             }
@@ -158,7 +162,7 @@ impl Executor {
     /// Stores a signed receipt for an act that counts.
     pub(crate) async fn act_count(
         &self,
-        request: &RequestRow,
+        request: Option<RequestId>,
         row: &ActRow,
         verified: &Verified,
     ) -> Result<(), ExecutorError> {
@@ -189,7 +193,7 @@ impl Executor {
         let event = self.event_by(
             signed_actor(&accepted.person),
             EventKind::ActCounted,
-            Some(request.request),
+            request,
             None,
             detail,
         );
@@ -207,7 +211,7 @@ impl Executor {
     /// Stores a signed refusal.
     pub(crate) async fn act_refuse(
         &self,
-        request: &RequestRow,
+        request: Option<RequestId>,
         row: &ActRow,
         reason: &str,
     ) -> Result<(), ExecutorError> {
@@ -226,8 +230,7 @@ impl Executor {
             "reason": reason,
             "token": token,
         });
-        let event =
-            self.event_by(actor, EventKind::ActRefused, Some(request.request), None, detail);
+        let event = self.event_by(actor, EventKind::ActRefused, request, None, detail);
         let receipt = ReceiptRow {
             verdict: "refused".into(),
             reason: Some(reason.chars().take(1000).collect()),
@@ -248,10 +251,19 @@ fn check_item(kind: ActKind, item: &ActItem, about: About<'_>) -> Result<(), Str
                 && item.stage.is_empty()
                 && item.content == submission_digest(submission)
         }
+        About::Suspension(suspension) => {
+            kind == ActKind::Suspend
+                && item.round == 0
+                && item.stage == suspension.target.to_string()
+                && item.content == suspension.digest()
+        }
         About::Plan { plan, hash } => {
             let stage_ok = (kind == ActKind::Approve) != item.stage.is_empty();
-            kind != ActKind::Submit && item.round == plan.round && item.content == hash && stage_ok
+            !matches!(kind, ActKind::Submit | ActKind::Suspend)
+                && item.round == plan.round
+                && item.content == hash
+                && stage_ok
         }
     };
-    if ok { Ok(()) } else { Err("the act was signed for something else than this plan".into()) }
+    if ok { Ok(()) } else { Err("the act was signed for something else than this".into()) }
 }

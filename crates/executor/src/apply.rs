@@ -7,6 +7,7 @@ use strongroom_domain::Digest;
 use strongroom_domain::document::Document;
 use strongroom_domain::event::EventKind;
 use strongroom_domain::head::{Applied, Applying};
+use strongroom_domain::hold::Target;
 use strongroom_domain::request::{State, Tally};
 use strongroom_domain::subject::Subject;
 use strongroom_engine::audit;
@@ -38,6 +39,11 @@ impl Executor {
             }
             self.check_signatures(row, &plan, &stored).await?;
         }
+        if let Some(why) = self.held.get(&Target::Platform)
+            && !plan.lift.contains(&Target::Platform)
+        {
+            return Err(ExecutorError::Wait(why.clone()));
+        }
         // No audit, no change.
         let devices = audit::device_count(&self.engine).await?;
         if devices < 2 {
@@ -55,7 +61,7 @@ impl Executor {
         }
         // After an interruption too: nobody is attached while the head says `applying`, and a
         // token from before the vote must never be adopted.
-        self.reset_attested(&plan).await?;
+        self.reset_entities(&plan).await?;
         for step in &plan.steps {
             match self.step(&plan, &stored, step, &mut reading, resume).await {
                 Ok(()) => {}
@@ -127,6 +133,7 @@ impl Executor {
         let same = now.steps == plan.steps
             && now.documents == plan.documents
             && now.pins == plan.pins
+            && now.lift == plan.lift
             && now.risk == plan.risk
             && now.stages == plan.stages
             && now.rules == plan.rules
@@ -171,7 +178,7 @@ impl Executor {
                 }
                 begun = true;
             }
-            self.heads.insert(document.subject.clone(), head);
+            self.head_remember(document.subject.clone(), head);
         }
         Ok(begun)
     }
@@ -209,7 +216,7 @@ impl Executor {
                 target: target(plan, stored.hash, index, head.head.applied.as_ref()),
                 plan: text.clone(),
             });
-            if let Err(error) = self.head_write(head, plan.request, "applying").await {
+            if let Err(error) = self.head_write(head, Some(plan.request), "applying").await {
                 if !matches!(error, ExecutorError::LeaseLost) {
                     self.heads_back(plan).await?;
                 }
@@ -226,7 +233,7 @@ impl Executor {
                 head.head.applying.as_ref().is_some_and(|a| a.target.request == plan.request);
             if ours {
                 head.head.applying = None;
-                self.head_write(head, plan.request, "back").await?;
+                self.head_write(head, Some(plan.request), "back").await?;
             }
         }
         Ok(())
@@ -239,7 +246,8 @@ impl Executor {
             };
             if let Some(applying) = head.head.applying.take() {
                 head.head.applied = Some(applying.target);
-                self.head_write(head, plan.request, "applied").await?;
+                head.head.holds.retain(|target, _| !plan.lift.contains(target));
+                self.head_write(head, Some(plan.request), "applied").await?;
             }
         }
         Ok(())
@@ -319,8 +327,17 @@ impl Executor {
             })).collect::<Vec<_>>(),
             "epoch": self.epoch,
         });
-        let event = self.event(EventKind::RequestApplied, Some(row.request), None, detail);
-        self.transition(row, State::Applied, None, &[event]).await?;
+        let mut events =
+            vec![self.event(EventKind::RequestApplied, Some(row.request), None, detail)];
+        for target in &plan.lift {
+            let (subject, detail) = (Some(target.subject()), json!({ "target": target }));
+            events.push(self.event(EventKind::HoldLifted, Some(row.request), subject, detail));
+        }
+        self.transition(row, State::Applied, None, &events).await?;
+        if plan.lift.iter().any(|target| !matches!(target, Target::Team(_) | Target::Binding(..))) {
+            self.attached.forget_all();
+        }
+        self.records_compare().await?;
         for document in &plan.documents {
             if let Subject::Team(team) = &document.subject {
                 self.attached.forget(team);
@@ -336,7 +353,14 @@ impl Executor {
             return Ok(());
         };
         let applied = head.head.applied.as_ref();
-        let document = head.document()?;
+        // A document that is not believed is not shown either.
+        let document = head.document().unwrap_or_default();
+        let differing = self.differing.get(subject).or_else(|| self.unbelieved.get(subject));
+        let word = match (&head.head.applying, differing) {
+            (_, Some(_)) => "frozen",
+            (Some(_), None) => "applying",
+            (None, None) => "applied",
+        };
         let state = SubjectState {
             subject: subject.clone(),
             engine: self.config.engine.id,
@@ -344,9 +368,15 @@ impl Executor {
             applied_hash: applied.map(|applied| applied.document_hash.as_bytes().to_vec()),
             applied_document: document.map(|document| document.canonical()),
             pins: json!(applied.map(|applied| &applied.pins)),
-            state: if head.head.applying.is_some() { "applying" } else { "applied" }.into(),
+            holds: json!(
+                self.held
+                    .iter()
+                    .filter(|(target, _)| target.subject() == *subject)
+                    .collect::<BTreeMap<_, _>>()
+            ),
+            state: word.into(),
             request: applied.map(|applied| applied.request),
-            reason: None,
+            reason: differing.cloned(),
             updated_at: self.clock.now(),
         };
         Ok(self.store.subject_state_put(&state).await?)

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use strongroom_domain::document::{Cluster as ClusterDocument, Document, Platform};
+use strongroom_domain::hold::Target;
 use strongroom_domain::subject::Subject;
 use strongroom_kubernetes::{Cluster, ClusterAccess, Lookup};
 use strongroom_plan::build::{LiveNamespaces, claimed_namespaces};
 use strongroom_plan::stages::FloorVotes;
-use strongroom_plan::{Change, Context};
+use strongroom_plan::{Change, Context, Holds};
 use strongroom_vault_model::name::{ClusterName, NamespaceName};
 
 use crate::error::ExecutorError;
@@ -21,7 +22,11 @@ impl Executor {
     }
 
     /// The rules in force and the clusters that the changes may name.
-    pub(crate) fn context(&self, changes: &[Change]) -> Result<Context, ExecutorError> {
+    pub(crate) fn context(
+        &self,
+        changes: &[Change],
+        lift: &[Target],
+    ) -> Result<Context, ExecutorError> {
         let platform = match self.heads.get(&Subject::Platform).map(VersionedHead::document) {
             Some(document) => match document? {
                 Some(Document::Platform(platform)) => *platform,
@@ -49,10 +54,28 @@ impl Executor {
                 critical_people: self.floor.critical_votes,
             },
             floor_token_ttl: self.floor.token_ttl_ceiling,
-            today: self.clock.now().to_zoned(jiff::tz::TimeZone::UTC).date(),
+            today: self.today(),
             policies_expire: self.policies_expire,
             clusters,
+            holds: Holds {
+                now: self.held.clone(),
+                differing: self.differing.clone(),
+                lift: lift.iter().cloned().collect(),
+            },
         })
+    }
+
+    /// Now, by our clock or the database's, whichever is ahead: nothing lasts longer because one of
+    /// them is behind.
+    pub(crate) fn latest_now(&self) -> jiff::Timestamp {
+        let ahead = self.database_ahead.max(jiff::SignedDuration::ZERO);
+        let now = self.clock.now();
+        now.checked_add(ahead).unwrap_or(now)
+    }
+
+    /// The day on which ends of bindings are judged (UTC).
+    pub(crate) fn today(&self) -> jiff::civil::Date {
+        self.latest_now().to_zoned(jiff::tz::TimeZone::UTC).date()
     }
 
     /// Namespace UIDs read live from the clusters. One that cannot be read stops the pass.

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use strongroom_domain::document::Document;
 use strongroom_engine::identity::{self, Entity};
 use strongroom_kubernetes::Settled;
-use strongroom_plan::{Plan, desired};
+use strongroom_plan::{Holds, Plan, desired};
 use strongroom_vault_model::object::Account;
 
 use crate::accounts::order;
@@ -97,17 +97,19 @@ impl Executor {
         self.receipt(&write, "written", &Written::of(&done)).await
     }
 
-    /// Before a namespace is trusted again: whatever its accounts had is taken away, so that tokens
-    /// from before stay dead, a newcomer's early token among them.
-    pub(crate) async fn reset_attested(&mut self, plan: &Plan) -> Result<(), ExecutorError> {
+    /// Before a namespace is trusted again or a hold is lifted: whatever the accounts had is taken
+    /// away, so that tokens from before stay dead, a newcomer's early token among them.
+    pub(crate) async fn reset_entities(&mut self, plan: &Plan) -> Result<(), ExecutorError> {
         for planned in &plan.documents {
             let Ok(Document::Team(team)) = Document::from_value(&planned.document) else {
                 continue;
             };
+            let lift = plan.lift.iter().cloned().collect();
             for binding in &team.bindings {
+                let lifted = Holds::lifts_binding(&lift, &team, binding);
                 for account in desired::accounts(binding) {
                     let place = format!("{}/{}", account.cluster, account.namespace);
-                    if plan.attest.contains(&place) {
+                    if lifted || plan.attest.contains(&place) {
                         self.account_reset(&account).await?;
                     }
                 }

@@ -9,6 +9,7 @@ use strongroom_domain::act::Submission;
 use strongroom_domain::canonical;
 use strongroom_domain::document::Document;
 use strongroom_domain::event::EventKind;
+use strongroom_domain::hold::Target;
 use strongroom_plan::build::{VotedDocuments, build_since_vote};
 use strongroom_plan::model::{EngineRef, MAX_BYTES, PlannedDocument, RENDERER};
 use strongroom_plan::{Change, Plan, keys};
@@ -17,6 +18,7 @@ use strongroom_storage::request::RequestRow;
 
 use crate::acts::{About, Verified};
 use crate::error::ExecutorError;
+use crate::fault;
 use crate::object::Reading;
 use crate::review::sees_all;
 use crate::start::Executor;
@@ -38,7 +40,10 @@ pub(crate) fn submission(row: &RequestRow) -> Result<Submission, ExecutorError> 
         return Err(wrong("the submission is not this request's"));
     }
     let sorted = submission.documents.is_sorted_by(|a, b| a.subject < b.subject);
-    if !sorted || !submission.attest.is_sorted_by(|a, b| a < b) || submission.documents.is_empty() {
+    let sorted = sorted
+        && submission.attest.is_sorted_by(|a, b| a < b)
+        && submission.lift.is_sorted_by(|a, b| a < b);
+    if !sorted || submission.documents.is_empty() {
         return Err(wrong("the documents of the submission are not sorted and distinct"));
     }
     Ok(submission)
@@ -67,6 +72,11 @@ impl Executor {
                 )));
             }
             let head = self.head_read(subject).await?;
+            if let Some(why) = self.differing.get(subject)
+                && !submission.lift.contains(&Target::from(subject.clone()))
+            {
+                return Err(ExecutorError::Wait(format!("{subject} is frozen: {why}")));
+            }
             if head.head.applying.is_some() {
                 return Err(ExecutorError::Wait(format!(
                     "another request is being applied to {subject}"
@@ -101,7 +111,7 @@ impl Executor {
                 proposed,
                 base_pins: applied.map(|applied| applied.pins).unwrap_or_default(),
             });
-            self.heads.insert(subject.clone(), head);
+            self.head_remember(subject.clone(), head);
         }
         Ok(Proposal { changes, voted, documents })
     }
@@ -132,7 +142,7 @@ impl Executor {
                 self.cluster_credential(cluster)?;
             }
         }
-        let context = self.context(changes)?;
+        let context = self.context(changes, &submission.lift)?;
         let live = self.live_namespaces(changes).await?;
         let observed = self.observe(reading, &keys(&context, changes)?).await?;
         let groups = &submitter.accepted.person.groups;
@@ -167,6 +177,7 @@ impl Executor {
             documents: proposal.documents.clone(),
             pins: draft.pins,
             attest: submission.attest.clone(),
+            lift: submission.lift.clone(),
             risk: draft.risk,
             reasons: draft.reasons,
             rules: context.rules_digest(),
@@ -219,7 +230,9 @@ impl Executor {
         });
         let event = self.event(EventKind::PlanFrozen, Some(row.request), None, detail);
         let now = self.clock.now();
+        fault::point("freeze")?;
         self.store.plan_freeze(row, &stored, plan.risk.as_str(), now, &[event]).await?;
+        fault::point("frozen")?;
         tracing::info!(request = %row.request, plan = %hash, risk = %plan.risk, "frozen");
         Ok(())
     }
@@ -265,8 +278,8 @@ impl Executor {
         Err(ExecutorError::Wait("the submission is not verified yet".into()))
     }
 
-    /// Whether a time is over by our clock.
+    /// Whether a time is over by our clock or by the database's, whichever is ahead.
     pub(crate) fn is_over(&self, at: Timestamp) -> bool {
-        self.clock.now() > at.checked_add(1.second()).unwrap_or(at)
+        self.latest_now() > at.checked_add(1.second()).unwrap_or(at)
     }
 }

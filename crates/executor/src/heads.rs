@@ -1,5 +1,7 @@
 //! The executor's memory in the engine: one head per subject, written by check-and-set.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 use strongroom_domain::document::Document;
 use strongroom_domain::head::{HEAD_VERSION, Head};
@@ -77,6 +79,7 @@ impl Executor {
                 epoch: 0,
                 applied: None,
                 applying: None,
+                holds: BTreeMap::new(),
             };
             return Ok(VersionedHead { head, version: 0 });
         };
@@ -93,32 +96,43 @@ impl Executor {
         if head.version != HEAD_VERSION || head.subject != *subject {
             return Err(ExecutorError::Stopped(format!("the head of {subject} is not its own")));
         }
+        // The fence: a later holder of the lease has written already.
+        if self.epoch > 0 && head.epoch > self.epoch {
+            return Err(ExecutorError::LeaseLost);
+        }
         Ok(VersionedHead { head, version: stored.version })
     }
 
     /// Reads every head there is, when the lease is taken.
     pub(crate) async fn heads_load(&mut self) -> Result<(), ExecutorError> {
         self.heads.clear();
+        self.held.clear();
+        self.unbelieved.clear();
         let mut subjects = vec![Subject::Platform];
         for kind in ["cluster", "team"] {
             let path = format!("{HEADS_MOUNT}/metadata/heads/{kind}");
             for name in self.engine.list(&path, "strongroom/metadata/heads/{kind}").await? {
-                let subject = format!("{kind}/{name}").parse().map_err(|_| {
-                    ExecutorError::Stopped(format!("there is a head of no subject: {kind}/{name}"))
-                })?;
+                let Ok(subject) = format!("{kind}/{name}").parse() else {
+                    // Nobody's, so it holds up nobody.
+                    tracing::error!(kind, name, "there is a head of no subject");
+                    continue;
+                };
                 subjects.push(subject);
             }
         }
         for subject in subjects {
             match self.head_read(&subject).await {
                 Ok(head) if head.version > 0 => {
-                    self.heads.insert(subject, head);
+                    if let Err(ExecutorError::Stopped(why)) = head.document() {
+                        self.unbelieved.insert(subject.clone(), why);
+                    }
+                    self.head_remember(subject, head);
                 }
                 Ok(_) => {}
                 // One head that cannot be read freezes its own subject and no other: nothing is
                 // planned or attached for it until somebody has looked.
                 Err(ExecutorError::Stopped(why)) => {
-                    tracing::error!(%subject, why, "a head is not believed; its subject is frozen");
+                    self.unbelieved.insert(subject, why);
                 }
                 Err(error) => return Err(error),
             }
@@ -131,14 +145,14 @@ impl Executor {
     pub(crate) async fn head_write(
         &mut self,
         mut head: VersionedHead,
-        request: RequestId,
+        request: Option<RequestId>,
         operation: &str,
     ) -> Result<(), ExecutorError> {
         head.head.epoch = self.epoch;
         let subject = head.head.subject.clone();
         let name = subject.to_string();
         let write = Write {
-            request: Some(request),
+            request,
             plan_hash: None,
             standing_order: None,
             subject: Some(subject.clone()),
@@ -155,7 +169,19 @@ impl Executor {
             kv::write_cas(&self.engine, HEADS_MOUNT, &path(&subject), &value, head.version).await?;
         self.receipt(&write, "written", &Written::of(&envelope)).await?;
         head.version = version;
-        self.heads.insert(subject, head);
+        self.head_remember(subject, head);
         Ok(())
+    }
+
+    /// Keeps what was read or written of a head, and what it holds.
+    pub(crate) fn head_remember(&mut self, subject: Subject, head: VersionedHead) {
+        self.held.retain(|target, _| target.subject() != subject);
+        for (target, hold) in &head.head.holds {
+            // A head holds for its own subject only.
+            if target.subject() == subject {
+                self.held.insert(target.clone(), hold.sentence(target));
+            }
+        }
+        self.heads.insert(subject, head);
     }
 }

@@ -7,17 +7,26 @@
 mod accounts;
 mod acts;
 mod apply;
+mod bindings;
+mod brake;
 mod context;
 mod entities;
 mod error;
+mod fault;
+mod finding;
 mod freeze;
 mod heads;
+mod holds;
 mod object;
+mod orders;
 mod pass;
 mod record;
+mod records;
 mod review;
+mod standings;
 mod start;
 
 pub use error::ExecutorError;
+pub use orders::{LocalOrder, OrderAnswer, order_leave};
 pub use pass::run;
 pub use start::Executor;

@@ -12,6 +12,7 @@ use strongroom_vault_model::object::{Account, Fields, ObjectKey};
 use strongroom_vault_model::wire::{self, Ids};
 
 use crate::error::ExecutorError;
+use crate::fault;
 use crate::record::Written;
 use crate::start::Executor;
 
@@ -102,7 +103,12 @@ impl Executor {
         exists: bool,
     ) -> Result<Written, ExecutorError> {
         let sent = match after {
-            Some(fields) => self.send(reading, key, fields, exists).await,
+            Some(fields) => {
+                if fault::twice() {
+                    self.send(reading, key, fields, exists).await?;
+                }
+                self.send(reading, key, fields, exists).await
+            }
             None => Ok(self.engine.delete(&wire::read_path(key), wire::template(key)).await?),
         };
         let mut written = match sent {

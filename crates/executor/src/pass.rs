@@ -11,6 +11,7 @@ use strongroom_kubernetes::InventoryState;
 use strongroom_storage::inventory::Inventory;
 
 use crate::error::ExecutorError;
+use crate::finding::{Severity, finding};
 use crate::review::sees_all;
 use crate::start::Executor;
 
@@ -19,6 +20,9 @@ const LEASE_SECONDS: i32 = 20;
 
 /// How long the executor sleeps at most.
 const TICK: Duration = Duration::from_millis(500);
+
+/// How far two clocks may be apart before somebody is told.
+const MOST_SKEW_SECONDS: i64 = 60;
 
 /// How often everything is looked at although nothing is known to have changed.
 const SLOW: Duration = Duration::from_secs(15);
@@ -72,10 +76,15 @@ impl Executor {
             // Not ours to use until everything is loaded.
             self.epoch = 0;
             self.heads_load().await?;
+            let epoch = self.epoch_above_heads(epoch).await?;
             self.epoch = epoch;
+            self.findings_load().await?;
             self.attached.forget_all();
             self.accessors.clear();
             *looked = None;
+            self.differing.clear();
+            self.clock_compare().await?;
+            self.records_compare().await?;
             for subject in self.heads.keys().cloned().collect::<Vec<_>>() {
                 self.subject_publish(&subject).await?;
             }
@@ -83,24 +92,67 @@ impl Executor {
         self.clusters_refresh().await?;
         let work = self.store.work_claim(&self.holder, LEASE_SECONDS, 200).await?;
         let slow = looked.is_none_or(|at| at.elapsed() > SLOW);
+        if slow && looked.is_some() {
+            self.clock_compare().await?;
+            self.records_compare().await?;
+        }
         if slow {
             *looked = Some(Instant::now());
+        }
+        // What only takes away comes first.
+        self.orders_take().await?;
+        if slow || !work.is_empty() {
+            self.suspensions_take().await?;
         }
         // Accounts first: one that is gone loses its rights before anybody gets new ones.
         let news = self.clusters.values().any(|c| c.inventory.has_changed().unwrap_or(true));
         self.inventory_store().await?;
         if slow || news || self.attached.is_pending {
-            self.accounts_keep().await?;
+            self.bindings_keep().await?;
         }
         if slow || !work.is_empty() {
             self.requests_advance().await?;
             self.clusters_refresh().await?;
-            self.accounts_keep().await?;
+            self.bindings_keep().await?;
         }
         for piece in &work {
             self.store.work_finish(&self.holder, piece).await?;
         }
         Ok(())
+    }
+
+    /// A database that lost its newest rows would give out old epochs again: the heads know better.
+    async fn epoch_above_heads(&self, epoch: i64) -> Result<i64, ExecutorError> {
+        let newest = self.heads.values().map(|head| head.head.epoch).max().unwrap_or(0);
+        if newest < epoch {
+            return Ok(epoch);
+        }
+        let (name, holder) = (&self.lease, &self.holder);
+        let raised = self.store.lease_raise(name, holder, epoch, newest + 1).await?;
+        if !raised {
+            return Err(ExecutorError::LeaseLost);
+        }
+        tracing::warn!(epoch, raised = newest + 1, "the database gave an old epoch");
+        Ok(newest + 1)
+    }
+
+    /// How far the database's clock is from ours; more than a minute is told.
+    async fn clock_compare(&mut self) -> Result<(), ExecutorError> {
+        let before = self.clock.now();
+        let theirs = self.store.now().await?;
+        self.database_ahead = theirs.duration_since(before);
+        let skew = self.database_ahead.as_secs().abs();
+        let mut found = Vec::new();
+        if skew > MOST_SKEW_SECONDS {
+            found.push(finding(
+                "clock-skew",
+                "database",
+                Severity::Alarm,
+                format!("the database's clock and the executor's differ by {skew} seconds"),
+                "set both by NTP; until then ends and ages are judged by the one that is ahead",
+            ));
+        }
+        self.settle("clock-skew", found).await
     }
 
     /// Takes every open request as far as it goes; each one several states on if it can.

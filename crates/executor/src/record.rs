@@ -10,6 +10,7 @@ use strongroom_engine::Envelope;
 use strongroom_storage::journal::{JournalEntry, Outcome};
 
 use crate::error::ExecutorError;
+use crate::fault;
 use crate::start::Executor;
 
 /// A write that is about to be tried.
@@ -94,7 +95,9 @@ impl Executor {
         if !self.store.lease_check(&self.lease, &self.holder, self.epoch, 6).await? {
             return Err(ExecutorError::LeaseLost);
         }
-        Ok(self.store.journal_intent(&self.journal_entry(write)).await?)
+        fault::point("intent")?;
+        self.store.journal_intent(&self.journal_entry(write)).await?;
+        fault::point("write")
     }
 
     /// Records how a write ended, in journal and ledger.
@@ -104,6 +107,7 @@ impl Executor {
         outcome: &str,
         written: &Written,
     ) -> Result<(), ExecutorError> {
+        fault::point("receipt")?;
         let detail = json!({
             "operation": write.operation,
             "object": { "kind": write.object_kind, "name": write.object_name },
@@ -122,7 +126,8 @@ impl Executor {
         let engine_request_id = written.engine.clone().or_else(|| written.read_back.clone());
         let outcome = Outcome { outcome: outcome.to_owned(), engine_request_id };
         let entry = self.journal_entry(write);
-        Ok(self.store.journal_receipt(&entry, &outcome, &[event]).await?)
+        self.store.journal_receipt(&entry, &outcome, &[event]).await?;
+        fault::point("done")
     }
 }
 

@@ -12,6 +12,7 @@ use strongroom_storage::request::{RequestRow, Visibility};
 
 use crate::acts::{About, Verified};
 use crate::error::ExecutorError;
+use crate::fault;
 use crate::freeze::submission;
 use crate::start::Executor;
 
@@ -89,7 +90,9 @@ impl Executor {
         }
         tracing::info!(request = %row.request, state = to.as_str(), "request moves");
         let at = self.clock.now();
-        Ok(self.store.request_transition(row, to, why, at, events).await?)
+        fault::point("transition")?;
+        self.store.request_transition(row, to, why, at, events).await?;
+        fault::point("transitioned")
     }
 
     /// A new submission: verify its act, then freeze.
@@ -104,9 +107,9 @@ impl Executor {
                 continue;
             }
             match self.act_judge(&act, About::Submission(&submission)).await {
-                Ok(verified) => self.act_count(row, &act, &verified).await?,
+                Ok(verified) => self.act_count(Some(row.request), &act, &verified).await?,
                 Err(Ok(reason)) => {
-                    self.act_refuse(row, &act, &reason).await?;
+                    self.act_refuse(Some(row.request), &act, &reason).await?;
                     if act.kind == "submit" {
                         let why = format!("the submission is refused: {reason}");
                         let kind = EventKind::RequestRejected;
@@ -136,17 +139,17 @@ impl Executor {
             let verified = match self.act_judge(act, about).await {
                 Ok(verified) => verified,
                 Err(Ok(reason)) => {
-                    self.act_refuse(row, act, &reason).await?;
+                    self.act_refuse(Some(row.request), act, &reason).await?;
                     continue;
                 }
                 Err(Err(error)) => return Err(error),
             };
             let votes = self.votes(&acts, about);
             if let Err(reason) = self.may(&plan, &submitter, &votes, &verified) {
-                self.act_refuse(row, act, &reason).await?;
+                self.act_refuse(Some(row.request), act, &reason).await?;
                 continue;
             }
-            self.act_count(row, act, &verified).await?;
+            self.act_count(Some(row.request), act, &verified).await?;
             let who = &verified.accepted.person.display;
             match verified.kind {
                 ActKind::Reject => {
@@ -161,7 +164,7 @@ impl Executor {
                     self.move_on(row, State::Withdrawn, Some(&why), kind).await?;
                     return Ok(true);
                 }
-                ActKind::Approve | ActKind::Submit => {}
+                ActKind::Approve | ActKind::Submit | ActKind::Suspend => {}
             }
             // Votes are counted one by one, each against what counts by then.
             return Box::pin(self.review(row)).await;
@@ -225,7 +228,7 @@ impl Executor {
             }
             ActKind::Withdraw if person.id == *submitter => Ok(()),
             ActKind::Withdraw => Err("only the submitter can withdraw a request".into()),
-            ActKind::Submit => Err("the request was submitted already".into()),
+            ActKind::Submit | ActKind::Suspend => Err("this act is not about a request".into()),
         }
     }
 }

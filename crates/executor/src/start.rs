@@ -11,11 +11,13 @@ use strongroom_acts::{PublicKey, SigningKey};
 use strongroom_authn::Issuer;
 use strongroom_config::{ExecuteConfig, Floor, file};
 use strongroom_domain::clock::Clock;
+use strongroom_domain::hold::Target;
 use strongroom_domain::subject::Subject;
 use strongroom_engine::session::AppRole;
 use strongroom_engine::sys::{self, About};
 use strongroom_engine::{EngineAddress, EngineClient, Session, auth};
 use strongroom_kubernetes::{Cluster, InventoryState};
+use strongroom_storage::finding::Finding;
 use strongroom_storage::{Store, check_schema};
 use strongroom_vault_model::bootstrap::{EXECUTOR_ROLE, SELF_POLICY_TEXT};
 use strongroom_vault_model::name::ClusterName;
@@ -23,7 +25,8 @@ use strongroom_vault_model::object::PEOPLE_MOUNT;
 use strongroom_vault_model::policy::{Mark, SELF_POLICY};
 use tokio::sync::watch::Receiver;
 
-use crate::accounts::Attached;
+use crate::bindings::Attached;
+use crate::brake::Brake;
 use crate::error::ExecutorError;
 use crate::heads::VersionedHead;
 
@@ -56,6 +59,19 @@ pub struct Executor {
     pub(crate) clusters: BTreeMap<ClusterName, Watched>,
     pub(crate) accessors: BTreeMap<ClusterName, String>,
     pub(crate) attached: Attached,
+    pub(crate) brake: Brake,
+    /// How many bindings there are, as last counted.
+    pub(crate) bindings_count: usize,
+    /// What stands still, each with its sentence: from the heads.
+    pub(crate) held: BTreeMap<Target, String>,
+    /// Subjects of which engine and database tell different things.
+    pub(crate) differing: BTreeMap<Subject, String>,
+    /// Subjects whose head itself cannot be believed.
+    pub(crate) unbelieved: BTreeMap<Subject, String>,
+    /// Findings that stand, by key.
+    pub(crate) findings: BTreeMap<String, Finding>,
+    /// How far the database's clock is ahead of ours, as last seen.
+    pub(crate) database_ahead: jiff::SignedDuration,
 }
 
 /// A cluster with its running watch.
@@ -140,6 +156,13 @@ impl Executor {
             clusters: BTreeMap::new(),
             accessors: BTreeMap::new(),
             attached: Attached::default(),
+            brake: Brake::default(),
+            bindings_count: 0,
+            held: BTreeMap::new(),
+            differing: BTreeMap::new(),
+            unbelieved: BTreeMap::new(),
+            findings: BTreeMap::new(),
+            database_ahead: jiff::SignedDuration::ZERO,
         };
         executor.publish(address.ca_pem.as_deref()).await?;
         Ok(executor)

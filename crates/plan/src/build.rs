@@ -7,6 +7,7 @@ use serde::Serialize;
 use strongroom_domain::Digest;
 use strongroom_domain::document::team::Holder;
 use strongroom_domain::document::{Cluster, Document, Platform, Team};
+use strongroom_domain::hold::Target;
 use strongroom_domain::request::Stage;
 use strongroom_domain::risk::{Risk, RiskReason};
 use strongroom_domain::subject::Subject;
@@ -15,6 +16,7 @@ use strongroom_vault_model::object::ObjectKey;
 use strongroom_vault_model::policy::{Mark, PolicyError};
 
 use crate::desired::{Objects, desired, has_ended};
+use crate::holds::Holds;
 use crate::model::{RENDERER, Step};
 use crate::regain::regained;
 use crate::risk::{Assessment, assess};
@@ -40,6 +42,8 @@ pub struct Context {
     pub policies_expire: bool,
     /// The applied clusters, and those this request brings.
     pub clusters: BTreeMap<ClusterName, Cluster>,
+    /// What stands still, and what of it the request lifts.
+    pub holds: Holds,
 }
 
 impl Context {
@@ -120,6 +124,12 @@ pub enum Refusal {
     /// A namespace to attest is not claimed in the document.
     #[error("the namespace {0} to be trusted again is not claimed by a document of this request")]
     NotClaimed(String),
+    /// A hold is to be lifted that no document of the request belongs to.
+    #[error("{0} can only be lifted by a request with the document of {subject}", subject = .0.subject())]
+    LiftElsewhere(Target),
+    /// What is to be lifted is not held.
+    #[error("{0} is not held; there is nothing to lift")]
+    NotHeld(Target),
     /// A document tries to be about another subject than it replaces.
     #[error("the proposed document is not about {0}")]
     OtherSubject(Subject),
@@ -234,6 +244,7 @@ pub fn build_since_vote(
         for key in regained.iter().filter(|key| belongs_to(key, &change.proposed)) {
             assessment.gives_back(key);
         }
+        context.holds.judge(&change.proposed, &mut assessment);
         assessment
     };
     let assessed: Vec<(&Change, Assessment)> =
@@ -268,7 +279,7 @@ fn belongs_to(key: &ObjectKey, document: &Document) -> bool {
 /// The objects of the applied document. Those of suspended and of ended bindings are among them:
 /// what is still there of them goes.
 fn render_base(context: &Context, document: &Document) -> Result<Objects, Refusal> {
-    let always = Context { today: Date::MIN, ..context.clone() };
+    let always = Context { today: Date::MIN, holds: Holds::default(), ..context.clone() };
     Ok(desired(&always, document, &BTreeSet::new())?)
 }
 
@@ -320,6 +331,7 @@ fn pin(
             refusals.push(Refusal::NotClaimed(name.clone()));
         }
     }
+    context.holds.check(changes, &mut refusals);
     if refusals.is_empty() { Ok(pins) } else { Err(refusals) }
 }
 

@@ -82,7 +82,8 @@ fn team_objects(
         let rules = object::people_rules(&team.name, &mounts, role);
         let text = rules.render_checked(&context.mark, &name)?;
         objects.insert(ObjectKey::Policy(name.clone()), object::policy(&text, None));
-        add_people_group(context, &mut objects, name, groups);
+        let held = context.holds.team_is_held(team);
+        add_people_group(context, &mut objects, name, groups, held);
     }
     for binding in &team.bindings {
         add_binding(context, &mut objects, team, binding, suspended)?;
@@ -91,12 +92,13 @@ fn team_objects(
     Ok(objects)
 }
 
-/// The internal group of people, with the anchors it needs.
+/// The internal group of people, with the anchors it needs. While it is held there is no group.
 fn add_people_group(
     context: &Context,
     objects: &mut Objects,
     name: PolicyName,
     groups: &[GroupName],
+    held: bool,
 ) {
     let mut anchors = BTreeSet::new();
     for group in groups {
@@ -104,6 +106,9 @@ fn add_people_group(
         objects.insert(ObjectKey::Anchor(anchor.clone()), object::anchor(&context.mark));
         objects.insert(ObjectKey::AnchorAlias(anchor.clone()), object::anchor_alias(group));
         anchors.insert(anchor);
+    }
+    if held {
+        return;
     }
     let fields = object::group(&context.mark, &name, &anchors, &BTreeSet::new());
     objects.insert(ObjectKey::Group(name), fields);
@@ -123,12 +128,13 @@ fn add_binding(
     let text = binding_rules(team, &binding.access).render_checked(&context.mark, &name)?;
     let expiration = if context.policies_expire { end_of(binding) } else { None };
     objects.insert(ObjectKey::Policy(name.clone()), object::policy(&text, expiration.as_deref()));
+    let held = context.holds.over_binding(team, binding).is_some();
     match &binding.holder {
         Holder::People { group } => {
-            add_people_group(context, objects, name, std::slice::from_ref(group));
+            add_people_group(context, objects, name, std::slice::from_ref(group), held);
         }
         Holder::Accounts { cluster, namespace, .. } => {
-            if suspended.contains(&format!("{cluster}/{namespace}")) {
+            if held || suspended.contains(&format!("{cluster}/{namespace}")) {
                 return Ok(());
             }
             let accounts = accounts(binding);

@@ -6,6 +6,7 @@
 
 pub mod build;
 pub mod desired;
+pub mod holds;
 pub mod model;
 pub mod ownership;
 mod regain;
@@ -15,6 +16,7 @@ pub mod steps;
 pub mod summary;
 
 pub use build::{Change, Context, Draft, Refusal, VotedDocuments, build, build_since_vote, keys};
+pub use holds::Holds;
 pub use model::{Plan, PlanError};
 pub use steps::Observed;
 

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use strongroom_domain::hold::Target;
 use strongroom_domain::id::{DeploymentId, EngineId, RequestId};
 use strongroom_domain::person::PersonId;
 use strongroom_domain::request::Stage;
@@ -46,6 +47,9 @@ pub struct Plan {
     pub pins: BTreeMap<String, String>,
     /// Namespaces whose new UID the submitter asked to trust.
     pub attest: Vec<String>,
+    /// What the request lets go on again.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lift: Vec<Target>,
     /// How much can go wrong.
     pub risk: Risk,
     /// Why.

@@ -74,15 +74,20 @@ impl Assessment {
     /// The engine holds less of an object than what is applied, and the plan would give it back:
     /// a narrowing by hand in an emergency is never undone without people who see it.
     pub fn gives_back(&mut self, key: &ObjectKey) {
+        let text =
+            format!("the engine holds less than what is applied for {key}; it is given back");
+        self.raise(Risk::High, text);
+    }
+
+    /// One more reason, which also means that the change does not merely narrow.
+    pub(crate) fn raise(&mut self, risk: Risk, text: String) {
         if self.narrowing {
             self.narrowing = false;
             self.reasons.clear();
         }
-        let text =
-            format!("the engine holds less than what is applied for {key}; it is given back");
-        self.reasons.push(RiskReason { risk: Risk::High, text });
+        self.reasons.push(RiskReason { risk, text });
         self.reasons.sort_by(|a, b| (b.risk, &a.text).cmp(&(a.risk, &b.text)));
-        self.risk = self.risk.max(Risk::High);
+        self.risk = self.risk.max(risk);
     }
 }
 

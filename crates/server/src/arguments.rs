@@ -36,10 +36,13 @@ pub enum Command {
     #[command(before_help = "Examples:\n  strongroom serve --config /etc/strongroom/serve.yaml")]
     Serve(ConfigFile),
     /// Verify acts, freeze and apply plans (the only process that writes to the engine)
-    #[command(
-        before_help = "Examples:\n  strongroom execute --config /etc/strongroom/execute.yaml"
-    )]
-    Execute(ConfigFile),
+    #[command(before_help = "Examples:
+  strongroom execute --config /etc/strongroom/execute.yaml
+On the executor's host, when the provider is down:
+  strongroom execute --config execute.yaml suspend team/payments/api --reason 'INC-7'
+  strongroom execute --config execute.yaml freeze --reason 'INC-9'
+  strongroom execute --config execute.yaml release-brake --reason 'the cluster was rebuilt'")]
+    Execute(ExecuteOptions),
     /// Bring the database schema up to date, as its owner
     #[command(before_help = "Examples:
   strongroom migrate --database-url-file owner-url
@@ -62,6 +65,42 @@ pub struct ConfigFile {
     /// The configuration file
     #[arg(long, value_name = "FILE")]
     pub config: PathBuf,
+}
+
+/// `execute`.
+#[derive(Debug, Args)]
+pub struct ExecuteOptions {
+    /// The configuration file
+    #[arg(long, value_name = "FILE")]
+    pub config: PathBuf,
+    /// A local order to the executor that runs with this configuration.
+    #[command(subcommand)]
+    pub order: Option<OrderCommand>,
+}
+
+/// What can be ordered on the executor's own host. It only narrows.
+#[derive(Debug, Subcommand)]
+pub enum OrderCommand {
+    /// Make a binding, a team or a cluster stand still
+    Suspend {
+        /// team/TEAM/BINDING, team/TEAM or cluster/CLUSTER
+        target: String,
+        /// Why
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+    },
+    /// Stop all applying
+    Freeze {
+        /// Why
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+    },
+    /// Let removals go on for an hour that the brake holds back
+    ReleaseBrake {
+        /// Why
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+    },
 }
 
 /// `migrate`.

@@ -1,19 +1,77 @@
-//! `strongroom execute`.
+//! `strongroom execute`: the executor, and local orders to it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use anyhow::{Context as _, Result};
-use strongroom_domain::clock::SystemClock;
-use strongroom_executor::Executor;
+use anyhow::{Context as _, Result, bail};
+use strongroom_config::ExecuteConfig;
+use strongroom_domain::clock::Clock;
+use strongroom_domain::hold::Target;
+use strongroom_executor::{Executor, LocalOrder, OrderAnswer, order_leave};
 
-use crate::arguments::ConfigFile;
+use crate::arguments::{ExecuteOptions, OrderCommand};
 use crate::{logging, signals};
 
-/// Runs the executor until it is asked to stop.
-pub async fn run(options: &ConfigFile) -> Result<()> {
+/// How long a local order is waited for.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Runs the executor until it is asked to stop, or leaves it an order.
+pub async fn run(options: &ExecuteOptions) -> Result<()> {
+    if let Some(command) = &options.order {
+        return order(options, command).await;
+    }
     logging::start();
-    let executor = Executor::start(&options.config, Arc::new(SystemClock))
-        .await
-        .context("start the executor")?;
+    let executor = Executor::start(&options.config, clock()).await.context("start the executor")?;
     strongroom_executor::run(executor, signals::stop()).await.context("run the executor")
+}
+
+#[cfg(not(debug_assertions))]
+fn clock() -> Arc<dyn Clock> {
+    Arc::new(strongroom_domain::clock::SystemClock)
+}
+
+/// Debug builds may be told another time, for tests of what ends by itself.
+#[cfg(debug_assertions)]
+fn clock() -> Arc<dyn Clock> {
+    match std::env::var_os("STRONGROOM_CLOCK_FILE") {
+        Some(file) => Arc::new(crate::shifted::ShiftedClock { file: file.into() }),
+        None => Arc::new(strongroom_domain::clock::SystemClock),
+    }
+}
+
+async fn order(options: &ExecuteOptions, command: &OrderCommand) -> Result<()> {
+    let config = ExecuteConfig::read(&options.config)?;
+    let order = match command {
+        OrderCommand::Suspend { target, reason } => {
+            let target: Target = target.parse().context("read what is to be suspended")?;
+            LocalOrder::Suspend { target, reason: reason.clone() }
+        }
+        OrderCommand::Freeze { reason } => {
+            LocalOrder::Suspend { target: Target::Platform, reason: reason.clone() }
+        }
+        OrderCommand::ReleaseBrake { reason } => {
+            LocalOrder::ReleaseBrake { reason: reason.clone() }
+        }
+    };
+    let file = order_leave(&config.state_dir, &order).context("leave the order")?;
+    let deadline = tokio::time::Instant::now() + PATIENCE;
+    loop {
+        if let Ok(bytes) = std::fs::read(&file) {
+            let answer: OrderAnswer = serde_json::from_slice(&bytes).context("read the answer")?;
+            let _ = std::fs::remove_file(&file);
+            if answer.done {
+                println!("{}", answer.text);
+                return Ok(());
+            }
+            bail!("{}", answer.text);
+        }
+        if tokio::time::Instant::now() >= deadline {
+            bail!(
+                "no executor has taken the order yet; it stays and is carried out as soon as \
+                 `strongroom execute` runs with {}",
+                options.config.display()
+            );
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
 }

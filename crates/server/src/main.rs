@@ -10,6 +10,8 @@ mod execute;
 mod logging;
 mod migrate;
 mod serve;
+#[cfg(debug_assertions)]
+mod shifted;
 mod signals;
 
 use arguments::{Arguments, Command};

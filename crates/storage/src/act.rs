@@ -150,7 +150,100 @@ pub(crate) async fn insert(tx: &mut PgConnection, new: &NewAct) -> Result<(), St
     }
 }
 
+/// A suspension somebody signed, not judged yet.
+#[derive(Debug, Clone)]
+pub struct SuspensionRow {
+    /// The act; it is its own request.
+    pub act: ActRow,
+    /// What is to stand still, as text.
+    pub target: String,
+}
+
+#[derive(FromRow)]
+struct RawSuspension {
+    target: String,
+    #[sqlx(flatten)]
+    act: Raw,
+}
+
+/// Reads suspensions; the own id of each stands for the request's.
+macro_rules! select_suspensions {
+    ($rest:literal) => {
+        concat!(
+            "SELECT a.target, a.act_id, a.act_id AS request_id, a.act, a.id_token, ",
+            "a.token_digest, a.statement, a.comment, a.claimed_display, a.received_at, ",
+            "p.verdict, p.reason, p.canonical, p.signature, p.key_id, p.created_at ",
+            "FROM acts a LEFT JOIN act_receipts p USING (act_id) WHERE a.act = 'suspend' AND ",
+            $rest
+        )
+    };
+}
+
+impl From<RawSuspension> for SuspensionRow {
+    fn from(raw: RawSuspension) -> Self {
+        Self { act: raw.act.into(), target: raw.target }
+    }
+}
+
 impl Store {
+    /// Stores a signed suspension and wakes the executor.
+    pub async fn suspension_insert(
+        &self,
+        new: &NewAct,
+        target: &str,
+        events: &[Event],
+    ) -> Result<(), StorageError> {
+        let mut tx = self.pool.begin().await?;
+        let inserted = sqlx::query(
+            "INSERT INTO acts (act_id, act, target, id_token, token_digest, statement, comment, \
+             claimed_display, received_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+        )
+        .bind(new.act.as_uuid())
+        .bind(new.kind.as_str())
+        .bind(target)
+        .bind(&new.id_token)
+        .bind(&new.token_digest.as_bytes()[..])
+        .bind(&new.statement)
+        .bind(&new.comment)
+        .bind(&new.claimed_display)
+        .bind(to_db(new.received_at))
+        .execute(&mut *tx)
+        .await;
+        match inserted {
+            Err(error) if violates(&error, "acts_token_digest_key") => {
+                return Err(StorageError::AlreadyUsed("this sign-in"));
+            }
+            Err(error) if violates(&error, "acts_pkey") => {
+                return Err(StorageError::AlreadyUsed("the id"));
+            }
+            other => {
+                other?;
+            }
+        }
+        event::append(&mut tx, events).await?;
+        work::enqueue(&mut tx, "suspension", &new.act.to_string()).await?;
+        Ok(tx.commit().await?)
+    }
+
+    /// Suspensions that the executor has not answered, oldest first.
+    pub async fn suspensions_unjudged(&self) -> Result<Vec<SuspensionRow>, StorageError> {
+        let rows: Vec<RawSuspension> = sqlx::query_as(select_suspensions!(
+            "p.act_id IS NULL ORDER BY a.received_at, a.act_id LIMIT 500"
+        ))
+        .fetch_all(&self.pool)
+        .await?;
+        Ok(rows.into_iter().map(Into::into).collect())
+    }
+
+    /// One suspension with its receipt.
+    pub async fn suspension_get(&self, act: ActId) -> Result<SuspensionRow, StorageError> {
+        let row: RawSuspension = sqlx::query_as(select_suspensions!("a.act_id = $1"))
+            .bind(act.as_uuid())
+            .fetch_one(&self.pool)
+            .await?;
+        Ok(row.into())
+    }
+
     /// Stores an act and wakes the executor.
     pub async fn act_insert(&self, new: &NewAct, events: &[Event]) -> Result<(), StorageError> {
         let mut tx = self.pool.begin().await?;
@@ -164,7 +257,8 @@ impl Store {
     /// may be seen.
     pub async fn acts_of_request(&self, request: RequestId) -> Result<Vec<ActRow>, StorageError> {
         let rows: Vec<Raw> = sqlx::query_as(
-            "SELECT a.*, p.verdict, p.reason, p.canonical, p.signature, p.key_id, p.created_at \
+            "SELECT a.act_id, a.request_id, a.act, a.id_token, a.token_digest, a.statement, \
+             a.comment, a.claimed_display, a.received_at, p.verdict, p.reason, p.canonical, p.signature, p.key_id, p.created_at \
              FROM acts a LEFT JOIN act_receipts p USING (act_id) \
              WHERE a.request_id = $1 ORDER BY a.received_at, a.act_id LIMIT 1000",
         )

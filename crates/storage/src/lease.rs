@@ -55,6 +55,27 @@ impl Store {
         Ok(held)
     }
 
+    /// Raises the epoch of a lease that this holder has, where the heads know a later one.
+    pub async fn lease_raise(
+        &self,
+        name: &str,
+        holder: &str,
+        epoch: i64,
+        to: i64,
+    ) -> Result<bool, StorageError> {
+        let done = sqlx::query(
+            "UPDATE leases SET epoch = $4 WHERE name = $1 AND holder = $2 AND epoch = $3 \
+             AND expires_at > now()",
+        )
+        .bind(name)
+        .bind(holder)
+        .bind(epoch)
+        .bind(to)
+        .execute(&self.pool)
+        .await?;
+        Ok(done.rows_affected() == 1)
+    }
+
     /// Gives the lease back, so that a successor need not wait.
     pub async fn lease_release(&self, name: &str, holder: &str) -> Result<(), StorageError> {
         sqlx::query("UPDATE leases SET expires_at = now() WHERE name = $1 AND holder = $2")

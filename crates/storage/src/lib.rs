@@ -7,6 +7,7 @@
 pub mod act;
 pub mod error;
 pub mod event;
+pub mod finding;
 pub mod inventory;
 pub mod journal;
 pub mod lease;
@@ -14,6 +15,7 @@ pub mod membership;
 pub mod migrate;
 pub mod person;
 pub mod plan;
+mod records;
 pub mod request;
 pub mod roles;
 pub mod state;
@@ -62,6 +64,13 @@ impl Store {
     pub async fn ping(&self) -> Result<(), StorageError> {
         sqlx::query("SELECT 1").execute(&self.pool).await?;
         Ok(())
+    }
+
+    /// The database's time. Hosts' clocks may differ from it.
+    pub async fn now(&self) -> Result<jiff::Timestamp, StorageError> {
+        let (now,): (jiff_sqlx::Timestamp,) =
+            sqlx::query_as("SELECT clock_timestamp()").fetch_one(&self.pool).await?;
+        Ok(now.to_jiff())
     }
 
     /// The pool, for migrations and grants.

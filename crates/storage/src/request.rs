@@ -61,6 +61,8 @@ pub struct RequestRow {
     pub reason: String,
     /// Namespaces to trust again.
     pub attest: Vec<String>,
+    /// What is let go on again.
+    pub lift: Vec<String>,
     /// The canonical submission.
     pub submission: Vec<u8>,
     /// Who submitted, by session.
@@ -88,6 +90,7 @@ struct Raw {
     risk: Option<String>,
     reason: String,
     attest: Vec<String>,
+    lift: Vec<String>,
     submission: Vec<u8>,
     submitted_issuer: String,
     submitted_person: String,
@@ -114,6 +117,7 @@ impl TryFrom<Raw> for RequestRow {
             risk: raw.risk,
             reason: raw.reason,
             attest: raw.attest,
+            lift: raw.lift,
             submission: raw.submission,
             submitter: PersonId { issuer: raw.submitted_issuer, person: raw.submitted_person },
             display: raw.submitted_display,

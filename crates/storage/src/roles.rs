@@ -39,7 +39,7 @@ const API: &[(&str, &str)] = &[
         "SELECT",
         "engines, subjects, change_requests, revisions, change_request_documents, acts, \
                 act_receipts, plans, journal, subject_states, binding_states, inventory_status, \
-                inventory_namespaces, inventory_service_accounts, ledger_events, published_trust",
+                inventory_namespaces, inventory_service_accounts, ledger_events, published_trust, findings",
     ),
     (
         "INSERT",
@@ -62,7 +62,7 @@ const EXECUTOR: &[(&str, &str)] = &[
     (
         "SELECT, INSERT, UPDATE, DELETE",
         "work, subject_states, binding_states, inventory_status, \
-                                        inventory_namespaces, inventory_service_accounts",
+                                        inventory_namespaces, inventory_service_accounts, findings",
     ),
     ("SELECT, INSERT, UPDATE", "leases, engines, published_trust"),
 ];

@@ -29,6 +29,8 @@ pub struct SubjectState {
     pub applied_document: Option<Vec<u8>>,
     /// Pinned namespace UIDs.
     pub pins: Value,
+    /// What stands still, by target.
+    pub holds: Value,
     /// `applying`, `applied` or `frozen`.
     pub state: String,
     /// The request that brought it.
@@ -56,7 +58,7 @@ pub struct BindingState {
     pub namespace_uid: Option<String>,
     /// The account's UID as last seen.
     pub account_uid: Option<String>,
-    /// `waiting`, `attached` or `suspended`.
+    /// `waiting`, `attached`, `suspended` or `ended`.
     pub state: String,
     /// Why.
     pub reason: Option<String>,
@@ -73,6 +75,7 @@ struct Raw {
     applied_hash: Option<Vec<u8>>,
     applied_document: Option<Vec<u8>>,
     pins: Value,
+    holds: Value,
     state: String,
     request_id: Option<Uuid>,
     reason: Option<String>,
@@ -89,6 +92,7 @@ impl TryFrom<Raw> for SubjectState {
             applied_hash: raw.applied_hash,
             applied_document: raw.applied_document,
             pins: raw.pins,
+            holds: raw.holds,
             state: raw.state,
             request: raw.request_id.map(RequestId::from_uuid),
             reason: raw.reason,
@@ -154,6 +158,17 @@ impl Store {
         rows.into_iter().map(TryInto::try_into).collect()
     }
 
+    /// Subjects of which something stands still, by name.
+    pub async fn subject_states_standing_still(&self) -> Result<Vec<SubjectState>, StorageError> {
+        let rows: Vec<Raw> = sqlx::query_as(
+            "SELECT * FROM subject_states WHERE state = 'frozen' OR holds <> '{}' \
+             ORDER BY kind, name LIMIT 20000",
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        rows.into_iter().map(TryInto::try_into).collect()
+    }
+
     /// Which side manages a subject, if it is known.
     pub async fn subject_managed_by(
         &self,
@@ -190,13 +205,13 @@ impl Store {
     pub async fn subject_state_put(&self, state: &SubjectState) -> Result<(), StorageError> {
         sqlx::query(
             "INSERT INTO subject_states (kind, name, engine_id, applied_revision, applied_hash, \
-             applied_document, pins, state, request_id, reason, updated_at) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) \
+             applied_document, pins, state, request_id, reason, updated_at, holds) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) \
              ON CONFLICT (kind, name) DO UPDATE SET engine_id = excluded.engine_id, \
              applied_revision = excluded.applied_revision, applied_hash = excluded.applied_hash, \
              applied_document = excluded.applied_document, pins = excluded.pins, \
              state = excluded.state, request_id = excluded.request_id, reason = excluded.reason, \
-             updated_at = excluded.updated_at",
+             updated_at = excluded.updated_at, holds = excluded.holds",
         )
         .bind(state.subject.kind())
         .bind(state.subject.name())
@@ -209,6 +224,7 @@ impl Store {
         .bind(state.request.map(RequestId::as_uuid))
         .bind(&state.reason)
         .bind(to_db(state.updated_at))
+        .bind(&state.holds)
         .execute(&self.pool)
         .await?;
         Ok(())

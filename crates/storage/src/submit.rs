@@ -23,6 +23,8 @@ pub struct NewRequest {
     pub reason: String,
     /// Namespaces to trust again.
     pub attest: Vec<String>,
+    /// What is let go on again.
+    pub lift: Vec<String>,
     /// The canonical submission, as it was signed.
     pub submission: Vec<u8>,
     /// Its hash.
@@ -124,9 +126,9 @@ impl Store {
 async fn insert_request(tx: &mut PgConnection, new: &NewRequest) -> Result<(), StorageError> {
     let inserted = sqlx::query(
         "INSERT INTO change_requests \
-         (request_id, state, reason, attest, submission, submission_hash, submitted_issuer, \
+         (request_id, state, reason, attest, lift, submission, submission_hash, submitted_issuer, \
           submitted_person, submitted_display, created_at, updated_at, expires_at) \
-         VALUES ($1, 'submitted', $2, $3, $4, $5, $6, $7, $8, $9, $9, $10)",
+         VALUES ($1, 'submitted', $2, $3, $11, $4, $5, $6, $7, $8, $9, $9, $10)",
     )
     .bind(new.request.as_uuid())
     .bind(&new.reason)
@@ -138,6 +140,7 @@ async fn insert_request(tx: &mut PgConnection, new: &NewRequest) -> Result<(), S
     .bind(&new.display)
     .bind(to_db(new.at))
     .bind(to_db(new.expires_at))
+    .bind(&new.lift)
     .execute(tx)
     .await;
     match inserted {
@@ -186,7 +189,7 @@ async fn insert_revision(
     }
     let (number,): (i64,) = sqlx::query_as(
         "INSERT INTO revisions (kind, name, number, canonical, hash, author, request_id) \
-         SELECT $1, $2, coalesce(max(number), 0) + 1, $3, $4, $5, $6 FROM revisions \
+         SELECT $1, $2, greatest(coalesce(max(number), 0), $7) + 1, $3, $4, $5, $6 FROM revisions \
          WHERE kind = $1 AND name = $2 RETURNING number",
     )
     .bind(kind)
@@ -195,6 +198,8 @@ async fn insert_revision(
     .bind(&document.hash.as_bytes()[..])
     .bind(&new.display)
     .bind(new.request.as_uuid())
+    // A database put back to an older state does not know the newest numbers.
+    .bind(document.base_revision)
     .fetch_one(&mut *tx)
     .await?;
     Ok(number)

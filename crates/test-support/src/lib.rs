@@ -20,6 +20,15 @@ impl SharedLab {
     pub fn get() -> Self {
         let file = std::env::var_os("STRONGROOM_LAB")
             .expect("this test needs the shared lab: run `cargo xtask test`");
+        Self::read(Path::new(&file))
+    }
+
+    /// Reads the file of a lab.
+    ///
+    /// # Panics
+    ///
+    /// When it is not one.
+    pub fn read(file: &Path) -> Self {
         let bytes = std::fs::read(file).expect("the lab's file can be read while the lab is up");
         Self(serde_json::from_slice(&bytes).expect("the lab's file is JSON"))
     }

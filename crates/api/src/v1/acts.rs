@@ -33,7 +33,7 @@ impl From<SignedAct> for ActInput {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Stored {
-    act_id: ActId,
+    pub(crate) act_id: ActId,
 }
 
 /// `POST /api/v1/requests/{id}/acts`.

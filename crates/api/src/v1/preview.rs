@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use strongroom_app::preview::{self, Preview as View, Step};
 use strongroom_domain::Digest;
+use strongroom_domain::hold::Target;
 use strongroom_domain::risk::{Risk, RiskReason};
 use strongroom_domain::subject::Subject;
 
@@ -20,6 +21,8 @@ pub(crate) struct Make {
     documents: Vec<Value>,
     #[serde(default)]
     attest: Vec<String>,
+    #[serde(default)]
+    lift: Vec<Target>,
 }
 
 /// What documents would change.
@@ -92,7 +95,7 @@ pub(crate) async fn make(
     SignedIn(ctx): SignedIn,
     Body(body): Body<Make>,
 ) -> Result<Json<Preview>, Problem> {
-    Ok(Json(preview::preview_make(&ctx, &body.documents, &body.attest).await?.into()))
+    Ok(Json(preview::preview_make(&ctx, &body.documents, &body.attest, &body.lift).await?.into()))
 }
 
 impl From<View> for Preview {

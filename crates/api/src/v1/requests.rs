@@ -67,6 +67,8 @@ pub(crate) struct Head {
     risk: Option<String>,
     reason: String,
     attest: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    lift: Vec<String>,
     submitted_by: Submitter,
     created_at: Timestamp,
     updated_at: Timestamp,
@@ -84,6 +86,7 @@ impl From<request::RequestRow> for Head {
             risk: row.risk,
             reason: row.reason,
             attest: row.attest,
+            lift: row.lift,
             submitted_by: Submitter {
                 issuer: row.submitter.issuer,
                 person: row.submitter.person,

@@ -9,7 +9,7 @@ use strongroom_domain::document::{Document, Team};
 use strongroom_domain::name::{ClusterName, GroupName};
 use strongroom_plan::build::{LiveNamespaces, claimed_namespaces, keys};
 use strongroom_plan::desired::desired;
-use strongroom_plan::{Change, Context, Observed};
+use strongroom_plan::{Change, Context, Holds, Observed};
 use strongroom_storage::inventory::Inventory;
 use strongroom_vault_model::object::{self, AnchorName, ObjectKey};
 
@@ -120,6 +120,9 @@ pub(super) async fn observe(
         observed.insert(ObjectKey::Anchor(anchor.clone()), Some(object::anchor(&context.mark)));
         observed.insert(ObjectKey::AnchorAlias(anchor), Some(object::anchor_alias(&group)));
     }
+    // As things stand before anything is lifted.
+    let holds = Holds { lift: BTreeSet::new(), ..context.holds.clone() };
+    let before = Context { holds, ..context.clone() };
     for change in changes {
         let Some(base) = &change.base else { continue };
         let suspended: BTreeSet<String> = change
@@ -130,7 +133,7 @@ pub(super) async fn observe(
             })
             .map(|(name, _)| name.clone())
             .collect();
-        let objects = desired(context, base, &suspended).map_err(|e| internal(e.into()))?;
+        let objects = desired(&before, base, &suspended).map_err(|e| internal(e.into()))?;
         for (key, fields) in objects {
             observed.insert(key, Some(fields));
         }

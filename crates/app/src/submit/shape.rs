@@ -52,6 +52,11 @@ pub(super) fn check_shape(submission: &Submission, faults: &mut Vec<FieldFault>)
         "/attest",
         "at most 100 namespaces, sorted, each once",
     );
+    need(
+        submission.lift.len() <= MAX_ATTEST && submission.lift.is_sorted_by(|a, b| a < b),
+        "/lift",
+        "at most 100 holds, sorted, each once",
+    );
 }
 
 /// The act is a `submit` of exactly this submission.

@@ -130,6 +130,9 @@ views! {
         /// Namespaces to trust again.
         #[serde(default)]
         attest: Vec<String>,
+        /// What is let go on again.
+        #[serde(default)]
+        lift: Vec<String>,
         /// Who proposed it.
         submitted_by: PersonView,
         /// When it came in.
@@ -145,6 +148,40 @@ views! {
         plan_hash: Option<String>,
         /// What it proposes.
         documents: Vec<RequestDocument>,
+    }
+    /// `GET /suspensions/{id}`.
+    SuspensionView {
+        /// What is to stand still.
+        target: String,
+        /// The act and the executor's answer.
+        act: ActItemView,
+    }
+    /// One of `GET /findings`.
+    FindingView {
+        /// What it is about.
+        key: String,
+        /// Which check found it.
+        kind: String,
+        /// How loud it is.
+        severity: String,
+        /// The subject concerned.
+        #[serde(default)]
+        subject: Option<String>,
+        /// The engine object concerned.
+        #[serde(default)]
+        object: Option<String>,
+        /// What is found.
+        text: String,
+        /// What to do.
+        next_step: String,
+        /// Who did it.
+        #[serde(default)]
+        culprit: Option<String>,
+        /// When it was first seen.
+        first_seen: String,
+        /// When it was gone.
+        #[serde(default)]
+        resolved_at: Option<String>,
     }
     /// One document of a request.
     RequestDocument {

@@ -80,6 +80,9 @@ fn heading(out: &mut String, request: &RequestView, style: Style) {
     for document in &request.documents {
         line("document", &format!("{} revision {}", clean(&document.subject), document.revision));
     }
+    for target in &request.lift {
+        line("lets go on", &clean(target));
+    }
     for namespace in &request.attest {
         line("trust anew", &clean(namespace));
     }

@@ -40,6 +40,9 @@ pub fn sentences(plan: &Plan, documents: &[Document], aliases: &Aliases) -> Vec<
             plan.pins.get(namespace).map_or("unknown", String::as_str)
         ));
     }
+    for target in &plan.lift {
+        said.push(format!("{target} goes on again, which was held"));
+    }
     if said.is_empty() {
         said.push("nobody's access changes".to_owned());
     }

@@ -11,6 +11,7 @@ use strongroom_acts::submission_digest;
 use strongroom_domain::act::{ActItem, ActKind, Submission, SubmittedDocument};
 use strongroom_domain::clock::Clock as _;
 use strongroom_domain::document::Document;
+use strongroom_domain::hold::Target;
 use strongroom_domain::id::RequestId;
 use strongroom_domain::request::State;
 
@@ -34,9 +35,10 @@ pub async fn run(client: &Client, args: &ApplyArgs) -> Result<Exit, Failure> {
     output::only(client.output, &[Output::Table, Output::Json, Output::Yaml, Output::Name])?;
     let documents = files::load(&args.files.filename)?;
     let attest = attested(&args.reattest)?;
-    let preview = client.api.preview(&documents, &attest).await?;
+    let lift = lifted(&args.lift)?;
+    let preview = client.api.preview(&documents, &attest, &lift).await?;
     check_preview(&documents, &preview)?;
-    let chosen = to_submit(&documents, &preview, &attest);
+    let chosen = to_submit(&documents, &preview, &attest, &lift);
     if chosen.is_empty() {
         return nothing(client, &documents);
     }
@@ -46,7 +48,7 @@ pub async fn run(client: &Client, args: &ApplyArgs) -> Result<Exit, Failure> {
     }
 
     let reason = reason(client, args).await?;
-    let submission = submission(client, chosen, attest, reason).await?;
+    let submission = submission(client, chosen, attest, lift, reason).await?;
     client.screen.confirm(&question(&submission)).await?;
     let content = submission_digest(&submission);
     let item = ActItem { request: submission.request, round: 0, stage: String::new(), content };
@@ -145,8 +147,9 @@ fn to_submit<'a>(
     documents: &'a [Document],
     preview: &'a Preview,
     attest: &[String],
+    lift: &[Target],
 ) -> Vec<(&'a Document, u64, Option<strongroom_domain::Digest>)> {
-    if preview.unchanged && attest.is_empty() {
+    if preview.unchanged && attest.is_empty() && lift.is_empty() {
         return Vec::new();
     }
     let all = documents
@@ -155,7 +158,12 @@ fn to_submit<'a>(
         .map(|(document, told)| (document, told.base_revision, told.base_hash, told.changed));
     let wanted: Vec<_> = all
         .clone()
-        .filter(|(document, .., changed)| *changed || claims(document, attest))
+        .filter(|(document, .., changed)| {
+            let subject = document.subject();
+            *changed
+                || claims(document, attest)
+                || lift.iter().any(|target| target.subject() == subject)
+        })
         .collect();
     let wanted = if wanted.is_empty() { all.collect() } else { wanted };
     wanted.into_iter().map(|(document, revision, hash, _)| (document, revision, hash)).collect()
@@ -174,6 +182,7 @@ async fn submission(
     client: &Client,
     chosen: Vec<(&Document, u64, Option<strongroom_domain::Digest>)>,
     attest: Vec<String>,
+    lift: Vec<Target>,
     reason: String,
 ) -> Result<Submission, Failure> {
     let mut documents = Vec::new();
@@ -196,7 +205,22 @@ async fn submission(
     let (seconds, nanos) = (now.as_second().unsigned_abs(), now.subsec_nanosecond().unsigned_abs());
     let at = uuid::Timestamp::from_unix(uuid::NoContext, seconds, nanos);
     let request = RequestId::from_uuid(uuid::Uuid::new_v7(at));
-    Ok(Submission { request, documents, attest, reason })
+    Ok(Submission { request, documents, attest, lift, reason })
+}
+
+fn lifted(given: &[String]) -> Result<Vec<Target>, Failure> {
+    let mut lift = Vec::new();
+    for each in given {
+        let target = each.parse().map_err(|error| {
+            Failure::usage(format!("lift {each:?}"))
+                .caused_by(&error)
+                .next("for example team/payments/api, team/payments, cluster/prod-eu or platform")
+        })?;
+        lift.push(target);
+    }
+    lift.sort();
+    lift.dedup();
+    Ok(lift)
 }
 
 fn attested(given: &[String]) -> Result<Vec<String>, Failure> {
@@ -314,7 +338,7 @@ mod tests {
         let chosen = |changed, unchanged, attest: &[&str]| {
             let (documents, preview) = preview(changed, unchanged);
             let attest: Vec<String> = attest.iter().map(ToString::to_string).collect();
-            to_submit(&documents, &preview, &attest).len()
+            to_submit(&documents, &preview, &attest, &[]).len()
         };
         assert_eq!(chosen(false, true, &[]), 0);
         assert_eq!(chosen(true, false, &[]), 1);

@@ -14,7 +14,7 @@ use crate::{files, output, verbs::apply};
 /// Exit 0 without, 1 with differences. Failures are moved above 1 by the caller.
 pub async fn run(client: &Client, args: &DiffArgs) -> Result<Exit, Failure> {
     let documents = files::load(&args.files.filename)?;
-    let preview = client.api.preview(&documents, &[]).await?;
+    let preview = client.api.preview(&documents, &[], &[]).await?;
     apply::check_preview(&documents, &preview)?;
     match client.output {
         None | Some(Output::Table | Output::Wide) => {

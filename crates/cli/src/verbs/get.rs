@@ -4,7 +4,7 @@ use serde::Serialize;
 use strongroom_domain::document::Document;
 use strongroom_domain::subject::Subject;
 
-use crate::api::types::{BindingView, Named, RequestSummary};
+use crate::api::types::{BindingView, FindingView, Named, RequestSummary};
 use crate::args::{GetArgs, Kind, Output};
 use crate::client::Client;
 use crate::exit::Exit;
@@ -28,6 +28,7 @@ pub async fn run(client: &Client, args: &GetArgs) -> Result<Exit, Failure> {
         }
         Kind::Events => events(client, args).await?,
         Kind::Bindings => bindings(client, args).await?,
+        Kind::Findings => findings(client, args).await?,
         Kind::Documents => {
             let name = args.name.as_deref().ok_or_else(|| {
                 Failure::usage("get a document without its name")
@@ -146,6 +147,32 @@ async fn events(client: &Client, args: &GetArgs) -> Result<(), Failure> {
         |item| format!("event/{}", item.sequence),
         |wide| event::events(&items, wide, client.no_headers),
     )
+}
+
+async fn findings(client: &Client, args: &GetArgs) -> Result<(), Failure> {
+    let mut items = client.api.findings(args.all).await?;
+    let subject = subject_filter(args);
+    items.retain(|item| subject.is_none() || item.subject == subject);
+    items.truncate(args.limit);
+    let text = |wide| {
+        let row = |item: &FindingView| {
+            let mut row = vec![
+                item.severity.clone(),
+                or_dash(item.subject.as_deref()),
+                time_text(&item.first_seen),
+                item.text.clone(),
+            ];
+            if wide {
+                row.push(or_dash(item.culprit.as_deref()));
+                row.push(item.next_step.clone());
+            }
+            row
+        };
+        let headers = ["SEVERITY", "ABOUT", "SINCE", "WHAT", "BY", "NEXT"];
+        let shown = if wide { headers.len() } else { 4 };
+        table(&headers[..shown], &items.iter().map(row).collect::<Vec<_>>(), client.no_headers)
+    };
+    rows(client, &items, |item| format!("finding/{}", item.key), text)
 }
 
 /// A binding and the team it belongs to.

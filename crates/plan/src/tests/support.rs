@@ -50,6 +50,7 @@ pub fn context() -> Context {
         today: "2026-11-23".parse().unwrap(),
         policies_expire: true,
         clusters: clusters.collect(),
+        holds: crate::Holds::default(),
     }
 }
 

@@ -1,0 +1,140 @@
+//! Making things stand still: one signed act, or a local order, written into the head first.
+//!
+//! A hold only takes away. What it takes is taken by the next look at the bindings, which finds the
+//! hold in the head: a crash between the two loses nothing. Only a request lifts it.
+
+use jiff::Timestamp;
+use serde_json::json;
+use strongroom_acts::token::Accepted;
+use strongroom_domain::document::Document;
+use strongroom_domain::event::{Actor, EventKind};
+use strongroom_domain::hold::{HeldBy, Hold, Suspension, Target};
+use strongroom_domain::name::GroupName;
+use strongroom_domain::subject::Subject;
+use strongroom_storage::act::SuspensionRow;
+
+use crate::acts::About;
+use crate::error::ExecutorError;
+use crate::record::signed_actor;
+use crate::start::Executor;
+
+impl Executor {
+    /// Judges every signed suspension that has no answer yet.
+    pub(crate) async fn suspensions_take(&mut self) -> Result<(), ExecutorError> {
+        for row in self.store.suspensions_unjudged().await? {
+            match self.suspension_take(&row).await {
+                Ok(()) => {}
+                Err(ExecutorError::LeaseLost) => return Err(ExecutorError::LeaseLost),
+                // The next look tries again; one that cannot be judged now stops no other.
+                Err(error) => tracing::error!(act = %row.act.act, %error, "suspension waits"),
+            }
+        }
+        Ok(())
+    }
+
+    async fn suspension_take(&mut self, row: &SuspensionRow) -> Result<(), ExecutorError> {
+        let Ok(target) = row.target.parse::<Target>() else {
+            return self
+                .act_refuse(None, &row.act, "what is to be suspended has no such name")
+                .await;
+        };
+        let suspension = Suspension { target: target.clone(), reason: row.act.comment.clone() };
+        let verified = match self.act_judge(&row.act, About::Suspension(&suspension)).await {
+            Ok(verified) => verified,
+            Err(Ok(reason)) => return self.act_refuse(None, &row.act, &reason).await,
+            Err(Err(error)) => return Err(error),
+        };
+        if let Err(reason) = self.may_suspend(&target, &verified.accepted)? {
+            return self.act_refuse(None, &row.act, &reason).await;
+        }
+        let person = &verified.accepted.person;
+        let by = HeldBy::Person {
+            id: person.id.clone(),
+            display: person.display.clone(),
+            token: verified.accepted.token,
+        };
+        // The head first: a receipt says that it stands.
+        match self.hold_make(&target, by, &suspension.reason, signed_actor(person)).await {
+            Ok(()) => self.act_count(None, &row.act, &verified).await,
+            Err(ExecutorError::Wait(why)) => self.act_refuse(None, &row.act, &why).await,
+            Err(error) => Err(error),
+        }
+    }
+
+    fn may_suspend(
+        &self,
+        target: &Target,
+        accepted: &Accepted,
+    ) -> Result<Result<(), String>, ExecutorError> {
+        let platform = self.floor.platform_groups.iter().map(GroupName::as_str);
+        if accepted.person.in_any(platform) {
+            return Ok(Ok(()));
+        }
+        let owners = match self.heads.get(&target.subject()) {
+            Some(head) => match head.document()? {
+                Some(Document::Team(team)) => team.people.owners,
+                _ => Vec::new(),
+            },
+            None => Vec::new(),
+        };
+        if accepted.person.in_any(owners.iter().map(GroupName::as_str)) {
+            return Ok(Ok(()));
+        }
+        Ok(Err(match target {
+            Target::Team(_) | Target::Binding(..) => {
+                format!("only owners of the team and members of the platform can suspend {target}")
+            }
+            _ => format!("only members of the platform can suspend {target}"),
+        }))
+    }
+
+    /// Writes a hold into the head. One that stands already stays as it is.
+    pub(crate) async fn hold_make(
+        &mut self,
+        target: &Target,
+        by: HeldBy,
+        reason: &str,
+        actor: Actor,
+    ) -> Result<(), ExecutorError> {
+        let subject = target.subject();
+        let mut head = self.head_read(&subject).await?;
+        let document = head.document()?;
+        match (target, document) {
+            (Target::Platform, _) | (Target::Cluster(_) | Target::Team(_), Some(_)) => {}
+            (Target::Binding(_, name), Some(Document::Team(team))) => {
+                if !team.bindings.iter().any(|binding| binding.name == *name) {
+                    let names: Vec<&str> =
+                        team.bindings.iter().map(|binding| binding.name.as_str()).collect();
+                    return Err(ExecutorError::Wait(format!(
+                        "the team {} has no binding {name}; its bindings: {}",
+                        team.name,
+                        names.join(", ")
+                    )));
+                }
+            }
+            _ => return Err(ExecutorError::Wait(format!("{subject} is not applied"))),
+        }
+        if head.head.holds.contains_key(target) {
+            self.head_remember(subject, head);
+            return Ok(());
+        }
+        let since = Timestamp::from_second(self.clock.now().as_second())
+            .map_err(|error| ExecutorError::Stopped(error.to_string()))?;
+        let hold = Hold { by, reason: reason.to_owned(), since };
+        tracing::warn!(%target, by = hold.by.display(), "is held");
+        head.head.holds.insert(target.clone(), hold.clone());
+        self.head_write(head, None, "hold").await?;
+        let detail = json!({ "target": target, "reason": reason, "by": hold.by });
+        let event = self.event_by(actor, EventKind::HoldMade, None, Some(subject.clone()), detail);
+        self.store.event_append(&[event]).await?;
+        self.subject_publish(&subject).await?;
+        self.attached.forget_held(target);
+        Ok(())
+    }
+
+    /// Why nothing is given to anybody of this subject now, if that is so.
+    pub(crate) fn stands_still(&self, subject: &Subject) -> Option<String> {
+        let frozen = self.held.get(&Target::Platform).cloned();
+        frozen.or_else(|| self.differing.get(subject).cloned())
+    }
+}

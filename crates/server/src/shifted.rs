@@ -1,0 +1,23 @@
+//! A clock that tests shift while the process runs. It exists in debug builds only, so that no
+//! release can be told another time.
+
+use std::path::PathBuf;
+
+use jiff::{SignedDuration, Timestamp};
+use strongroom_domain::clock::{Clock, SystemClock};
+
+/// The machine's clock, shifted by the seconds that stand in a file; not at all without one.
+#[derive(Debug)]
+pub struct ShiftedClock {
+    /// The file with the seconds.
+    pub file: PathBuf,
+}
+
+impl Clock for ShiftedClock {
+    fn now(&self) -> Timestamp {
+        let text = std::fs::read_to_string(&self.file).unwrap_or_default();
+        let seconds = text.trim().parse().unwrap_or(0);
+        let now = SystemClock.now();
+        now.checked_add(SignedDuration::from_secs(seconds)).unwrap_or(now)
+    }
+}

@@ -1,0 +1,168 @@
+//! What stands still, what ends by itself, and what lets it go on.
+
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::private::PrivateLab;
+use crate::support::{Lab, document};
+
+async fn bindings(lab: &Lab, team: &str) -> Vec<Value> {
+    let alice = lab.person("alice").await;
+    let out = alice.does(&["get", "bindings", "--team", team, "-o", "json"]).await.unwrap();
+    serde_json::from_str(&out).unwrap()
+}
+
+/// Waits until a binding stands like this; gives why.
+async fn until_stands(lab: &Lab, team: &str, binding: &str, state: &str) -> String {
+    let start = Instant::now();
+    loop {
+        let all = bindings(lab, team).await;
+        let found = all.iter().find(|each| each["binding"] == binding);
+        if let Some(found) = found.filter(|each| each["state"] == state) {
+            return found["reason"].as_str().unwrap_or_default().to_owned();
+        }
+        assert!(start.elapsed() < Duration::from_secs(40), "{binding} is not {state}: {all:#?}");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+}
+
+async fn lift(lab: &Lab, file: &std::path::Path, target: &str) {
+    let bob = lab.person("bob").await;
+    let request = bob.submits(file, "it is over", &["--lift", target]).await.unwrap();
+    lab.until(&request, "in_review").await;
+    lab.person("sue").await.approves(&request).await.unwrap();
+    lab.until(&request, "applied").await;
+}
+
+/// A suspended binding, a suspended team, a frozen platform, a local order, and an end by date.
+#[tokio::test]
+async fn holds_stand_until_a_request_lifts_them() {
+    let private = PrivateLab::start().await;
+    let lab = &private.lab;
+    let team = lab.new_team("hold").await;
+    lab.onboard(&team).await;
+    let slug = &team.slug;
+    let path = |folder: &str| format!("team/{slug}/kv/data/prod/{folder}/db");
+    let api = lab.workload(slug, "api").await;
+    let batch = lab.workload(slug, "batch").await;
+    api.reads_soon(&path("api")).await;
+    batch.reads_soon(&path("batch")).await;
+
+    // Somebody without a say.
+    let target = format!("team/{slug}/api");
+    let carol = lab.person("carol").await;
+    let refused = carol.run(&["suspend", &target, "--reason", "no", "--yes"]).await.unwrap();
+    assert_ne!(refused.code, 0, "a stranger suspends");
+
+    // One owner's act, at once; the other binding goes on.
+    let bob = lab.person("bob").await;
+    bob.does(&["suspend", &target, "--reason", "INC-7: token leaked", "--yes"]).await.unwrap();
+    let took = api.refused_soon(&path("api")).await;
+    assert!(!batch.is_refused(&path("batch")).await);
+    let why = until_stands(lab, slug, "api", "suspended").await;
+    assert!(why.contains("INC-7") && why.contains("--lift"), "{why}");
+
+    // An unrelated change of the team does not bring it back.
+    let text = document(slug, true).replace("displayName: Test", "displayName: Another");
+    let renamed = lab.write("renamed.yaml", &text);
+    let request = bob.submits(&renamed, "a new name", &[]).await.unwrap();
+    lab.until(&request, "in_review").await;
+    lab.person("sue").await.approves(&request).await.unwrap();
+    lab.until(&request, "applied").await;
+    assert!(api.is_refused(&path("api")).await, "an unrelated request lifted the hold");
+
+    // Lifted by a request; the token from before stays dead.
+    lift(lab, &renamed, &target).await;
+    let again = lab.workload(slug, "api").await;
+    again.reads_soon(&path("api")).await;
+    assert!(api.is_refused(&path("api")).await, "a token from before the hold reads again");
+
+    // A local order with the provider out of the picture: the whole team.
+    let whole = format!("team/{slug}");
+    let config = private.dir().join("execute.yaml");
+    let ordered = tokio::process::Command::new(strongroom_test_support::program())
+        .args(["execute", "--config"])
+        .arg(&config)
+        .args(["suspend", &whole, "--reason", "INC-8"])
+        .output()
+        .await
+        .unwrap();
+    assert!(ordered.status.success(), "{}", String::from_utf8_lossy(&ordered.stderr));
+    again.refused_soon(&path("api")).await;
+    batch.refused_soon(&path("batch")).await;
+    let put = ["kv", "put", &format!("{slug}/kv/prod/api/db"), "password=-"];
+    let start = Instant::now();
+    while bob.run_with(&put, Some("x")).await.unwrap().code == 0 {
+        assert!(start.elapsed() < Duration::from_secs(20), "people of a suspended team write");
+    }
+    lift(lab, &renamed, &whole).await;
+    lab.workload(slug, "api").await.reads_soon(&path("api")).await;
+    bob.must(&put, Some("s3cr3t"), 0).await.unwrap();
+
+    // Frozen: what is approved waits and says why, until it is lifted.
+    let sue = lab.person("sue").await;
+    sue.does(&["freeze", "--reason", "INC-9", "--yes"]).await.unwrap();
+    let text = text.replace("displayName: Another", "displayName: Third");
+    let third = lab.write("third.yaml", &text);
+    let request = bob.submits(&third, "a third name", &[]).await.unwrap();
+    lab.until(&request, "in_review").await;
+    sue.approves(&request).await.unwrap();
+    let start = Instant::now();
+    loop {
+        let shown = lab.request(&request).await;
+        assert_ne!(shown["state"], "applied", "applied although frozen");
+        if shown["stateReason"].as_str().unwrap_or_default().contains("INC-9") {
+            break;
+        }
+        assert!(start.elapsed() < Duration::from_secs(30), "{shown:#}");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    println!("holds: live token refused {took:?} after the act's receipt; all lifted by requests");
+    private.end().await;
+}
+
+/// A binding ends at its date by itself, in the engine even with Strongroom down, and does not come
+/// back when a clock is put back.
+#[tokio::test]
+async fn a_binding_ends_by_itself() {
+    let private = PrivateLab::start().await;
+    let lab = &private.lab;
+    let team = lab.new_team("until").await;
+    let tomorrow = "2099-01-01";
+    let text = document(&team.slug, true).replacen(
+        "level: read }]\n",
+        &format!("level: read }}]\n      until: {tomorrow}\n"),
+        1,
+    );
+    std::fs::write(&team.file, &text).unwrap();
+    lab.onboard(&team).await;
+    let path = format!("team/{}/kv/data/prod/api/db", team.slug);
+    let other = format!("team/{}/kv/data/prod/batch/db", team.slug);
+    let (api, batch) =
+        (lab.workload(&team.slug, "api").await, lab.workload(&team.slug, "batch").await);
+    api.reads_soon(&path).await;
+    batch.reads_soon(&other).await;
+    let admin = lab.admin().await;
+    let name = format!("sys/policies/acl/team.{}.binding.api", team.slug);
+    let policy = admin.read(&name, "{policy}").await.unwrap().unwrap();
+    assert!(policy["expiration"].as_str().unwrap().starts_with("2099-01-02T00:00:00"), "{policy}");
+
+    // A hundred years on.
+    private.clock(100 * 366 * 86_400);
+    api.refused_soon(&path).await;
+    assert!(!batch.is_refused(&other).await, "a binding without an end ended");
+    let why = until_stands(lab, &team.slug, "api", "ended").await;
+    assert!(why.contains(tomorrow), "{why}");
+    let start = Instant::now();
+    while admin.read(&name, "{policy}").await.unwrap().is_some() {
+        assert!(start.elapsed() < Duration::from_secs(20), "the policy of an ended binding stays");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    // Put back: what ended stays ended until a request gives it anew.
+    private.clock(0);
+    tokio::time::sleep(Duration::from_secs(20)).await;
+    assert!(api.is_refused(&path).await, "a clock put back gave the grant back");
+    println!("an end by date: refused, policy deleted, not given back by a clock that went back");
+    private.end().await;
+}

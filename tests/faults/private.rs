@@ -1,0 +1,162 @@
+//! A lab of one test's own, which it may break.
+
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process, test_kill_process};
+use sqlx::postgres::{PgPool, PgPoolOptions};
+use strongroom_test_support::{SharedLab, program};
+use tokio::process::{Child, Command};
+
+use crate::support::Lab;
+
+/// A whole stack for one test.
+pub struct PrivateLab {
+    pub lab: Lab,
+    dev: Child,
+    // Removed after everything that uses it has ended.
+    _dir: tempfile::TempDir,
+}
+
+impl PrivateLab {
+    pub async fn start() -> Self {
+        let dir = tempfile::Builder::new().prefix("strongroom-private-").tempdir().unwrap();
+        // The Postgres user must reach it too.
+        std::fs::set_permissions(dir.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
+        let told = std::fs::File::create(dir.path().join("told.log")).unwrap();
+        let mut dev = Command::new(program())
+            .args(["dev", "--lab", "--", "sleep", "100000"])
+            .env("STRONGROOM_DEV_DIR", dir.path())
+            .env_remove("STRONGROOM_LAB")
+            .stdin(Stdio::null())
+            .stdout(told.try_clone().unwrap())
+            .stderr(told)
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        let file = dir.path().join("lab/lab.json");
+        let start = Instant::now();
+        while !file.is_file() {
+            let text = || std::fs::read_to_string(dir.path().join("told.log")).unwrap();
+            assert!(dev.try_wait().unwrap().is_none(), "the lab ended:\n{}", text());
+            assert!(start.elapsed() < Duration::from_mins(3), "no lab:\n{}", text());
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        Self { lab: Lab::of(SharedLab::read(&file)), dev, _dir: dir }
+    }
+
+    pub fn dir(&self) -> &Path {
+        self.lab.dir()
+    }
+
+    /// The executor that the lab began with.
+    fn pid(&self) -> Pid {
+        let text = std::fs::read_to_string(self.dir().join("execute.pid")).unwrap();
+        Pid::from_raw(text.lines().next().unwrap().parse().unwrap()).unwrap()
+    }
+
+    /// Ends the executor that the lab began with.
+    pub async fn executor_end(&self, signal: Signal) {
+        let pid = self.pid();
+        kill_process(pid, signal).unwrap();
+        let start = Instant::now();
+        // A zombie until `dev` reaps it, which it does at its own end.
+        while !is_over(pid) {
+            assert!(start.elapsed() < Duration::from_secs(20), "the executor does not end");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// Another executor with the lab's configuration, or with a changed copy of it.
+    pub fn executor(&self, name: &str, config: Option<&Path>, env: &[(&str, &str)]) -> Executor {
+        let own = self.dir().join("execute.yaml");
+        let log = self.dir().join(format!("{name}.log"));
+        let file = std::fs::File::options().create(true).append(true).open(&log).unwrap();
+        let child = Command::new(program())
+            .args(["execute", "--config"])
+            .arg(config.unwrap_or(&own))
+            .env("STRONGROOM_CLOCK_FILE", self.dir().join("clock-offset"))
+            .env_remove("STRONGROOM_FAULT")
+            .envs(env.iter().copied())
+            .stdin(Stdio::null())
+            .stdout(file.try_clone().unwrap())
+            .stderr(file)
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        Executor { child, log }
+    }
+
+    /// Shifts the executor's clock.
+    pub fn clock(&self, seconds: i64) {
+        let (draft, file) = (self.dir().join("clock-draft"), self.dir().join("clock-offset"));
+        std::fs::write(&draft, seconds.to_string()).unwrap();
+        std::fs::rename(draft, file).unwrap();
+    }
+
+    /// The lab's database as its superuser.
+    pub async fn database(&self) -> PgPool {
+        let server = self.lab.text("/postgres_admin_url").strip_suffix("/postgres").unwrap();
+        let url = format!("{server}/strongroom");
+        let options = PgPoolOptions::new().max_connections(4);
+        options.connect(&url).await.unwrap()
+    }
+
+    pub async fn end(mut self) {
+        let pid = Pid::from_raw(i32::try_from(self.dev.id().unwrap()).unwrap()).unwrap();
+        kill_process(pid, Signal::TERM).unwrap();
+        let _ = tokio::time::timeout(Duration::from_mins(1), self.dev.wait()).await;
+    }
+}
+
+impl Drop for PrivateLab {
+    fn drop(&mut self) {
+        // After a failure: ask `dev` to end its parts, and give it the time to.
+        if let Some(id) = self.dev.id()
+            && let Some(pid) = i32::try_from(id).ok().and_then(Pid::from_raw)
+        {
+            let _ = kill_process(pid, Signal::TERM);
+            for _ in 0..150 {
+                if self.dev.try_wait().is_ok_and(|status| status.is_some()) {
+                    return;
+                }
+                std::thread::sleep(Duration::from_millis(100));
+            }
+        }
+    }
+}
+
+fn is_over(pid: Pid) -> bool {
+    let stat = format!("/proc/{}/stat", pid.as_raw_nonzero());
+    let state = std::fs::read_to_string(stat).unwrap_or_default();
+    let zombie = state.rsplit(')').next().is_some_and(|rest| rest.trim_start().starts_with('Z'));
+    zombie || test_kill_process(pid).is_err()
+}
+
+/// An executor of the test's own.
+pub struct Executor {
+    child: Child,
+    log: PathBuf,
+}
+
+impl Executor {
+    pub fn signal(&self, signal: Signal) {
+        let pid = Pid::from_raw(i32::try_from(self.child.id().unwrap()).unwrap()).unwrap();
+        kill_process(pid, signal).unwrap();
+    }
+
+    /// Waits for its end, if it ends within the time.
+    pub async fn ends_within(&mut self, time: Duration) -> bool {
+        tokio::time::timeout(time, self.child.wait()).await.is_ok()
+    }
+
+    pub async fn kill(mut self) {
+        self.child.kill().await.unwrap();
+    }
+
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap()
+    }
+}
