@@ -7,3 +7,4 @@ mod private;
 #[path = "../flows/support.rs"]
 #[expect(dead_code, reason = "the other tests use the rest")]
 mod support;
+mod tamper;

@@ -57,6 +57,11 @@ impl PrivateLab {
         Pid::from_raw(text.lines().next().unwrap().parse().unwrap()).unwrap()
     }
 
+    /// Whether the executor that the lab began with is there.
+    pub fn executor_is_up(&self) -> bool {
+        !is_over(self.pid())
+    }
+
     /// Ends the executor that the lab began with.
     pub async fn executor_end(&self, signal: Signal) {
         let pid = self.pid();

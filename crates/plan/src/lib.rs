@@ -6,6 +6,7 @@
 
 pub mod build;
 pub mod desired;
+pub mod drift;
 pub mod holds;
 pub mod model;
 pub mod ownership;

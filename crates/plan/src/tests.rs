@@ -1,6 +1,7 @@
 //! Golden plans, the table of risks and stages, refusals, and properties against a model engine.
 
 mod documents;
+mod drift;
 mod engine;
 mod golden;
 mod observe;

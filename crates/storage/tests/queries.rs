@@ -144,6 +144,7 @@ fn submission(team: &str, group: &str, who: &str) -> NewRequest {
         request,
         reason: "because".into(),
         attest: vec!["prod-eu/payments-prod".into()],
+        lift: Vec::new(),
         submission: b"{}".to_vec(),
         submission_hash: Digest::of(request.to_string().as_bytes()),
         submitter: person(who),

@@ -219,6 +219,19 @@ pub fn parse(text: &str) -> Result<ParsedRules, PolicyError> {
     Ok(rules)
 }
 
+/// Writes parsed rules as a policy text again, beneath a head of comment lines.
+pub fn render_parsed(head: &str, rules: &ParsedRules) -> String {
+    let mut text = head.to_owned();
+    for (path, words) in rules {
+        let words: Vec<String> = words.iter().map(|word| format!("\"{word}\"")).collect();
+        text.push_str(&format!(
+            "path \"{path}\" {{\n  capabilities = [{}]\n}}\n",
+            words.join(", ")
+        ));
+    }
+    text
+}
+
 /// What a member of a team's people may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum TeamRole {

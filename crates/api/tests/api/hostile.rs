@@ -81,7 +81,7 @@ async fn an_unknown_field_is_named() {
       "detail": "what was sent cannot be taken as it is",
       "errors": [
         {
-          "message": "unknown field `force`, expected `documents` or `attest` at line 1 column 23",
+          "message": "unknown field `force`, expected one of `documents`, `attest`, `lift` at line 1 column 23",
           "pointer": ""
         }
       ],

@@ -145,6 +145,7 @@ fn whole_plan() -> Plan {
         }],
         pins: draft.pins,
         attest: Vec::new(),
+        lift: Vec::new(),
         risk: draft.risk,
         reasons: draft.reasons,
         rules: context().rules_digest(),

@@ -27,6 +27,7 @@ pub fn submission(documents: &[Value]) -> Submission {
         request: RequestId::from_uuid(Uuid::now_v7()),
         documents,
         attest: Vec::new(),
+        lift: Vec::new(),
         reason: "we need it".to_owned(),
     }
 }
