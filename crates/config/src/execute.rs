@@ -27,6 +27,23 @@ pub struct ExecuteConfig {
     /// When removals stop by themselves.
     #[serde(default)]
     pub brake: BrakeConfig,
+    /// How drift is looked for.
+    #[serde(default)]
+    pub drift: DriftConfig,
+}
+
+/// How often everything is looked at.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DriftConfig {
+    /// At most so often, in seconds, and only when the engine says that something was stored.
+    pub sweep_seconds: u32,
+}
+
+impl Default for DriftConfig {
+    fn default() -> Self {
+        Self { sweep_seconds: 300 }
+    }
 }
 
 /// Removals that follow from what is observed stop by themselves beyond this within an hour.
@@ -73,6 +90,10 @@ pub struct EngineConfig {
     /// The first `SecretID`; the executor replaces it at its first login and keeps the new one in
     /// its state directory.
     pub secret_id_file: PathBuf,
+    /// The engine's audit log, where the executor can read it: what others touch is seen at once
+    /// and named with who did it.
+    #[serde(default)]
+    pub audit_file: Option<PathBuf>,
 }
 
 impl ExecuteConfig {
@@ -88,8 +109,13 @@ impl ExecuteConfig {
         ] {
             *file = beside(path, file);
         }
-        for file in
-            [&mut config.database.url_file, &mut config.engine.ca_file].into_iter().flatten()
+        for file in [
+            &mut config.database.url_file,
+            &mut config.engine.ca_file,
+            &mut config.engine.audit_file,
+        ]
+        .into_iter()
+        .flatten()
         {
             *file = beside(path, file);
         }

@@ -136,6 +136,9 @@ pub struct Hold {
     pub reason: String,
     /// Since when, whole seconds.
     pub since: Timestamp,
+    /// Whether nothing is taken away: the subject merely stands still as it is.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub frozen: bool,
 }
 
 impl Hold {

@@ -178,6 +178,13 @@ pub async fn capabilities_self(
     Ok(paths.iter().map(|path| ((*path).to_owned(), of(path))).collect())
 }
 
+/// The index up to which the engine has applied what was stored; reads leave it as it is. `None`
+/// where the engine does not tell it. Needs no token.
+pub async fn applied_index(client: &EngineClient) -> Result<Option<u64>, EngineError> {
+    let leader = ask(client, "sys/leader").await?;
+    Ok(leader.get("raft_applied_index").and_then(Value::as_u64))
+}
+
 /// The accessor of an auth mount; `None` when it is not there.
 pub async fn auth_accessor(session: &Session, mount: &str) -> Result<Option<String>, EngineError> {
     let template = "sys/auth/{mount}";

@@ -161,7 +161,9 @@ impl Executor {
             let uid = inventory.accounts.get(&key).cloned();
             (account, uid)
         });
-        let still = self.stands_still(&Subject::Team(team.name.clone()));
+        let still = self
+            .stands_still(&Subject::Team(team.name.clone()))
+            .or_else(|| self.stands_still(&Subject::Cluster(cluster.clone())));
         Some(Seen::Accounts(still, uid, accounts.collect()))
     }
 

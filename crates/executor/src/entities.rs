@@ -3,16 +3,21 @@
 //! An entity that was taken away is deleted for good; an alias is never moved, an entity never
 //! disabled and enabled again, and the engine's own merge is never used.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 use strongroom_domain::document::Document;
 use strongroom_engine::identity::{self, Entity};
 use strongroom_kubernetes::Settled;
 use strongroom_plan::{Holds, Plan, desired};
-use strongroom_vault_model::object::Account;
+use strongroom_vault_model::object::{Account, Fields, ObjectKey};
+use strongroom_vault_model::policy::PolicyName;
 
 use crate::accounts::order;
 use crate::context::split;
 use crate::error::ExecutorError;
+use crate::finding::{Severity, finding};
+use crate::object::Reading;
 use crate::record::Written;
 use crate::start::Executor;
 
@@ -137,5 +142,85 @@ impl Executor {
         self.intent(&write).await?;
         let done = identity::entity_delete(&self.engine, &early.id).await?;
         self.receipt(&write, "written", &Written::of(&done)).await
+    }
+
+    /// Entities of ours into which somebody put rights or another login: they are deleted, for they
+    /// may not be written to, and made anew by the next look at the bindings.
+    pub(crate) async fn entities_look(&mut self) -> Result<(), ExecutorError> {
+        let mut accounts = BTreeSet::new();
+        for head in self.heads.values() {
+            if let Ok(Some(Document::Team(team))) = head.document() {
+                accounts.extend(team.bindings.iter().flat_map(desired::accounts));
+            }
+        }
+        let mut found = Vec::new();
+        for account in accounts {
+            let Some(entity) = self.entity_of(&account).await? else { continue };
+            let ours = entity.metadata.get("owner").and_then(Value::as_str);
+            let uid = entity.metadata.get("uid").and_then(Value::as_str).unwrap_or_default();
+            let accessor = self.accessor(&account.cluster).await?;
+            let alias = entity
+                .aliases
+                .iter()
+                .all(|alias| alias.name == uid && alias.mount_accessor == accessor);
+            if ours != Some(self.mark.as_str())
+                || (entity.policies.is_empty() && alias && entity.aliases.len() <= 1)
+            {
+                continue;
+            }
+            let name = account.entity_name();
+            let text = format!(
+                "the entity {name} was given policies or another login by hand; it is deleted, and \
+                 its workload logs in again"
+            );
+            let next = "find out who did it, and why";
+            found.push(finding("entity", &name, Severity::Alarm, text, next));
+            self.entity_end(&account, "somebody put more into it").await?;
+            self.attached.forget_all();
+        }
+        for each in found {
+            let key = each.key.clone();
+            self.found(each).await?;
+            self.resolved(&key).await?;
+        }
+        Ok(())
+    }
+
+    /// A group that somebody touched: members that no binding names are told, and leave with the
+    /// next look at the bindings.
+    pub(crate) async fn members_look(
+        &mut self,
+        reading: &Reading,
+        key: &ObjectKey,
+        name: &PolicyName,
+        wanted: Option<&Fields>,
+        who: &str,
+    ) -> Result<(), ExecutorError> {
+        let ids = |value: Option<&Value>| -> BTreeSet<String> {
+            let items = value.and_then(Value::as_array).into_iter().flatten();
+            items.filter_map(Value::as_str).map(str::to_owned).collect()
+        };
+        let now = ids(reading.answer(key).and_then(|data| data.get("member_entity_ids")));
+        let mut known = BTreeSet::new();
+        for text in ids(wanted.and_then(|fields| fields.get("accounts"))) {
+            let entity_name = format!("sa.{}", text.replacen('/', ".", 2));
+            if let Some(account) = Account::from_entity_name(&entity_name) {
+                known.extend(self.entity_of(&account).await?.map(|entity| entity.id));
+            }
+        }
+        let strange = now.difference(&known).count();
+        self.attached.forget(name.team());
+        if strange == 0 {
+            return Ok(());
+        }
+        let text = format!("{key} got {strange} members by hand that no document names");
+        let next = "they are taken out by themselves; find out who did it, and why";
+        let mut each = finding("members", &key.to_string(), Severity::Alarm, text, next);
+        each.subject = Some(format!("team/{}", name.team()));
+        each.object = Some(key.to_string());
+        each.culprit = Some(who.to_owned());
+        let finding_key = each.key.clone();
+        self.found(each).await?;
+        self.resolved(&finding_key).await
     }
 }

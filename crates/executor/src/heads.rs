@@ -108,6 +108,7 @@ impl Executor {
         self.heads.clear();
         self.held.clear();
         self.unbelieved.clear();
+        self.distrusted.clear();
         let mut subjects = vec![Subject::Platform];
         for kind in ["cluster", "team"] {
             let path = format!("{HEADS_MOUNT}/metadata/heads/{kind}");
@@ -176,9 +177,15 @@ impl Executor {
     /// Keeps what was read or written of a head, and what it holds.
     pub(crate) fn head_remember(&mut self, subject: Subject, head: VersionedHead) {
         self.held.retain(|target, _| target.subject() != subject);
+        self.distrusted.remove(&subject);
         for (target, hold) in &head.head.holds {
             // A head holds for its own subject only.
-            if target.subject() == subject {
+            if target.subject() != subject {
+                continue;
+            }
+            if hold.frozen {
+                self.distrusted.insert(subject.clone(), hold.reason.clone());
+            } else {
                 self.held.insert(target.clone(), hold.sentence(target));
             }
         }

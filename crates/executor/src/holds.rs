@@ -120,7 +120,7 @@ impl Executor {
         }
         let since = Timestamp::from_second(self.clock.now().as_second())
             .map_err(|error| ExecutorError::Stopped(error.to_string()))?;
-        let hold = Hold { by, reason: reason.to_owned(), since };
+        let hold = Hold { by, reason: reason.to_owned(), since, frozen: false };
         tracing::warn!(%target, by = hold.by.display(), "is held");
         head.head.holds.insert(target.clone(), hold.clone());
         self.head_write(head, None, "hold").await?;
@@ -129,6 +129,33 @@ impl Executor {
         self.store.event_append(&[event]).await?;
         self.subject_publish(&subject).await?;
         self.attached.forget_held(target);
+        Ok(())
+    }
+
+    /// Makes a subject stand still as it is: nothing is taken away, nothing is given.
+    pub(crate) async fn hold_freeze(
+        &mut self,
+        target: &Target,
+        reason: &str,
+        actor: Actor,
+    ) -> Result<(), ExecutorError> {
+        let subject = target.subject();
+        let mut head = self.head_read(&subject).await?;
+        if head.head.holds.contains_key(target) {
+            self.head_remember(subject, head);
+            return Ok(());
+        }
+        let since = Timestamp::from_second(self.clock.now().as_second())
+            .map_err(|error| ExecutorError::Stopped(error.to_string()))?;
+        let reason = reason.to_owned();
+        let hold = Hold { by: HeldBy::Executor, reason: reason.clone(), since, frozen: true };
+        head.head.holds.insert(target.clone(), hold);
+        self.head_write(head, None, "freeze").await?;
+        let detail = json!({ "target": target, "reason": reason, "frozen": true });
+        let event = self.event_by(actor, EventKind::HoldMade, None, Some(subject), detail);
+        self.store.event_append(&[event]).await?;
+        self.records_compare().await?;
+        self.attached.forget_all();
         Ok(())
     }
 

@@ -24,6 +24,17 @@ pub(crate) struct Reading {
 }
 
 impl Reading {
+    /// Takes what was read in bulk for what one path would have answered.
+    pub(crate) fn know(&mut self, path: String, answer: Option<Value>) {
+        self.answers.insert(path, answer);
+    }
+
+    /// What is known beneath a path.
+    pub(crate) fn known_beneath(&self, prefix: &str) -> impl Iterator<Item = (&String, &Value)> {
+        let beneath = self.answers.iter().filter(move |(path, _)| path.starts_with(prefix));
+        beneath.filter_map(|(path, answer)| Some((path, answer.as_ref()?)))
+    }
+
     /// What the engine answered for an object, if it was read and is there.
     pub(crate) fn answer(&self, key: &ObjectKey) -> Option<&Value> {
         self.answers.get(&wire::read_path(key))?.as_ref()

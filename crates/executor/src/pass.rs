@@ -80,6 +80,7 @@ impl Executor {
             self.epoch = epoch;
             self.findings_load().await?;
             self.attached.forget_all();
+            self.drift.forget();
             self.accessors.clear();
             *looked = None;
             self.differing.clear();
@@ -114,6 +115,12 @@ impl Executor {
             self.requests_advance().await?;
             self.clusters_refresh().await?;
             self.bindings_keep().await?;
+        }
+        if let Err(error) = self.drift_look().await {
+            if matches!(error, ExecutorError::LeaseLost) {
+                return Err(error);
+            }
+            tracing::warn!(%error, "the look for drift ended early");
         }
         for piece in &work {
             self.store.work_finish(&self.holder, piece).await?;

@@ -31,7 +31,8 @@ impl Executor {
             self.store.revision_hashes(&wanted).await?.into_iter().collect();
         let said: BTreeMap<Subject, i64> =
             self.store.revisions_applied().await?.into_iter().collect();
-        let mut differing = self.unbelieved.clone();
+        let mut differing = self.distrusted.clone();
+        differing.extend(self.unbelieved.clone());
         for (subject, revision) in &wanted {
             let head = self.heads.get(subject).and_then(|head| head.head.applied.as_ref());
             let hash = head.map(|applied| applied.document_hash.as_bytes().to_vec());
@@ -66,7 +67,7 @@ impl Executor {
         let mut findings = Vec::new();
         for (subject, what) in &differing {
             let next = format!(
-                "find out which of the two was put back or edited; then a request with the \
+                "find out what was put back or edited by hand; then a request with the \
                  document that should hold and --lift {} (critical) goes on from it",
                 Target::from(subject.clone())
             );

@@ -27,7 +27,9 @@ use tokio::sync::watch::Receiver;
 
 use crate::bindings::Attached;
 use crate::brake::Brake;
+use crate::drift::DriftState;
 use crate::error::ExecutorError;
+use crate::feed::Feed;
 use crate::heads::VersionedHead;
 
 /// How long one engine call may take. Shorter than what is left of a lease when a write begins.
@@ -60,6 +62,9 @@ pub struct Executor {
     pub(crate) accessors: BTreeMap<ClusterName, String>,
     pub(crate) attached: Attached,
     pub(crate) brake: Brake,
+    pub(crate) drift: DriftState,
+    /// Clusters frozen by the executor itself, from their heads.
+    pub(crate) distrusted: BTreeMap<Subject, String>,
     /// How many bindings there are, as last counted.
     pub(crate) bindings_count: usize,
     /// What stands still, each with its sentence: from the heads.
@@ -136,6 +141,8 @@ impl Executor {
             ));
         };
 
+        let feed = config.engine.audit_file.clone().map(Feed::new);
+        let drift = DriftState::new(feed);
         let executor = Self {
             mark: Mark::new(floor.deployment.as_uuid()),
             policies_expire: sys::policies_expire(&answer),
@@ -157,6 +164,8 @@ impl Executor {
             accessors: BTreeMap::new(),
             attached: Attached::default(),
             brake: Brake::default(),
+            drift,
+            distrusted: BTreeMap::new(),
             bindings_count: 0,
             held: BTreeMap::new(),
             differing: BTreeMap::new(),

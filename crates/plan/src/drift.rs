@@ -68,9 +68,22 @@ pub fn judge(
             _ => Drift::narrower("it is not there any more"),
         }),
         (None, Some(found)) => leftover(mark, key, found),
+        (Some(wanted), Some(found)) if has_strangers(key, wanted, found) => Some(Drift::wider(
+            Correction::Write(wanted.clone()),
+            "it has members although it is for people",
+        )),
         (Some(wanted), Some(found)) if same(key, wanted, found) => None,
         (Some(wanted), Some(found)) => Some(different(mark, key, wanted, found)),
     }
+}
+
+/// A group of people has no service accounts as members. Which accounts of a workload's group are
+/// members right now is no difference here.
+fn has_strangers(key: &ObjectKey, wanted: &Fields, found: &Fields) -> bool {
+    matches!(key, ObjectKey::Group(_))
+        && members(wanted, "accounts").is_empty()
+        && !members(found, "accounts").is_empty()
+        && found.get("owner") == wanted.get("owner")
 }
 
 /// Something under our name and with our mark that no head stands for.

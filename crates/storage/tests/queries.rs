@@ -511,6 +511,7 @@ async fn caches_say_what_was_last_put() {
         applied_revision: 1,
         applied_hash: Some(vec![1; 32]),
         applied_document: Some(b"{}".to_vec()),
+        holds: serde_json::json!({}),
         pins: json!({ "prod-eu/payments-prod": "uid" }),
         state: "applied".into(),
         request: Some(RequestId::from_uuid(Uuid::now_v7())),

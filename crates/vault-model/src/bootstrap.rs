@@ -44,6 +44,9 @@ pub struct Bootstrap {
 pub const EXECUTOR_POLICY: &str = r#"# The executor's own policy. No tenant data, no deletion of mounts, no audit devices, no snapshots.
 path "sys/policies/acl/team.*" { capabilities = ["create", "read", "update", "delete"] }
 path "sys/policies/acl/strongroom.self" { capabilities = ["read"] }
+path "sys/policies/acl" { capabilities = ["list"] }
+path "sys/policies/detailed/acl" { capabilities = ["list"] }
+path "sys/mounts" { capabilities = ["read"] }
 path "sys/mounts/team/*" { capabilities = ["create", "read", "update"] }
 path "team/+/+/config" { capabilities = ["create", "read", "update"] }
 path "sys/auth" { capabilities = ["read"] }
@@ -56,6 +59,7 @@ path "sys/auth/k8s/+" {
   }
 }
 path "auth/k8s/+/config" { capabilities = ["create", "read", "update"] }
+path "auth/k8s/+/role" { capabilities = ["list"] }
 path "auth/k8s/+/role/+" {
   capabilities = ["create", "read", "update", "delete"]
   denied_parameters = {
@@ -74,6 +78,7 @@ path "identity/entity/id/+" {
 }
 path "identity/entity-alias" { capabilities = ["create", "update"] }
 path "identity/lookup/entity" { capabilities = ["create", "update"] }
+path "identity/group/name" { capabilities = ["list"] }
 path "identity/group/name/team.*" { capabilities = ["create", "read", "update", "delete"] }
 path "identity/group/name/people.*" {
   capabilities = ["create", "read", "update"]

@@ -224,10 +224,11 @@ pub fn render_parsed(head: &str, rules: &ParsedRules) -> String {
     let mut text = head.to_owned();
     for (path, words) in rules {
         let words: Vec<String> = words.iter().map(|word| format!("\"{word}\"")).collect();
-        text.push_str(&format!(
-            "path \"{path}\" {{\n  capabilities = [{}]\n}}\n",
-            words.join(", ")
-        ));
+        text.push_str("path \"");
+        text.push_str(path);
+        text.push_str("\" {\n  capabilities = [");
+        text.push_str(&words.join(", "));
+        text.push_str("]\n}\n");
     }
     text
 }

@@ -108,6 +108,8 @@ pub async fn configuration(
         "floor_file": "floor.yaml",
         "signing_key_file": "executor-key.pem",
         "state_dir": "executor",
+        // The audit log tells what was touched; looking at everything is for gaps in it.
+        "drift": { "sweep_seconds": 3600 },
         "engine": {
             "id": engine_id,
             "name": "dev",
@@ -115,6 +117,7 @@ pub async fn configuration(
             "ca_file": "engine-ca.pem",
             "role_id_file": "role-id",
             "secret_id_file": "first-secret-id",
+            "audit_file": engine.audit_logs()[0],
         },
     });
     let serve = json!({

@@ -1,0 +1,421 @@
+//! Drift: what others made of managed objects, found, named with its culprit, and put back where
+//! that narrows.
+//!
+//! First everything is looked at; then only what the engine's audit log says was touched, or
+//! everything again when the engine's index says that something was stored. Foreign objects are
+//! listed and never touched.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use strongroom_domain::document::Document;
+use strongroom_domain::event::{Actor, EventKind};
+use strongroom_domain::hold::Target;
+use strongroom_domain::subject::Subject;
+use strongroom_engine::sys;
+use strongroom_kubernetes::InventoryState;
+use strongroom_plan::desired::{Objects, desired};
+use strongroom_plan::drift::{Correction, Drift, judge};
+use strongroom_vault_model::name::{ClusterName, NamespaceName, TeamName};
+use strongroom_vault_model::object::{Fields, ObjectKey, fingerprint};
+
+use crate::accounts::order;
+use crate::error::ExecutorError;
+use crate::feed::{Feed, News, Touch};
+use crate::finding::{Severity, finding};
+use crate::object::Reading;
+use crate::record::Write;
+use crate::start::Executor;
+
+/// The standing order under which something is put back.
+const RESTORE: &str = "restore what the head says where that narrows";
+
+/// The check's name in findings.
+const KIND: &str = "drift";
+
+/// How often the engine is asked whether anything was stored, without a feed.
+const INDEX_EVERY: Duration = Duration::from_secs(5);
+
+/// What the last look left.
+#[derive(Debug, Default)]
+pub(crate) struct DriftState {
+    feed: Option<Feed>,
+    swept: Option<Instant>,
+    asked: Option<Instant>,
+    index: Option<u64>,
+    /// Who touched what made everything be looked at.
+    culprit: Option<String>,
+    /// Which team claims a namespace, by the applied documents.
+    claims: BTreeMap<(ClusterName, NamespaceName), TeamName>,
+    /// The engine's ids of groups, as last read.
+    groups: BTreeMap<String, ObjectKey>,
+}
+
+impl DriftState {
+    /// Nothing looked at yet.
+    pub(crate) fn new(feed: Option<Feed>) -> Self {
+        Self { feed, ..Self::default() }
+    }
+
+    /// Everything is looked at again.
+    pub(crate) fn forget(&mut self) {
+        self.swept = None;
+    }
+}
+
+impl Executor {
+    /// Looks for drift as far as there can be any.
+    pub(crate) async fn drift_look(&mut self) -> Result<(), ExecutorError> {
+        let news = match self.drift.feed.as_mut().map(Feed::read) {
+            Some(Ok(news)) => Some(news),
+            Some(Err(error)) => {
+                tracing::warn!(%error, "the audit log cannot be read; the index is asked instead");
+                None
+            }
+            None => None,
+        };
+        let every = Duration::from_secs(self.config.drift.sweep_seconds.into());
+        let due = self.drift.swept.is_none_or(|at| at.elapsed() > every);
+        match news {
+            Some(News::Touched(touches)) if self.drift.swept.is_some() && !due => {
+                self.touched_look(&touches).await
+            }
+            Some(_) => self.sweep().await,
+            None if self.drift.swept.is_none() => self.sweep().await,
+            None => {
+                if self.drift.asked.is_some_and(|at| at.elapsed() < INDEX_EVERY) {
+                    return Ok(());
+                }
+                self.drift.asked = Some(Instant::now());
+                let index = sys::applied_index(self.engine.client()).await?;
+                if due && index != self.drift.index { self.sweep().await } else { Ok(()) }
+            }
+        }
+    }
+
+    /// Looks at everything that is managed, and lists what is not.
+    async fn sweep(&mut self) -> Result<(), ExecutorError> {
+        let begun = Instant::now();
+        let wanted = self.wanted_all()?;
+        let mut reading = self.reading();
+        self.prefill(&mut reading).await?;
+        let mut drifts = Vec::new();
+        for (subject, objects) in &wanted {
+            let keys = objects.keys().cloned().collect();
+            let observed = self.observe(&mut reading, &keys).await?;
+            for (key, fields) in objects {
+                let found = observed.get(key).flatten();
+                if let Some(drift) = judge(&self.mark, key, Some(fields), found) {
+                    drifts.push((subject.clone(), key.clone(), Some(fields.clone()), drift));
+                }
+            }
+        }
+        self.drift.groups = group_ids(&reading, &wanted);
+        self.entities_look().await?;
+        let (leftover, foreign) = self.strangers(&mut reading, &wanted).await?;
+        drifts.extend(leftover);
+        let mut standing = BTreeSet::new();
+        for (subject, key, wanted, drift) in drifts {
+            standing.insert(key.to_string());
+            self.drift_treat(&mut reading, &subject, &key, wanted.as_ref(), &drift, None).await?;
+        }
+        let gone: Vec<String> = self
+            .findings
+            .values()
+            .filter(|known| known.kind == KIND)
+            .filter(|known| known.object.as_ref().is_none_or(|key| !standing.contains(key)))
+            .map(|known| known.key.clone())
+            .collect();
+        for key in gone {
+            self.resolved(&key).await?;
+        }
+        self.settle("foreign", foreign).await?;
+        self.drift.index = sys::applied_index(self.engine.client()).await?;
+        self.drift.swept = Some(Instant::now());
+        tracing::info!(subjects = wanted.len(), took = ?begun.elapsed(), "swept");
+        Ok(())
+    }
+
+    /// Looks at what was touched.
+    async fn touched_look(&mut self, touches: &[Touch]) -> Result<(), ExecutorError> {
+        if touches.is_empty() {
+            return Ok(());
+        }
+        let mut keys: BTreeMap<ObjectKey, String> = BTreeMap::new();
+        for touch in touches {
+            tracing::info!(path = %touch.path, who = %touch.who, "touched by somebody else");
+            match self.key_of(&touch.path) {
+                Some(found) => keys.extend(found.into_iter().map(|key| (key, touch.who.clone()))),
+                // It cannot be told which object this was.
+                None => return self.sweep_after(touch).await,
+            }
+        }
+        let mut reading = self.reading();
+        for (key, who) in keys {
+            let Some((subject, objects)) = self.wanted_of(&key)? else {
+                continue;
+            };
+            // A group is read with the anchors it names.
+            let related = objects
+                .keys()
+                .filter(|other| matches!(other, ObjectKey::Anchor(_)) || **other == key)
+                .cloned()
+                .collect();
+            self.observe(&mut reading, &related).await?;
+            let (found, _) = self.read_now(&mut reading, &key).await?;
+            let wanted = objects.get(&key);
+            match judge(&self.mark, &key, wanted, found.as_ref()) {
+                Some(drift) => {
+                    let who = Some(who.as_str());
+                    self.drift_treat(&mut reading, &subject, &key, wanted, &drift, who).await?;
+                }
+                None => self.resolved(&format!("{KIND} {key}")).await?,
+            }
+            // Which accounts are members right now is no part of the comparison.
+            if let ObjectKey::Group(name) = &key {
+                let name = name.clone();
+                self.members_look(&reading, &key, &name, wanted, &who).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn sweep_after(&mut self, touch: &Touch) -> Result<(), ExecutorError> {
+        self.attached.forget_all();
+        self.drift.culprit = Some(touch.who.clone());
+        let swept = self.sweep().await;
+        self.drift.culprit = None;
+        swept
+    }
+
+    /// The objects that a touched path may be; `None` when that cannot be told.
+    fn key_of(&self, path: &str) -> Option<Vec<ObjectKey>> {
+        let key = |kind: &str, name: &str| ObjectKey::parse(kind, name).ok().into_iter().collect();
+        let found: Vec<ObjectKey> = if let Some(name) = path.strip_prefix("sys/policies/acl/") {
+            key("policy", name)
+        } else if let Some(name) = path.strip_prefix("sys/policy/") {
+            key("policy", name)
+        } else if let Some(name) = path.strip_prefix("sys/mounts/") {
+            key("mount", name.trim_end_matches("/tune"))
+        } else if let Some(name) = path.strip_prefix("sys/quotas/rate-limit/") {
+            key("rate-limit", name)
+        } else if let Some(name) = path.strip_prefix("sys/auth/") {
+            key("auth-mount", &format!("auth/{}", name.trim_end_matches("/tune")))
+        } else if let Some(name) = path.strip_prefix("identity/group/name/") {
+            let mut keys: Vec<ObjectKey> = key("group", name);
+            keys.extend::<Vec<ObjectKey>>(key("anchor", name));
+            keys
+        } else if let Some(id) = path.strip_prefix("identity/group/id/") {
+            vec![self.drift.groups.get(id)?.clone()]
+        } else if path.starts_with("auth/k8s/") && path.ends_with("/config") {
+            key("auth-config", path.trim_end_matches("/config"))
+        } else if path.starts_with("auth/k8s/") {
+            key("role", path)
+        } else if path.starts_with("team/") {
+            key("mount-config", path.trim_end_matches("/config"))
+        } else {
+            return None;
+        };
+        Some(found)
+    }
+
+    /// Records a difference, and puts it back where that narrows.
+    async fn drift_treat(
+        &mut self,
+        reading: &mut Reading,
+        subject: &Subject,
+        key: &ObjectKey,
+        wanted: Option<&Fields>,
+        drift: &Drift,
+        who: Option<&str>,
+    ) -> Result<(), ExecutorError> {
+        let alarm = matches!(key, ObjectKey::AuthConfig(_))
+            || (drift.wider && drift.correction == Correction::None);
+        let severity = match (alarm, drift.wider) {
+            (true, _) => Severity::Alarm,
+            (false, true) => Severity::Warning,
+            (false, false) => Severity::Info,
+        };
+        let next = if drift.correction == Correction::None {
+            "a request with the document that should hold gives back what is missing or takes away \
+             what is too much; nothing is done by itself, for it may be an emergency"
+        } else {
+            "it is put back by itself; find out who did it, and why"
+        };
+        let text = format!("{key} was changed by somebody else: {}", drift.text);
+        let mut found = finding(KIND, &key.to_string(), severity, text, next);
+        found.subject = Some(subject.to_string());
+        found.object = Some(key.to_string());
+        found.culprit = who.map(str::to_owned).or_else(|| self.drift.culprit.clone());
+        let finding_key = found.key.clone();
+        self.found(found).await?;
+        if let ObjectKey::AuthConfig(cluster) = key {
+            self.logins_distrust(cluster, &drift.text).await?;
+        }
+        if drift.correction == Correction::None {
+            return Ok(());
+        }
+        if let (Correction::Delete, ObjectKey::Group(name)) = (&drift.correction, key)
+            && !self.brake_allows(name)
+        {
+            return Ok(());
+        }
+        self.put_back(reading, subject, key, &drift.correction).await?;
+        let detail = json!({ "object": key, "was": drift.text, "wanted": wanted.map(fingerprint) });
+        let event = self.event(EventKind::DriftCorrected, None, Some(subject.clone()), detail);
+        self.store.event_append(&[event]).await?;
+        if !drift.narrower && !matches!(key, ObjectKey::AuthConfig(_)) {
+            self.resolved(&finding_key).await?;
+        }
+        Ok(())
+    }
+
+    async fn put_back(
+        &mut self,
+        reading: &mut Reading,
+        subject: &Subject,
+        key: &ObjectKey,
+        correction: &Correction,
+    ) -> Result<(), ExecutorError> {
+        let name = key.name();
+        let writes: Vec<(&str, Option<&Fields>)> = match correction {
+            Correction::None => Vec::new(),
+            Correction::Write(fields) => vec![("update", Some(fields))],
+            Correction::Delete => vec![("delete", None)],
+            Correction::Recreate(fields) => vec![("delete", None), ("create", Some(fields))],
+        };
+        for (operation, fields) in writes {
+            let write = Write {
+                subject: Some(subject.clone()),
+                after: fields.map(fingerprint),
+                ..order(RESTORE, operation, key.kind(), &name)
+            };
+            self.intent(&write).await?;
+            let written = self.write_object(reading, key, fields, operation == "update").await?;
+            self.receipt(&write, "written", &written).await?;
+            tracing::warn!(object = %key, operation, "put back");
+        }
+        Ok(())
+    }
+
+    /// Logins of a cluster were checked otherwise for a while: nobody is attached and nothing is
+    /// applied there until people have decided.
+    async fn logins_distrust(
+        &mut self,
+        cluster: &ClusterName,
+        what: &str,
+    ) -> Result<(), ExecutorError> {
+        let target = Target::Cluster(cluster.clone());
+        if self.distrusted.contains_key(&target.subject()) {
+            return Ok(());
+        }
+        self.hold_freeze(
+            &target,
+            &format!("its login configuration was changed by hand: {what}"),
+            Actor::Executor,
+        )
+        .await
+    }
+
+    /// What every subject should be now. What is being applied, or not believed, is left out.
+    fn wanted_all(&mut self) -> Result<Vec<(Subject, Objects)>, ExecutorError> {
+        let mut all = Vec::new();
+        let mut claims = BTreeMap::new();
+        let subjects: Vec<Subject> = self.heads.keys().cloned().collect();
+        for subject in subjects {
+            if let Some(objects) = self.wanted_by(&subject)? {
+                if let Some(Document::Team(team)) =
+                    self.heads.get(&subject).and_then(|head| head.document().ok().flatten())
+                {
+                    for claim in &team.namespaces {
+                        claims
+                            .insert((claim.cluster.clone(), claim.name.clone()), team.name.clone());
+                    }
+                }
+                all.push((subject, objects));
+            }
+        }
+        self.drift.claims = claims;
+        Ok(all)
+    }
+
+    fn wanted_by(&self, subject: &Subject) -> Result<Option<Objects>, ExecutorError> {
+        let Some(head) = self.heads.get(subject) else { return Ok(None) };
+        if head.head.applying.is_some() || self.unbelieved.contains_key(subject) {
+            return Ok(None);
+        }
+        let Ok(Some(document)) = head.document() else { return Ok(None) };
+        let pins = head.head.applied.as_ref().map(|applied| &applied.pins);
+        let suspended = pins
+            .into_iter()
+            .flatten()
+            .filter(|(place, pin)| self.is_other_namespace(place, pin))
+            .map(|(place, _)| place.clone())
+            .collect();
+        let context = self.context(&[], &[])?;
+        let objects = desired(&context, &document, &suspended)
+            .map_err(|error| ExecutorError::Stopped(error.to_string()))?;
+        Ok(Some(objects))
+    }
+
+    /// Whether the cluster is known to have another namespace there than the pinned one, or none.
+    fn is_other_namespace(&self, place: &str, pin: &str) -> bool {
+        let Some((cluster, namespace)) = place.split_once('/') else { return false };
+        let watched = ClusterName::new(cluster).ok().and_then(|name| self.clusters.get(&name));
+        let Some(watched) = watched else { return false };
+        match &*watched.inventory.borrow() {
+            InventoryState::Known(known) => {
+                known.namespaces.get(namespace).map(String::as_str) != Some(pin)
+            }
+            InventoryState::Unknown { .. } => false,
+        }
+    }
+
+    /// What the subject of one object should be; `None` where it is nobody's or must be left alone.
+    fn wanted_of(&self, key: &ObjectKey) -> Result<Option<(Subject, Objects)>, ExecutorError> {
+        let subject = match key {
+            ObjectKey::AuthMount(cluster) | ObjectKey::AuthConfig(cluster) => {
+                Subject::Cluster(cluster.clone())
+            }
+            ObjectKey::Mount(at) | ObjectKey::MountConfig(at) | ObjectKey::RateLimit(at) => {
+                Subject::Team(at.team.clone())
+            }
+            ObjectKey::Policy(name) | ObjectKey::Group(name) => Subject::Team(name.team().clone()),
+            ObjectKey::Role(cluster, namespace) => {
+                match self.drift.claims.get(&(cluster.clone(), namespace.clone())) {
+                    Some(team) => Subject::Team(team.clone()),
+                    None => return Ok(None),
+                }
+            }
+            // Shared: any team that names the group stands for it.
+            ObjectKey::Anchor(_) | ObjectKey::AnchorAlias(_) => {
+                for subject in self.heads.keys() {
+                    if let Some(objects) = self.wanted_by(subject)?
+                        && objects.contains_key(key)
+                    {
+                        return Ok(Some((subject.clone(), objects)));
+                    }
+                }
+                return Ok(None);
+            }
+        };
+        // Of a team that is not applied, whatever bears our mark is a leftover.
+        match (self.heads.contains_key(&subject), self.wanted_by(&subject)?) {
+            (_, Some(objects)) => Ok(Some((subject, objects))),
+            (true, None) => Ok(None),
+            (false, None) => Ok(Some((subject, Objects::new()))),
+        }
+    }
+}
+
+fn group_ids(reading: &Reading, wanted: &[(Subject, Objects)]) -> BTreeMap<String, ObjectKey> {
+    let keys = wanted.iter().flat_map(|(_, objects)| objects.keys());
+    let groups = keys.filter(|key| matches!(key, ObjectKey::Group(_) | ObjectKey::Anchor(_)));
+    groups
+        .filter_map(|key| {
+            let id = reading.answer(key)?.get("id").and_then(Value::as_str)?;
+            Some((id.to_owned(), key.clone()))
+        })
+        .collect()
+}
