@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod drift;
 mod holds;
 mod private;
 #[path = "../flows/support.rs"]

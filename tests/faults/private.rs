@@ -118,6 +118,11 @@ impl PrivateLab {
 
 impl Drop for PrivateLab {
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            let log = std::fs::read_to_string(self.dir().join("execute.log")).unwrap_or_default();
+            let lines: Vec<&str> = log.lines().collect();
+            eprintln!("{}", lines[lines.len().saturating_sub(60)..].join("\n"));
+        }
         // After a failure: ask `dev` to end its parts, and give it the time to.
         if let Some(id) = self.dev.id()
             && let Some(pid) = i32::try_from(id).ok().and_then(Pid::from_raw)

@@ -143,8 +143,19 @@ pub async fn preview_make(
     summary.extend(clusters.unknown().iter().map(|(cluster, why)| {
         format!("what is in the cluster {cluster} is not known now ({why})")
     }));
+    // What the executor last saw: the engine may hold something else than what is applied.
+    let findings = ctx.app.store.finding_list(false).await?;
+    let drifted = findings.iter().map(|row| &row.finding).filter(|finding| {
+        finding.kind == "drift"
+            && documents.iter().any(|d| finding.subject == Some(d.subject().to_string()))
+    });
+    let drifted: Vec<String> = drifted
+        .map(|finding| format!("{}; the plan brings back what is applied", finding.text))
+        .collect();
+    let differs = !drifted.is_empty();
+    summary.extend(drifted);
     Ok(Preview {
-        unchanged: draft.steps.is_empty() && told.iter().all(|each| !each.changed),
+        unchanged: draft.steps.is_empty() && !differs && told.iter().all(|each| !each.changed),
         documents: told,
         steps: draft.steps,
         risk: draft.risk,

@@ -213,7 +213,7 @@ impl Executor {
     /// Makes a group's members exactly these entities. A group that is not there was taken away,
     /// by us or by hand, and only a request brings it back: `false`.
     async fn group_members(
-        &self,
+        &mut self,
         team: &Team,
         name: &PolicyName,
         binding: &Binding,
@@ -229,8 +229,14 @@ impl Executor {
             let items = data.get(field).and_then(Value::as_array);
             items.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
         };
-        if ids("member_entity_ids") == *members {
+        let now = ids("member_entity_ids");
+        if now == *members {
             return Ok(true);
+        }
+        // Members leave with their entity or by a plan; these came in by hand.
+        let strange = now.difference(members).count();
+        if strange > 0 {
+            self.members_tell(name, strange, None).await?;
         }
         let document = Document::Team(Box::new(team.clone()));
         let context = self.context(&[], &[])?;

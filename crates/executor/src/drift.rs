@@ -45,7 +45,7 @@ pub(crate) struct DriftState {
     asked: Option<Instant>,
     index: Option<u64>,
     /// Who touched what made everything be looked at.
-    culprit: Option<String>,
+    pub(crate) culprit: Option<String>,
     /// Which team claims a namespace, by the applied documents.
     claims: BTreeMap<(ClusterName, NamespaceName), TeamName>,
     /// The engine's ids of groups, as last read.
@@ -143,12 +143,17 @@ impl Executor {
             return Ok(());
         }
         let mut keys: BTreeMap<ObjectKey, String> = BTreeMap::new();
+        let (mut entities, mut everything) = (None, None);
         for touch in touches {
             tracing::info!(path = %touch.path, who = %touch.who, "touched by somebody else");
+            if touch.path.starts_with("identity/entity") {
+                entities = Some(touch);
+                continue;
+            }
             match self.key_of(&touch.path) {
                 Some(found) => keys.extend(found.into_iter().map(|key| (key, touch.who.clone()))),
                 // It cannot be told which object this was.
-                None => return self.sweep_after(touch).await,
+                None => everything = Some(touch),
             }
         }
         let mut reading = self.reading();
@@ -178,7 +183,16 @@ impl Executor {
                 self.members_look(&reading, &key, &name, wanted, &who).await?;
             }
         }
-        Ok(())
+        if let Some(touch) = entities {
+            self.drift.culprit = Some(touch.who.clone());
+            let looked = self.entities_look().await;
+            self.drift.culprit = None;
+            looked?;
+        }
+        match everything {
+            Some(touch) => self.sweep_after(touch).await,
+            None => Ok(()),
+        }
     }
 
     async fn sweep_after(&mut self, touch: &Touch) -> Result<(), ExecutorError> {

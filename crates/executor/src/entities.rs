@@ -174,7 +174,10 @@ impl Executor {
                  its workload logs in again"
             );
             let next = "find out who did it, and why";
-            found.push(finding("entity", &name, Severity::Alarm, text, next));
+            let mut each = finding("entity", &name, Severity::Alarm, text, next);
+            each.object = Some(format!("entity {name}"));
+            each.culprit.clone_from(&self.drift.culprit);
+            found.push(each);
             self.entity_end(&account, "somebody put more into it").await?;
             self.attached.forget_all();
         }
@@ -210,15 +213,23 @@ impl Executor {
         }
         let strange = now.difference(&known).count();
         self.attached.forget(name.team());
-        if strange == 0 {
-            return Ok(());
-        }
+        if strange == 0 { Ok(()) } else { self.members_tell(name, strange, Some(who)).await }
+    }
+
+    /// Tells of members that came in by hand.
+    pub(crate) async fn members_tell(
+        &mut self,
+        name: &PolicyName,
+        strange: usize,
+        who: Option<&str>,
+    ) -> Result<(), ExecutorError> {
+        let key = ObjectKey::Group(name.clone());
         let text = format!("{key} got {strange} members by hand that no document names");
         let next = "they are taken out by themselves; find out who did it, and why";
         let mut each = finding("members", &key.to_string(), Severity::Alarm, text, next);
         each.subject = Some(format!("team/{}", name.team()));
         each.object = Some(key.to_string());
-        each.culprit = Some(who.to_owned());
+        each.culprit = who.map(str::to_owned);
         let finding_key = each.key.clone();
         self.found(each).await?;
         self.resolved(&finding_key).await

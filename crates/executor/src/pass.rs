@@ -105,6 +105,14 @@ impl Executor {
         if slow || !work.is_empty() {
             self.suspensions_take().await?;
         }
+        if let Err(error) = self.drift_look().await {
+            if matches!(error, ExecutorError::LeaseLost) {
+                return Err(error);
+            }
+            // What it was told of is told once: everything is looked at again.
+            self.drift.forget();
+            tracing::warn!(%error, "the look for drift ended early");
+        }
         // Accounts first: one that is gone loses its rights before anybody gets new ones.
         let news = self.clusters.values().any(|c| c.inventory.has_changed().unwrap_or(true));
         self.inventory_store().await?;
@@ -115,12 +123,6 @@ impl Executor {
             self.requests_advance().await?;
             self.clusters_refresh().await?;
             self.bindings_keep().await?;
-        }
-        if let Err(error) = self.drift_look().await {
-            if matches!(error, ExecutorError::LeaseLost) {
-                return Err(error);
-            }
-            tracing::warn!(%error, "the look for drift ended early");
         }
         for piece in &work {
             self.store.work_finish(&self.holder, piece).await?;

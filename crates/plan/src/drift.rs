@@ -254,8 +254,11 @@ fn role_difference(wanted: &Fields, found: &Fields) -> Drift {
             "bound_service_account_names" => {
                 let (want, have) = (members(wanted, name), members(found, name));
                 wider |= !have.is_subset(&want);
-                narrower |= !want.is_subset(&have);
-                let both: Vec<&String> = want.intersection(&have).collect();
+                // The engine takes these for patterns: one may stand for every wanted name.
+                let pattern = have.iter().any(|name| name.contains(['*', '?', '[', ',']));
+                narrower |= !pattern && !want.is_subset(&have);
+                let both: Vec<&String> =
+                    want.iter().filter(|name| pattern || have.contains(*name)).collect();
                 fields.insert(name.clone(), json!(both));
             }
             "token_ttl" | "token_max_ttl" => {

@@ -59,7 +59,7 @@ path "sys/auth/k8s/+" {
   }
 }
 path "auth/k8s/+/config" { capabilities = ["create", "read", "update"] }
-path "auth/k8s/+/role" { capabilities = ["list"] }
+path "auth/k8s/+/role/" { capabilities = ["list"] }
 path "auth/k8s/+/role/+" {
   capabilities = ["create", "read", "update", "delete"]
   denied_parameters = {
