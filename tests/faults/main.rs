@@ -2,9 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod crash;
 mod drift;
 mod holds;
 mod private;
+mod replicas;
 #[path = "../flows/support.rs"]
 #[expect(dead_code, reason = "the other tests use the rest")]
 mod support;

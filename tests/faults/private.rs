@@ -157,6 +157,16 @@ impl Executor {
         kill_process(pid, signal).unwrap();
     }
 
+    /// Whether it has ended by itself.
+    pub fn is_over(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_some()
+    }
+
+    /// The number of its process.
+    pub fn id(&self) -> u32 {
+        self.child.id().unwrap()
+    }
+
     /// Waits for its end, if it ends within the time.
     pub async fn ends_within(&mut self, time: Duration) -> bool {
         tokio::time::timeout(time, self.child.wait()).await.is_ok()
@@ -165,8 +175,14 @@ impl Executor {
     pub async fn kill(mut self) {
         self.child.kill().await.unwrap();
     }
+}
 
-    pub fn log(&self) -> String {
-        std::fs::read_to_string(&self.log).unwrap()
+impl Drop for Executor {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let log = std::fs::read_to_string(&self.log).unwrap_or_default();
+            let lines: Vec<&str> = log.lines().collect();
+            eprintln!("{}", lines[lines.len().saturating_sub(60)..].join("\n"));
+        }
     }
 }

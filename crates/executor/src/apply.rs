@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use strongroom_domain::Digest;
 use strongroom_domain::document::Document;
 use strongroom_domain::event::EventKind;
@@ -13,11 +13,11 @@ use strongroom_domain::subject::Subject;
 use strongroom_engine::audit;
 use strongroom_plan::Plan;
 use strongroom_plan::model::Step;
-use strongroom_plan::steps::same;
+use strongroom_plan::resume::{self, Resumed};
 use strongroom_storage::plan::PlanRow;
 use strongroom_storage::request::RequestRow;
 use strongroom_storage::state::SubjectState;
-use strongroom_vault_model::object::fingerprint;
+use strongroom_vault_model::object::{ObjectKey, fingerprint};
 
 use crate::acts::About;
 use crate::error::ExecutorError;
@@ -32,10 +32,10 @@ impl Executor {
         let (plan, stored) = self.frozen_plan(row).await?;
         let resume = self.is_applying(&plan, &stored).await?;
         if !resume {
-            if row.state == State::Applying {
-                // The row says so and no head does: either the first head was never written, or
-                // the last one was. The heads decide.
-                return self.finish_or_fail(row, &plan, &stored).await;
+            // The row says so and no head does: either the last head was written, or the first one
+            // never was, and everything is checked as if for the first time. The heads decide.
+            if row.state == State::Applying && self.is_done(&plan, &stored) {
+                return self.finish(row, &plan, &stored).await;
             }
             self.check_signatures(row, &plan, &stored).await?;
         }
@@ -62,6 +62,13 @@ impl Executor {
         // After an interruption too: nobody is attached while the head says `applying`, and a
         // token from before the vote must never be adopted.
         self.reset_entities(&plan).await?;
+        if resume {
+            // Groups name anchors by the engine's ids, which the first try had read.
+            let named = plan.steps.iter().filter_map(|step| step.after.as_ref()?.get("anchors"));
+            let names = named.filter_map(Value::as_array).flatten().filter_map(Value::as_str);
+            let anchors = names.filter_map(|name| ObjectKey::parse("anchor", name).ok()).collect();
+            self.observe(&mut reading, &anchors).await?;
+        }
         for step in &plan.steps {
             match self.step(&plan, &stored, step, &mut reading, resume).await {
                 Ok(()) => {}
@@ -139,7 +146,12 @@ impl Executor {
             && now.rules == plan.rules
             && now.standing_orders == plan.standing_orders
             && now.renderer == plan.renderer;
-        if !same {
+        if !same && row.state == State::Applying {
+            let why = "what is there has changed before the first write; propose it again";
+            let detail = json!({ "because": why });
+            let event = self.event(EventKind::RequestFailed, Some(row.request), None, detail);
+            self.transition(row, State::Failed, Some(why), &[event]).await?;
+        } else if !same {
             let why = "what is there has changed since the plan was frozen; votes are void";
             self.freeze(row, &submission, &submitter, Some(why)).await?;
         }
@@ -183,26 +195,13 @@ impl Executor {
         Ok(begun)
     }
 
-    /// The row says `applying`, no head does. If the heads say that the plan is applied, the row was
-    /// merely not written; else the first head never was, and nothing was done.
-    async fn finish_or_fail(
-        &mut self,
-        row: &RequestRow,
-        plan: &Plan,
-        stored: &PlanRow,
-    ) -> Result<(), ExecutorError> {
-        let done = plan.documents.iter().all(|document| {
+    /// Whether the heads say that this very plan is applied.
+    fn is_done(&self, plan: &Plan, stored: &PlanRow) -> bool {
+        plan.documents.iter().all(|document| {
             let head = self.heads.get(&document.subject).map(|head| &head.head);
             head.and_then(|head| head.applied.as_ref())
                 .is_some_and(|applied| applied.plan_hash == stored.hash)
-        });
-        if done {
-            return self.finish(row, plan, stored).await;
-        }
-        let why = "the plan was not begun before the executor stopped; propose it again";
-        let detail = json!({ "because": why });
-        let event = self.event(EventKind::RequestFailed, Some(row.request), None, detail);
-        self.transition(row, State::Failed, Some(why), &[event]).await
+        })
     }
 
     /// All heads to `applying`, in name order, before the first step; back again if one fails.
@@ -277,20 +276,18 @@ impl Executor {
         };
         if resume {
             let (found, id) = self.read_now(reading, &step.object).await?;
-            let is = |wanted: Option<&_>| match (wanted, &found) {
-                (None, None) => true,
-                (Some(wanted), Some(found)) => same(&step.object, wanted, found),
-                _ => false,
-            };
-            if is(step.after.as_ref()) {
-                let written = Written { read_back: id, ..Written::default() };
-                return self.receipt(&write, "already", &written).await;
-            }
-            if !is(step.before.as_ref()) {
-                return Err(ExecutorError::Stopped(format!(
-                    "{} is neither as before nor as after step {}",
-                    step.object, step.ordinal
-                )));
+            match resume::judge(step, found.as_ref()) {
+                Resumed::Already => {
+                    let written = Written { read_back: id, ..Written::default() };
+                    return self.receipt(&write, "already", &written).await;
+                }
+                Resumed::Do => {}
+                Resumed::Stop => {
+                    return Err(ExecutorError::Stopped(format!(
+                        "{} is neither as before nor as after step {}",
+                        step.object, step.ordinal
+                    )));
+                }
             }
         }
         self.intent(&write).await?;

@@ -116,7 +116,7 @@ impl Executor {
         let sent = match after {
             Some(fields) => {
                 if fault::twice() {
-                    self.send(reading, key, fields, exists).await?;
+                    let _ = self.send(reading, key, fields, exists).await?;
                 }
                 self.send(reading, key, fields, exists).await
             }
@@ -127,6 +127,10 @@ impl Executor {
             // It may have happened: what is there decides.
             Err(ExecutorError::Engine(error)) if error.is_unknown_outcome() => {
                 tracing::warn!(%error, "the outcome of a write is unknown; reading back");
+                Written { write: error.write_id, engine: error.request_id, ..Written::default() }
+            }
+            // An answer that got lost: what is there decides, and it must bear our mark to be ours.
+            Err(ExecutorError::Engine(error)) if is_in_use(&error) => {
                 Written { write: error.write_id, engine: error.request_id, ..Written::default() }
             }
             Err(error) => return Err(error),
@@ -211,6 +215,11 @@ impl Executor {
         }
         Ok(kept)
     }
+}
+
+fn is_in_use(error: &EngineError) -> bool {
+    matches!(&error.failure, Failure::Invalid(errors)
+        if errors.iter().any(|error| error.contains("already in use")))
 }
 
 fn texts(value: Option<&Value>) -> impl Iterator<Item = &str> {

@@ -11,6 +11,7 @@ pub mod holds;
 pub mod model;
 pub mod ownership;
 mod regain;
+pub mod resume;
 pub mod risk;
 pub mod stages;
 pub mod steps;

@@ -39,6 +39,7 @@ fn clock() -> Arc<dyn Clock> {
     }
 }
 
+#[expect(clippy::print_stdout, reason = "the answer is what was asked for")]
 async fn order(options: &ExecuteOptions, command: &OrderCommand) -> Result<()> {
     let config = ExecuteConfig::read(&options.config)?;
     let order = match command {
