@@ -1,5 +1,7 @@
 //! A lab of one test's own, which it may break.
 
+#![expect(clippy::print_stdout, reason = "a failed test shows the executor's log")]
+
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -121,7 +123,7 @@ impl Drop for PrivateLab {
         if std::thread::panicking() {
             let log = std::fs::read_to_string(self.dir().join("execute.log")).unwrap_or_default();
             let lines: Vec<&str> = log.lines().collect();
-            eprintln!("{}", lines[lines.len().saturating_sub(60)..].join("\n"));
+            println!("{}", lines[lines.len().saturating_sub(60)..].join("\n"));
         }
         // After a failure: ask `dev` to end its parts, and give it the time to.
         if let Some(id) = self.dev.id()
@@ -182,7 +184,7 @@ impl Drop for Executor {
         if std::thread::panicking() {
             let log = std::fs::read_to_string(&self.log).unwrap_or_default();
             let lines: Vec<&str> = log.lines().collect();
-            eprintln!("{}", lines[lines.len().saturating_sub(60)..].join("\n"));
+            println!("{}", lines[lines.len().saturating_sub(60)..].join("\n"));
         }
     }
 }

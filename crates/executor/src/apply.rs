@@ -64,8 +64,8 @@ impl Executor {
         self.reset_entities(&plan).await?;
         if resume {
             // Groups name anchors by the engine's ids, which the first try had read.
-            let named = plan.steps.iter().filter_map(|step| step.after.as_ref()?.get("anchors"));
-            let names = named.filter_map(Value::as_array).flatten().filter_map(Value::as_str);
+            let lists = plan.steps.iter().filter_map(|step| step.after.as_ref()?.get("anchors"));
+            let names = lists.filter_map(Value::as_array).flatten().filter_map(Value::as_str);
             let anchors = names.filter_map(|name| ObjectKey::parse("anchor", name).ok()).collect();
             self.observe(&mut reading, &anchors).await?;
         }
