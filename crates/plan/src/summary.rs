@@ -1,6 +1,6 @@
 //! A plan in plain words, made from the plan's own bytes.
 
-use strongroom_domain::document::team::{Binding, Holder, Level};
+use strongroom_domain::document::team::{Binding, Claim, Environment, Holder, Level, Mount};
 use strongroom_domain::document::{Document, Team};
 use strongroom_vault_model::name::ServiceAccountName;
 
@@ -34,19 +34,34 @@ pub fn sentences(changes: &[Change]) -> Vec<String> {
 fn new_team(lines: &mut Vec<String>, team: &Team) {
     lines.push(format!("team {} ({}) is new", team.name, team.display_name));
     for mount in &team.mounts {
-        lines.push(format!("a secret engine is mounted at team/{}/{}", team.name, mount.name));
+        lines.push(mounted(team, mount));
     }
+    limit(lines, None, team);
     people(lines, None, team);
+    for claim in &team.namespaces {
+        lines.push(claimed(claim));
+    }
     for binding in &team.bindings {
         lines.push(gives(team, binding));
     }
 }
 
 fn team_change(lines: &mut Vec<String>, base: &Team, team: &Team) {
+    names(lines, base, team);
     people(lines, Some(base), team);
     for mount in &team.mounts {
-        if !base.mounts.iter().any(|old| old.name == mount.name) {
-            lines.push(format!("a secret engine is mounted at team/{}/{}", team.name, mount.name));
+        let at = format!("team/{}/{}", team.name, mount.name);
+        let new = mount.max_versions;
+        match base.mounts.iter().find(|old| old.name == mount.name).map(|old| old.max_versions) {
+            None => lines.push(mounted(team, mount)),
+            Some(old) if new < old => lines.push(format!(
+                "{at} keeps {new} versions of each secret instead of {old}; older ones are removed \
+                 for good"
+            )),
+            Some(old) if new > old => {
+                lines.push(format!("{at} keeps {new} versions of each secret instead of {old}"));
+            }
+            Some(_) => {}
         }
     }
     for old in &base.mounts {
@@ -55,6 +70,8 @@ fn team_change(lines: &mut Vec<String>, base: &Team, team: &Team) {
             lines.push(format!("all access to {at} ends; its data is kept (quarantined)"));
         }
     }
+    limit(lines, Some(base), team);
+    claims(lines, base, team);
     for binding in &team.bindings {
         match base.bindings.iter().find(|old| old.name == binding.name) {
             None => lines.push(gives(team, binding)),
@@ -67,6 +84,79 @@ fn team_change(lines: &mut Vec<String>, base: &Team, team: &Team) {
     for old in &base.bindings {
         if !team.bindings.iter().any(|binding| binding.name == old.name) {
             lines.push(format!("binding {} ends: {} loses its access", old.name, holder(old)));
+        }
+    }
+}
+
+fn names(lines: &mut Vec<String>, base: &Team, team: &Team) {
+    if base.display_name != team.display_name {
+        lines.push(format!("team {} is shown as {}", team.name, team.display_name));
+    }
+    if base.contact != team.contact {
+        lines.push(format!("team {} is reached at {}", team.name, team.contact));
+    }
+}
+
+fn mounted(team: &Team, mount: &Mount) -> String {
+    format!(
+        "a secret engine is mounted at team/{}/{}, which keeps {} versions of each secret",
+        team.name, mount.name, mount.max_versions
+    )
+}
+
+fn limit(lines: &mut Vec<String>, base: Option<&Team>, team: &Team) {
+    let old = base.and_then(|base| base.requests_per_second);
+    let mounts = format!("each mount of {}", team.name);
+    match (old, team.requests_per_second) {
+        (old, Some(new)) if old != Some(new) => {
+            let before = old.map(|old| format!(" instead of {old}")).unwrap_or_default();
+            lines.push(format!("{mounts} takes at most {new} requests per second{before}"));
+        }
+        (Some(old), None) => {
+            lines.push(format!("{mounts} is no longer limited to {old} requests per second"));
+        }
+        _ => {}
+    }
+}
+
+fn claimed(claim: &Claim) -> String {
+    format!(
+        "the namespace {} ({}) becomes the team's, as {}; tokens there live {}",
+        claim.name,
+        claim.cluster,
+        claim.environment.as_str(),
+        claim.token_ttl
+    )
+}
+
+fn claims(lines: &mut Vec<String>, base: &Team, team: &Team) {
+    for claim in &team.namespaces {
+        let place = format!("the namespace {} ({})", claim.name, claim.cluster);
+        let Some(old) = base.claim(&claim.cluster, &claim.name) else {
+            lines.push(claimed(claim));
+            continue;
+        };
+        if old.environment != claim.environment {
+            let (from, to) = (old.environment.as_str(), claim.environment.as_str());
+            lines.push(format!("{place} counts as {to} instead of {from}"));
+            if old.environment == Environment::Production {
+                lines.push(format!("through {place} nothing is guarded as production any more"));
+            }
+        }
+        if old.token_ttl != claim.token_ttl {
+            let word = if claim.token_ttl > old.token_ttl { "longer" } else { "shorter" };
+            lines.push(format!(
+                "tokens in {place} live {word}: {} instead of {}",
+                claim.token_ttl, old.token_ttl
+            ));
+        }
+    }
+    for old in &base.namespaces {
+        if team.claim(&old.cluster, &old.name).is_none() {
+            lines.push(format!(
+                "the namespace {} ({}) is the team's no longer",
+                old.name, old.cluster
+            ));
         }
     }
 }

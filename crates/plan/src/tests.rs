@@ -8,4 +8,5 @@ mod observe;
 mod properties;
 mod risk;
 mod stages;
+mod summary;
 mod support;

@@ -118,9 +118,10 @@ async fn a_new_team_is_told_whole() {
       ],
       "summary": [
         "team payments (PAYMENTS) is new",
-        "a secret engine is mounted at team/payments/kv",
+        "a secret engine is mounted at team/payments/kv, which keeps 10 versions of each secret",
         "people in payments-leads will decide for the team",
         "people in payments-dev will set values without reading them",
+        "the namespace payments-prod (prod-eu) becomes the team's, as production; tokens there live 20m",
         "service account api in payments-prod (prod-eu) will read everything beneath prod/api in team/payments/kv"
       ],
       "unchanged": false

@@ -1,0 +1,112 @@
+//! The summary says everything that changes for somebody, in words.
+
+use super::support::{change, first, one, shop};
+use crate::summary::sentences;
+
+/// What is said of the shop with these texts replaced one after the other.
+fn said(replaced: &[(&str, &str)]) -> Vec<String> {
+    let mut text = shop("");
+    for (from, to) in replaced {
+        assert!(text.contains(from), "{from}");
+        text = text.replace(from, to);
+    }
+    sentences(&[change(&one(&shop("")), &one(&text))])
+}
+
+#[test]
+fn each_change_has_its_sentence() {
+    let table: &[(&str, &str, &[&str])] = &[
+        ("displayName: Shop", "displayName: The shop", &["team shop is shown as The shop"]),
+        ("shop@example.com", "ops@example.com", &["team shop is reached at ops@example.com"]),
+        (
+            "maxVersions: 10",
+            "maxVersions: 20",
+            &["team/shop/kv keeps 20 versions of each secret instead of 10"],
+        ),
+        (
+            "maxVersions: 10",
+            "maxVersions: 3",
+            &[
+                "team/shop/kv keeps 3 versions of each secret instead of 10; older ones are removed \
+               for good",
+            ],
+        ),
+        (
+            "name: shop-prod, environment: production, tokenTtl: 20m",
+            "name: shop-prod, environment: production, tokenTtl: 30m",
+            &["tokens in the namespace shop-prod (prod-eu) live longer: 30m instead of 20m"],
+        ),
+        (
+            "name: shop-prod, environment: production, tokenTtl: 20m",
+            "name: shop-prod, environment: production, tokenTtl: 90s",
+            &["tokens in the namespace shop-prod (prod-eu) live shorter: 90s instead of 20m"],
+        ),
+        (
+            "environment: production",
+            "environment: staging",
+            &[
+                "the namespace shop-prod (prod-eu) counts as staging instead of production",
+                "through the namespace shop-prod (prod-eu) nothing is guarded as production any more",
+            ],
+        ),
+        (
+            "environment: development",
+            "environment: production",
+            &["the namespace shop-dev (lab) counts as production instead of development"],
+        ),
+        (
+            "  bindings:",
+            "    - { cluster: lab, name: shop-test, environment: staging }\n  bindings:",
+            &[
+                "the namespace shop-test (lab) becomes the team's, as staging; tokens there live 20m",
+            ],
+        ),
+        (
+            "  mounts:",
+            "  limits: { requestsPerSecond: 50 }\n  mounts:",
+            &["each mount of shop takes at most 50 requests per second"],
+        ),
+        ("displayName: Shop", "displayName: Shop", &["nobody's access changes"]),
+    ];
+    for (from, to, wanted) in table {
+        assert_eq!(said(&[(from, to)]), *wanted, "{from} to {to}");
+    }
+}
+
+#[test]
+fn what_is_given_up_and_what_is_no_longer_limited_is_said_too() {
+    let lines: Vec<String> =
+        shop("").lines().filter(|line| !line.contains("shop-dev,")).map(str::to_owned).collect();
+    let proposed = one(&lines.join("\n"));
+    let said = sentences(&[change(&one(&shop("")), &proposed)]);
+    assert_eq!(
+        said,
+        [
+            "the namespace shop-dev (lab) is the team's no longer",
+            "binding test ends: service account web in shop-dev (lab) loses its access",
+        ]
+    );
+    let limited = |rate: u32| shop(&format!("  limits: {{ requestsPerSecond: {rate} }}\n"));
+    let change = |base: &str, proposed: &str| sentences(&[change(&one(base), &one(proposed))]);
+    assert_eq!(
+        change(&limited(5), &shop("")),
+        ["each mount of shop is no longer limited to 5 requests per second"]
+    );
+    assert_eq!(
+        change(&limited(5), &limited(6)),
+        ["each mount of shop takes at most 6 requests per second instead of 5"]
+    );
+}
+
+#[test]
+fn a_new_team_is_told_whole() {
+    let said = sentences(&[first(&one(&shop("  limits: { requestsPerSecond: 5 }\n")))]);
+    for wanted in [
+        "a secret engine is mounted at team/shop/spare, which keeps 5 versions of each secret",
+        "each mount of shop takes at most 5 requests per second",
+        "the namespace shop-prod (prod-eu) becomes the team's, as production; tokens there live 20m",
+        "the namespace shop-dev (lab) becomes the team's, as development; tokens there live 20m",
+    ] {
+        assert!(said.contains(&wanted.to_owned()), "{wanted:?} not in {said:#?}");
+    }
+}
