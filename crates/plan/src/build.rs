@@ -18,7 +18,7 @@ use strongroom_vault_model::policy::{Mark, PolicyError};
 use crate::desired::{Objects, desired, has_ended};
 use crate::holds::Holds;
 use crate::model::{RENDERER, Step};
-use crate::regain::regained;
+use crate::regain::{regained, returning};
 use crate::risk::{Assessment, assess};
 use crate::stages::{FloorVotes, stages};
 use crate::steps::{Observed, steps};
@@ -236,6 +236,7 @@ pub fn build_since_vote(
     let steps = steps(&context.mark, &base, &wanted, observed)?;
 
     let regained = regained(&base, &steps);
+    let returning = returning(&base, &steps);
     let judge = |change: &Change| {
         let mut assessment = assess(change.base.as_ref(), &change.proposed, attest);
         if let Some(voted) = voted.get(&change.proposed.subject()) {
@@ -243,6 +244,12 @@ pub fn build_since_vote(
         }
         for key in regained.iter().filter(|key| belongs_to(key, &change.proposed)) {
             assessment.gives_back(key);
+        }
+        for mount in returning
+            .iter()
+            .filter(|mount| change.proposed.subject() == Subject::Team(mount.team.clone()))
+        {
+            assessment.brings_back(mount);
         }
         context.holds.judge(&change.proposed, &mut assessment);
         assessment

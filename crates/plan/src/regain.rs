@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 use strongroom_vault_model::object::{Fields, ObjectKey};
+use strongroom_vault_model::path::TeamMount;
 use strongroom_vault_model::policy;
 
 use crate::desired::Objects;
@@ -31,6 +32,18 @@ pub fn regained(base: &Objects, steps: &[Step]) -> BTreeSet<ObjectKey> {
         }
     }
     keys
+}
+
+/// Mounts that no applied document stands for and that are there all the same: they were taken off,
+/// their data was kept, and the plan mounts them again. Documents call them new.
+pub fn returning<'s>(base: &Objects, steps: &'s [Step]) -> Vec<&'s TeamMount> {
+    let back = |step: &'s Step| match &step.object {
+        ObjectKey::Mount(at) if step.before.is_some() && !base.contains_key(&step.object) => {
+            Some(at)
+        }
+        _ => None,
+    };
+    steps.iter().filter_map(back).collect()
 }
 
 fn restores(key: &ObjectKey, found: Option<&Fields>, base: &Fields, wanted: &Fields) -> bool {

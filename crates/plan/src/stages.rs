@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use strongroom_domain::document::Document;
 use strongroom_domain::request::Stage;
 use strongroom_domain::risk::Risk;
+use strongroom_domain::subject::Subject;
 use strongroom_vault_model::name::{GroupName, TeamName};
 
 use crate::build::{Change, Context};
@@ -71,6 +72,11 @@ fn of_change(
         }
         let mut needed = votes.owners;
         let groups = if risk <= Risk::Normal {
+            // Nothing is applied without somebody whose signed groups allow it: nobody else is
+            // asked only where an owner's own signature stands under a low change.
+            if needed + platform == 0 && !(risk == Risk::Low && submitted_by_owner) {
+                needed = 1;
+            }
             // A team may have one owner only: a platform member can stand in.
             with(owners, &platform_groups)
         } else {
@@ -99,7 +105,20 @@ fn of_change(
 }
 
 fn owners_stage(team: &TeamName, groups: BTreeSet<String>, votes: u32) -> Stage {
-    Stage { name: format!("owners of {team}"), groups, votes }
+    Stage { name: owners_stage_name(team), groups, votes }
+}
+
+fn owners_stage_name(team: &TeamName) -> String {
+    format!("owners of {team}")
+}
+
+/// Whether people voted on this subject's document when these stages were filled. Votes of the
+/// owners of another team say nothing about it; the platform's are about the whole plan.
+pub fn voted_on(stages: &[Stage], subject: &Subject) -> bool {
+    stages.iter().any(|stage| {
+        let own = matches!(subject, Subject::Team(team) if stage.name == owners_stage_name(team));
+        own || stage.name == PLATFORM_STAGE
+    })
 }
 
 fn names<'g>(groups: impl IntoIterator<Item = &'g GroupName>) -> BTreeSet<String> {

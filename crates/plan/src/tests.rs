@@ -7,6 +7,7 @@ mod golden;
 mod observe;
 mod properties;
 mod risk;
+mod rounds;
 mod stages;
 mod summary;
 mod support;

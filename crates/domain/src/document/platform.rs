@@ -24,7 +24,8 @@ pub struct Platform {
 /// vote of `high`, and all of a narrowing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Approvals {
-    /// For `low` that is more than narrowing one's own.
+    /// For `low` that is more than narrowing one's own. Nobody at all: then an owner's own
+    /// submission is enough, and anybody else's still needs one vote.
     pub low: Votes,
     /// For `normal`.
     pub normal: Votes,
@@ -93,12 +94,12 @@ pub(super) fn decode(name: &Field<'_>, spec: &Field<'_>) -> Option<Platform> {
     let map = spec.map(&["approvals", "ceilings", "reservedNames"])?;
     let approvals = map.or("approvals", default.approvals.clone(), |f| {
         let map = f.map(&["low", "normal", "high", "critical"])?;
-        let votes = |key, default| map.or(key, default, |f| decode_votes(&f));
+        let votes = |key, default, least| map.or(key, default, |f| decode_votes(&f, least));
         let (low, normal, high, critical) = (
-            votes("low", default.approvals.low),
-            votes("normal", default.approvals.normal),
-            votes("high", default.approvals.high),
-            votes("critical", default.approvals.critical),
+            votes("low", default.approvals.low, 0),
+            votes("normal", default.approvals.normal, 1),
+            votes("high", default.approvals.high, 1),
+            votes("critical", default.approvals.critical, 1),
         );
         Some(Approvals { low: low?, normal: normal?, high: high?, critical: critical? })
     });
@@ -113,12 +114,12 @@ pub(super) fn decode(name: &Field<'_>, spec: &Field<'_>) -> Option<Platform> {
     })
 }
 
-fn decode_votes(field: &Field<'_>) -> Option<Votes> {
+fn decode_votes(field: &Field<'_>, least: u32) -> Option<Votes> {
     let map = field.map(&["owners", "platform"])?;
     let count = |key| map.or(key, 0, |f| u32::try_from(f.integer(0, 9)?).ok());
     let (owners, platform) = (count("owners"), count("platform"));
     let votes = Votes { owners: owners?, platform: platform? };
-    if votes.owners + votes.platform == 0 {
+    if votes.owners + votes.platform < least {
         field.fault("at least one person must sign: set owners or platform to 1 or more");
         return None;
     }

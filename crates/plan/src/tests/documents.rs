@@ -196,6 +196,29 @@ pub fn narrowing() -> impl Strategy<Value = Edit> {
     ]
 }
 
+/// An edit that gives a workload outside production something to read, by some way or other.
+pub fn reading() -> impl Strategy<Value = Edit> {
+    let (i, place) = (0..8_usize, select(&PLACES[1..]));
+    let put = (select(&BINDINGS), binding(), place.clone()).prop_map(|(name, mut put, place)| {
+        let (cluster, namespace, _) = place;
+        if let Holder::Accounts { cluster: c, namespace: n, .. } = &mut put.holder {
+            *c = cluster.parse().unwrap();
+            *n = namespace.parse().unwrap();
+        }
+        for access in &mut put.access {
+            access.level = access.level.min(Level::Read);
+        }
+        Edit::PutBinding(name, put)
+    });
+    prop_oneof![
+        6 => put,
+        1 => (i.clone(), select(&BINDINGS)).prop_map(|(i, name)| Edit::RenameBinding(i, name)),
+        1 => (i.clone(), select(&ACCOUNTS)).prop_map(|(i, name)| Edit::AddAccount(i, name)),
+        1 => (i.clone(), place).prop_map(|(i, place)| Edit::MoveBinding(i, place)),
+        1 => i.prop_map(Edit::NoEnd),
+    ]
+}
+
 /// Any edit.
 pub fn edit() -> impl Strategy<Value = Edit> {
     let (i, j) = (0..8_usize, 0..8_usize);

@@ -9,12 +9,12 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use serde_json::json;
 use strongroom_domain::document::Document;
-use strongroom_domain::document::team::Team;
+use strongroom_domain::document::team::{Environment, Team};
 use strongroom_domain::risk::Risk;
 use strongroom_vault_model::object::{Fields, ObjectKey};
 use strongroom_vault_model::policy;
 
-use super::documents::{Edit, edit, edited, narrowing, reordered, team};
+use super::documents::{Edit, edit, edited, narrowing, reading, reordered, team};
 use super::engine::{Engine, Grant, texts};
 use super::support::{change, context, first, live, plan, uid};
 use crate::build::LiveNamespaces;
@@ -456,4 +456,62 @@ fn what_gives_somebody_something_is_never_judged_narrowing() {
         Ok(())
     });
     assert!(narrowings.get() > 20, "only {} narrowings were tried", narrowings.get());
+}
+
+/// The account's place, if the holder is one: `account <cluster>/<namespace>/<account>`.
+fn place_of(holder: &str) -> Option<&str> {
+    holder.strip_prefix("account ")?.rsplit_once('/').map(|(place, _)| place)
+}
+
+/// `low` is checked against what the engine would really let people do, by rules written a second
+/// time: nothing new but reading, outside production and away from what it reads, in a namespace
+/// the team had, and no longer than the namespace had it.
+#[test]
+fn what_is_judged_low_gives_what_low_may_give() {
+    let edits = prop::collection::vec(prop_oneof![3 => reading(), 1 => edit()], 1..4);
+    let gains = std::cell::Cell::new(0_u32);
+    check(600, &(team("pay"), edits), |(base, edits)| {
+        let proposed = edited(&base, &edits);
+        let assessment = assess(Some(&document(&base)), &document(&proposed), &[]);
+        if assessment.risk != Risk::Low {
+            return Ok(());
+        }
+        let (before, after, ..) = before_and_after(&base, &proposed);
+        let production: BTreeSet<String> = base
+            .namespaces
+            .iter()
+            .filter(|claim| claim.environment == Environment::Production)
+            .map(|claim| format!("{}/{}", claim.cluster, claim.name))
+            .collect();
+        let at = |grants: &Dated, test: &dyn Fn(&(Date, Grant)) -> bool| grants.iter().any(test);
+        for (day, (holder, path, word)) in after.difference(&before) {
+            gains.set(gains.get() + 1);
+            let told =
+                format!("{holder} gets {word} on {path} from {day}: {:?}", assessment.reasons);
+            let Some(place) = place_of(holder) else {
+                return Err(TestCaseError::fail(told));
+            };
+            prop_assert!(word == "read" || word == "list", "{}", told);
+            let claimed = |team: &Team| {
+                team.namespaces.iter().any(|c| format!("{}/{}", c.cluster, c.name) == place)
+            };
+            prop_assert!(claimed(&base) && !production.contains(place), "{}", told);
+            let production_reads = |(_, (other, at, _)): &(Date, Grant)| {
+                at == path && place_of(other).is_some_and(|place| production.contains(place))
+            };
+            prop_assert!(
+                !at(&before, &production_reads) && !at(&after, &production_reads),
+                "{}",
+                told
+            );
+            let in_place = |(d, (other, at, w)): &(Date, Grant), on: &dyn Fn(Date) -> bool| {
+                on(*d) && place_of(other) == Some(place) && at == path && w == word
+            };
+            let earlier = at(&before, &|grant| in_place(grant, &|d| d < *day));
+            let then = at(&before, &|grant| in_place(grant, &|d| d == *day));
+            prop_assert!(!earlier || then, "longer: {}", told);
+        }
+        Ok(())
+    });
+    assert!(gains.get() > 100, "only {} gains were looked at", gains.get());
 }
