@@ -81,6 +81,8 @@ impl Executor {
             .filter(|(subject, what)| self.differing.get(*subject) != Some(*what))
             .map(|(subject, _)| subject.clone())
             .chain(self.differing.keys().filter(|s| !differing.contains_key(*s)).cloned())
+            // What people see of a hold is put back if somebody edited it.
+            .chain(self.held.keys().map(Target::subject))
             .collect();
         self.differing = differing;
         self.settle(KIND, findings).await?;

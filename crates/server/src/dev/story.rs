@@ -2,6 +2,7 @@
 //!
 //! Every claim is checked where it is made; anything that is not so ends the story with the reason.
 
+mod emergency;
 mod forge;
 mod secrets;
 
@@ -45,9 +46,15 @@ pub async fn tell(stack: &Stack, teller: &mut Teller) -> Result<()> {
         )
         .await?;
     teller.step("7. bob takes a binding away; its live token is refused", story.narrow()).await?;
+    teller
+        .step(
+            "8. bob suspends a binding; deleted rows do not bring it back, a request does",
+            story.emergency(),
+        )
+        .await?;
     let events = teller
         .step(
-            "8. the events say who asked, who signed, and what was written",
+            "9. the events say who asked, who signed, and what was written",
             story.events(&request),
         )
         .await?;

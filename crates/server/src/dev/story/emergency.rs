@@ -1,0 +1,61 @@
+//! The emergency: one signed act stops a binding, no row brings it back, a request does.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, ensure};
+use strongroom_storage::Store;
+
+use super::secrets::Workload;
+use super::{NAMESPACE, Story};
+
+impl Story<'_> {
+    /// Bob suspends; a database administrator tries to undo it; a request lifts it.
+    pub(super) async fn emergency(&self) -> Result<((), String)> {
+        let path = "team/payments/kv/data/prod/api/db";
+        let target = "team/payments/api";
+        let live = Workload::log_in(self.stack, NAMESPACE, "api").await?;
+        live.read_until(path).await.context("before the emergency the account reads")?;
+
+        let bob = self.stack.person("bob")?;
+        bob.does(&["suspend", target, "--reason", "INC-7: a token leaked", "--yes"]).await?;
+        let start = Instant::now();
+        live.refused_until(path).await.context("the suspended binding still reads")?;
+        let refused = start.elapsed();
+
+        // With every trigger off, as only a superuser can.
+        let url = self.stack.postgres().admin_url("strongroom");
+        let store = Store::connect(&url, "a database administrator", 1).await?;
+        for sql in [
+            "SET session_replication_role = replica",
+            "DELETE FROM act_receipts WHERE act_id IN (SELECT act_id FROM acts WHERE act = 'suspend')",
+            "DELETE FROM acts WHERE act = 'suspend'",
+            "UPDATE binding_states SET state = 'attached', reason = NULL",
+            "SELECT pg_notify('strongroom_work', '')",
+        ] {
+            sqlx::query(sql).execute(store.pool()).await.with_context(|| sql.to_owned())?;
+        }
+        let start = Instant::now();
+        while start.elapsed() < Duration::from_secs(2) {
+            live.is_refused(path).await.context("edited rows gave access back")?;
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+
+        let file = self.documents.join("payments-narrowed.yaml");
+        let request = bob.submits(&file, "INC-7: rotated", &["--lift", target]).await?;
+        let shown = self.until("bob", &request, "in_review").await?;
+        let risk = super::find(&shown, "risk").and_then(serde_json::Value::as_str);
+        ensure!(risk == Some("high"), "lifting a hold is {risk:?}, not high");
+        self.stack.person("sue")?.approves(&request).await?;
+        self.until("bob", &request, "applied").await?;
+        let again = Workload::log_in(self.stack, NAMESPACE, "api").await?;
+        again.read_until(path).await.context("after the request the account reads again")?;
+        live.is_refused(path).await.context("a token from before the emergency reads")?;
+        Ok((
+            (),
+            format!(
+                "refused {} ms after the receipt; deleted rows changed nothing",
+                refused.as_millis()
+            ),
+        ))
+    }
+}
