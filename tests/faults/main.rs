@@ -7,6 +7,7 @@ mod drift;
 mod holds;
 mod private;
 mod replicas;
+mod restore;
 #[path = "../flows/support.rs"]
 #[expect(dead_code, reason = "the other tests use the rest")]
 mod support;

@@ -118,7 +118,7 @@ async fn with_base(
     // The base is the subject's own document; who merely proposed over it need not be a member
     // any more.
     let base = if row.base_revision > 0 && sees(visibility, &row.subject) {
-        Some(value(&ctx.app.store.revision_get(&row.subject, row.base_revision).await?)?)
+        base_document(ctx, &row).await?
     } else {
         None
     };
@@ -129,6 +129,20 @@ async fn with_base(
         base_revision: row.base_revision,
         base_document: base,
     })
+}
+
+/// The base as it is stored. A database that is behind its heads does not know it; then it is the
+/// applied document that the executor published, if that is the one.
+async fn base_document(ctx: &Ctx, row: &DocumentRow) -> Result<Option<Value>, AppError> {
+    match ctx.app.store.revision_get(&row.subject, row.base_revision).await {
+        Ok(canonical) => Ok(Some(value(&canonical)?)),
+        Err(StorageError::NotFound) => {
+            let state = ctx.app.store.subject_state_get(&row.subject).await?;
+            let state = state.filter(|state| state.applied_revision == row.base_revision);
+            state.and_then(|state| state.applied_document).as_deref().map(value).transpose()
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 pub(crate) fn value(canonical: &[u8]) -> Result<Value, AppError> {

@@ -98,8 +98,8 @@ pub async fn sign<'a>(client: &Client, act: Act<'a>) -> Result<SignedAct<'a>, Fa
     Ok(SignedAct { statement, id_token, comment: act.comment })
 }
 
-/// `auth_time` has whole seconds: within the second of the freeze it could not be told apart.
-async fn wait_past(client: &Client, after: Timestamp) {
+/// Waits until a sign-in is later than this. `auth_time` has whole seconds: within the second of the freeze it could not be told apart.
+pub async fn wait_past(client: &Client, after: Timestamp) {
     while client.clock.now().as_second() <= after.as_second() {
         tokio::time::sleep(Duration::from_millis(100)).await;
     }

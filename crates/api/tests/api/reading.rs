@@ -24,7 +24,7 @@ async fn an_applied_document_comes_back_with_its_hash() {
     let answer = alice.post("/api/v1/requests", &app.submit_body(&alice, &sent)).await;
     assert_eq!(answer.status, 201, "{:#}", answer.body);
     app.executor.apply(&payments(), 7, json!({})).await;
-    let shown = alice.get("/api/v1/documents/team/payments?revision=1").await;
+    let shown = alice.get("/api/v1/documents/team/payments?revision=2").await;
     assert_eq!(shown.body["document"], next);
     assert_eq!(shown.text("/state"), "stored");
     assert_eq!(shown.text("/managedBy"), "cli");

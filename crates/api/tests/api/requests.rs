@@ -269,7 +269,7 @@ async fn a_base_that_has_moved_is_a_conflict() {
       "code": "conflict",
       "detail": "team/payments is frozen: the database is behind its head",
       "errors": [],
-      "hint": "ask the platform team; nothing is applied to it until that is cleared up",
+      "hint": "ask the platform team; --lift goes on from what the document says (critical)",
       "status": 409,
       "title": "In conflict",
       "traceId": "[traceId]",

@@ -47,8 +47,8 @@ async fn nothing_of_another_team_is_seen() {
         (format!("/api/v1/requests/{request}/acts"), format!("/api/v1/requests/{none}/acts")),
         ("/api/v1/documents/team/payments".into(), "/api/v1/documents/team/nobody".into()),
         (
-            "/api/v1/documents/team/payments?revision=1".into(),
-            "/api/v1/documents/team/x?revision=1".into(),
+            "/api/v1/documents/team/payments?revision=2".into(),
+            "/api/v1/documents/team/x?revision=2".into(),
         ),
         ("/api/v1/documents/cluster/prod-eu".into(), "/api/v1/documents/cluster/none".into()),
         ("/api/v1/teams/payments/bindings".into(), "/api/v1/teams/nobody/bindings".into()),

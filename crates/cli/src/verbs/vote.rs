@@ -78,6 +78,8 @@ async fn vote(
 ) -> Result<Exit, Failure> {
     client.screen.confirm(question).await?;
     let item = ActItem { request: id, round: verified.plan.round, stage, content: verified.hash };
+    // A token from before the freeze does not count, whatever the risk.
+    act::wait_past(client, verified.plan.frozen_at).await;
     let after = must_be_after(verified);
     let signed = act::sign(client, Act { kind, item, comment, after }).await?;
     let act_id = client.api.post_act(id, &signed).await?.act_id;

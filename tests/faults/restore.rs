@@ -1,0 +1,123 @@
+//! The database put back to an older state: nothing is removed, what it forgot is frozen and named.
+
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use sqlx::postgres::PgPool;
+use sqlx::{AssertSqlSafe, Executor as _};
+
+use crate::private::PrivateLab;
+
+/// All tables but the one of migrations, in no order: triggers and foreign keys are off.
+async fn tables(database: &PgPool) -> Vec<String> {
+    sqlx::query_scalar(
+        "SELECT relname::text FROM pg_class WHERE relnamespace = 'public'::regnamespace \
+         AND relkind = 'r' AND relname <> '_sqlx_migrations' ORDER BY 1",
+    )
+    .fetch_all(database)
+    .await
+    .unwrap()
+}
+
+async fn columns(database: &PgPool, table: &str) -> String {
+    let names: Vec<String> = sqlx::query_scalar(
+        "SELECT attname::text FROM pg_attribute WHERE attrelid = $1::regclass AND attnum > 0 \
+         AND NOT attisdropped ORDER BY attnum",
+    )
+    .bind(table)
+    .fetch_all(database)
+    .await
+    .unwrap();
+    names.join(", ")
+}
+
+#[tokio::test]
+#[expect(clippy::disallowed_methods, reason = "names of tables cannot be parameters")]
+async fn rel_07_an_older_database_removes_nothing_and_is_told() {
+    let private = PrivateLab::start().await;
+    let lab = &private.lab;
+    let database = private.database().await;
+    let before = lab.new_team("before").await;
+    lab.onboard(&before).await;
+
+    let mut connection = database.acquire().await.unwrap();
+    connection.execute("CREATE SCHEMA kept").await.unwrap();
+    for table in tables(&database).await {
+        let copy = format!("CREATE TABLE kept.{table} AS SELECT * FROM public.{table}");
+        connection.execute(AssertSqlSafe(copy)).await.unwrap();
+    }
+
+    let count = if std::env::var_os("STRONGROOM_FULL").is_some() { 20 } else { 3 };
+    let mut later = Vec::new();
+    for _ in 0..count {
+        let team = lab.new_team("after").await;
+        lab.onboard(&team).await;
+        let live = lab.workload(&team.slug, "api").await;
+        live.reads_soon(&format!("team/{}/kv/data/prod/api/db", team.slug)).await;
+        later.push((team, live));
+    }
+
+    // Back to where it was, while everything runs.
+    connection.execute("BEGIN; SET LOCAL session_replication_role = replica").await.unwrap();
+    for table in tables(&database).await {
+        let names = columns(&database, &table).await;
+        let back = format!(
+            "DELETE FROM public.{table}; INSERT INTO public.{table} ({names}) \
+             OVERRIDING SYSTEM VALUE SELECT {names} FROM kept.{table}"
+        );
+        connection.execute(AssertSqlSafe(back)).await.unwrap();
+    }
+    connection.execute("COMMIT").await.unwrap();
+
+    // Each that the database forgot is named in an alarm.
+    let sue = lab.person("sue").await;
+    let start = Instant::now();
+    loop {
+        let out = sue.does(&["get", "findings", "-o", "json"]).await.unwrap();
+        let found: Vec<Value> = serde_json::from_str(&out).unwrap();
+        let alarmed = |slug: &str| {
+            let subject = format!("team/{slug}");
+            found.iter().any(|each| {
+                each["kind"] == "records-differ"
+                    && each["severity"] == "alarm"
+                    && each["subject"] == subject.as_str()
+            })
+        };
+        if later.iter().all(|(team, _)| alarmed(&team.slug)) {
+            assert!(!alarmed(&before.slug), "what the database knows is frozen too");
+            break;
+        }
+        assert!(start.elapsed() < Duration::from_mins(1), "not all are told: {found:#?}");
+        tokio::time::sleep(Duration::from_millis(300)).await;
+    }
+    // Nothing was taken away.
+    for (team, live) in &later {
+        let path = format!("team/{}/kv/data/prod/api/db", team.slug);
+        assert!(!live.is_refused(&path).await, "{} lost its access", team.slug);
+    }
+    // Frozen: a change waits for somebody to look; a critical request goes on.
+    let (team, _) = &later[0];
+    let bob = lab.person("bob").await;
+    let file = team.file.display().to_string();
+    let plain = bob.run(&["apply", "-f", &file, "--reason", "as is", "--yes"]).await.unwrap();
+    assert!(plain.code != 0 || plain.out.contains("no change"), "{} {}", plain.out, plain.err);
+    let target = format!("team/{}", team.slug);
+    let request = bob.submits(&team.file, "looked at", &["--lift", &target]).await.unwrap();
+    lab.until(&request, "in_review").await;
+    assert_eq!(lab.request(&request).await["risk"], "critical");
+    for name in ["sam", "kim"] {
+        lab.person(name).await.approves(&request).await.unwrap();
+    }
+    lab.until(&request, "applied").await;
+    let start = Instant::now();
+    loop {
+        let out = sue.does(&["get", "findings", "-o", "json"]).await.unwrap();
+        if !out.contains(&format!("\"{target}\"")) {
+            break;
+        }
+        assert!(start.elapsed() < Duration::from_mins(1), "still told after it was lifted: {out}");
+        tokio::time::sleep(Duration::from_millis(300)).await;
+    }
+    println!("REL-07: {count} onboardings forgotten by the database, all named, 0 removals");
+    private.end().await;
+}
