@@ -1,37 +1,56 @@
-//! Going on with a plan that was interrupted: each step is looked at alone.
+//! How far a plan has come, told by heads and objects alone, and what follows from that.
 //!
-//! As before: it is done. As after: it was done. Anything else stops, and a person looks.
+//! The executor asks here before it begins, and again after every interruption. What it remembers
+//! or what a row says decides nothing.
 
-use serde_json::json;
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+use strongroom_domain::Digest;
+use strongroom_domain::document::Document;
+use strongroom_domain::head::{Applied, Head, Stand};
+use strongroom_domain::subject::Subject;
 use strongroom_vault_model::object::{Fields, ObjectKey};
 
-use crate::model::Step;
-use crate::steps::same;
+use crate::model::{Plan, Step};
+use crate::stages::voted_on;
+use crate::steps::{members, same};
 
-/// What is to be done about a step after an interruption.
+/// What is to be done about one step after an interruption.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Resumed {
-    /// It was done.
+pub enum Verdict {
+    /// The object is as after the step.
     Already,
-    /// It was not done.
+    /// The object is as before the step.
     Do,
-    /// Neither.
+    /// The object is neither; nothing is written over it.
     Stop,
 }
 
-/// Judges one step by what is there now.
-pub fn judge(step: &Step, found: Option<&Fields>) -> Resumed {
+/// Looks at one object alone, at its step in this place: as before, do it; as after, it was done;
+/// anything else, stop. Where an object has two steps, as after the second the first was done too.
+///
+/// Who is a member right now cannot be told from a read. A step by which accounts leave a group, and
+/// nothing else, is therefore done again: whoever was to leave must not still be there when the
+/// steps after it give more.
+pub fn judge(steps: &[Step], place: usize, found: Option<&Fields>) -> Verdict {
+    let step = &steps[place];
     let is = |wanted: Option<&Fields>| match (wanted, found) {
         (None, None) => true,
         (Some(wanted), Some(found)) => same(&step.object, wanted, found),
         _ => false,
     };
-    if is(step.after.as_ref()) {
-        Resumed::Already
-    } else if is(step.before.as_ref()) || is_untouched(step, found) {
-        Resumed::Do
+    let as_before = is(step.before.as_ref());
+    if as_before && accounts_leave(step) {
+        return Verdict::Do;
+    }
+    let mut later = steps[place..].iter().filter(|later| later.object == step.object);
+    if later.any(|later| is(later.after.as_ref())) {
+        Verdict::Already
+    } else if as_before || is_untouched(step, found) {
+        Verdict::Do
     } else {
-        Resumed::Stop
+        Verdict::Stop
     }
 }
 
@@ -48,37 +67,122 @@ fn is_untouched(step: &Step, found: Option<&Fields>) -> bool {
         })
 }
 
-#[cfg(test)]
-mod tests {
-    use strongroom_vault_model::object;
+fn accounts_leave(step: &Step) -> bool {
+    let accounts = |fields: &Option<Fields>| {
+        fields.as_ref().map(|fields| members(fields, "accounts")).unwrap_or_default()
+    };
+    !accounts(&step.before).is_subset(&accounts(&step.after))
+}
 
-    use super::*;
-    use crate::model::Action;
+/// How far a plan has come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Progress {
+    /// No head says that it has begun.
+    NotBegun,
+    /// It has begun. These documents, by place, have yet to: the first heads were written and the
+    /// others were not, or the first were put back already.
+    Begun(Vec<usize>),
+    /// Every head says that it is applied.
+    Done,
+    /// Another plan is being applied to this subject, or to one that it shares a request with.
+    Busy(Subject),
+    /// It has begun, and another plan was applied to this subject meanwhile.
+    Torn(Subject),
+}
 
-    fn step(before: Option<Fields>, after: Option<Fields>) -> Step {
-        let object = ObjectKey::parse("mount-config", "team/shop/kv").unwrap();
-        Step { ordinal: 2, action: Action::Create, object, before, after }
+/// How far the plan has come. `heads` are all that are known: a request over several subjects keeps
+/// others off all of them as long as one of their heads says that it has begun.
+pub fn progress<'h>(
+    plan: &Plan,
+    canonical: &[u8],
+    hash: Digest,
+    heads: impl IntoIterator<Item = &'h Head>,
+) -> Progress {
+    let mut stands: BTreeMap<&Subject, Stand> = BTreeMap::new();
+    let mut busy = None;
+    for head in heads {
+        if let Some(document) = plan.documents.iter().find(|d| d.subject == head.subject) {
+            let stand = head.stand(plan.request, canonical, hash, document.head_hash);
+            if stand == Stand::Other {
+                return Progress::Busy(head.subject.clone());
+            }
+            stands.insert(&head.subject, stand);
+        } else if busy.is_none() {
+            busy = shared(plan, head);
+        }
+    }
+    // A subject without a head has nothing applied.
+    let stand = |place: usize| {
+        let document = &plan.documents[place];
+        let unknown = if document.head_hash.is_none() { Stand::Base } else { Stand::Moved };
+        stands.get(&document.subject).copied().unwrap_or(unknown)
+    };
+    let places = 0..plan.documents.len();
+    if places.clone().all(|place| stand(place) == Stand::Done) {
+        return Progress::Done;
+    }
+    if places.clone().any(|place| stand(place) == Stand::Begun) {
+        if let Some(place) = places.clone().find(|place| stand(*place) == Stand::Moved) {
+            return Progress::Torn(plan.documents[place].subject.clone());
+        }
+        return Progress::Begun(places.filter(|place| stand(*place) == Stand::Base).collect());
+    }
+    busy.map_or(Progress::NotBegun, Progress::Busy)
+}
+
+/// A subject of the plan that a plan over another head's subject has begun with, too.
+fn shared(plan: &Plan, head: &Head) -> Option<Subject> {
+    let applying = head.applying.as_ref()?;
+    if applying.target.request == plan.request {
+        return None;
+    }
+    let Ok(begun) = Plan::from_canonical(applying.plan.as_bytes()) else {
+        return None;
+    };
+    let subjects = begun.documents.into_iter().map(|document| document.subject);
+    let ours = |subject: &Subject| plan.documents.iter().any(|d| d.subject == *subject);
+    subjects.into_iter().find(ours)
+}
+
+impl Plan {
+    /// Whether the plan made now would do exactly the same: everything but the round, its times and
+    /// the sentences.
+    pub fn is_still(&self, now: &Self) -> bool {
+        now.steps == self.steps
+            && now.documents == self.documents
+            && now.pins == self.pins
+            && now.lift == self.lift
+            && now.risk == self.risk
+            && now.stages == self.stages
+            && now.rules == self.rules
+            && now.standing_orders == self.standing_orders
+            && now.renderer == self.renderer
     }
 
-    #[test]
-    fn a_step_is_done_once_or_stops() {
-        let (old, new, other) =
-            (object::mount_config(5), object::mount_config(10), object::mount_config(7));
-        let update = step(Some(old.clone()), Some(new.clone()));
-        assert_eq!(judge(&update, Some(&new)), Resumed::Already);
-        assert_eq!(judge(&update, Some(&old)), Resumed::Do);
-        assert_eq!(judge(&update, Some(&other)), Resumed::Stop);
-        assert_eq!(judge(&update, None), Resumed::Stop);
-        let delete = step(Some(old.clone()), None);
-        assert_eq!(judge(&delete, None), Resumed::Already);
-        assert_eq!(judge(&delete, Some(&old)), Resumed::Do);
-    }
-
-    #[test]
-    fn settings_that_came_with_a_new_mount_are_as_before() {
-        let create = step(None, Some(object::mount_config(10)));
-        assert_eq!(judge(&create, Some(&object::mount_config(0))), Resumed::Do);
-        assert_eq!(judge(&create, None), Resumed::Do);
-        assert_eq!(judge(&create, Some(&object::mount_config(3))), Resumed::Stop);
+    /// What the head will say of the document at this place, once the plan is applied to `base`.
+    pub fn target(&self, hash: Digest, place: usize, base: Option<&Applied>) -> Applied {
+        let document = &self.documents[place];
+        let pins = match Document::from_value(&document.document) {
+            Ok(Document::Team(team)) => team
+                .namespaces
+                .iter()
+                .map(|claim| format!("{}/{}", claim.cluster, claim.name))
+                .filter_map(|name| Some((name.clone(), self.pins.get(&name)?.clone())))
+                .collect(),
+            _ => BTreeMap::new(),
+        };
+        // What nobody voted on is judged next time by what people last did vote on.
+        let voted: Option<Value> = base
+            .filter(|_| !voted_on(&self.stages, &document.subject))
+            .map(|base| base.voted.clone().unwrap_or_else(|| base.document.clone()));
+        Applied {
+            revision: document.revision,
+            document: document.document.clone(),
+            document_hash: document.document_hash,
+            request: self.request,
+            plan_hash: hash,
+            pins,
+            voted,
+        }
     }
 }

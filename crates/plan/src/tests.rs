@@ -6,6 +6,7 @@ mod engine;
 mod golden;
 mod observe;
 mod properties;
+mod resume;
 mod risk;
 mod rounds;
 mod stages;
