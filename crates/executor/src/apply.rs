@@ -3,17 +3,14 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
-use strongroom_domain::Digest;
-use strongroom_domain::document::Document;
 use strongroom_domain::event::EventKind;
-use strongroom_domain::head::{Applied, Applying};
 use strongroom_domain::hold::Target;
 use strongroom_domain::request::{State, Tally};
 use strongroom_domain::subject::Subject;
 use strongroom_engine::audit;
 use strongroom_plan::Plan;
 use strongroom_plan::model::Step;
-use strongroom_plan::resume::{self, Resumed};
+use strongroom_plan::resume::{Progress, Verdict, judge, progress};
 use strongroom_storage::plan::PlanRow;
 use strongroom_storage::request::RequestRow;
 use strongroom_storage::state::SubjectState;
@@ -30,15 +27,27 @@ impl Executor {
     /// Applies an approved request, or goes on with one that was interrupted.
     pub(crate) async fn apply(&mut self, row: &RequestRow) -> Result<(), ExecutorError> {
         let (plan, stored) = self.frozen_plan(row).await?;
-        let resume = self.is_applying(&plan, &stored).await?;
-        if !resume {
+        let (resume, begin) = match self.progress(&plan, &stored).await? {
+            Progress::Begun(rest) => (true, rest),
+            Progress::Busy(subject) => {
+                return Err(ExecutorError::Wait(format!(
+                    "another request is being applied to {subject}"
+                )));
+            }
+            Progress::Torn(subject) => {
+                let why = format!("{subject} has changed since the plan was begun");
+                return self.fail(row, &plan, None, &why).await;
+            }
             // The row says so and no head does: either the last head was written, or the first one
             // never was, and everything is checked as if for the first time. The heads decide.
-            if row.state == State::Applying && self.is_done(&plan, &stored) {
+            Progress::Done if row.state == State::Applying => {
                 return self.finish(row, &plan, &stored).await;
             }
-            self.check_signatures(row, &plan, &stored).await?;
-        }
+            Progress::NotBegun | Progress::Done => {
+                self.check_signatures(row, &plan, &stored).await?;
+                (false, (0..plan.documents.len()).collect())
+            }
+        };
         if let Some(why) = self.held.get(&Target::Platform)
             && !plan.lift.contains(&Target::Platform)
         {
@@ -56,9 +65,8 @@ impl Executor {
             return Ok(());
         }
         let row = &self.enter_applying(row, &plan, &stored).await?;
-        if !resume {
-            self.heads_applying(&plan, &stored).await?;
-        }
+        // After an interruption those that are missing: nothing was written before the last of them.
+        self.heads_applying(&plan, &stored, &begin).await?;
         // After an interruption too: nobody is attached while the head says `applying`, and a
         // token from before the vote must never be adopted.
         self.reset_entities(&plan).await?;
@@ -69,15 +77,15 @@ impl Executor {
             let anchors = names.filter_map(|name| ObjectKey::parse("anchor", name).ok()).collect();
             self.observe(&mut reading, &anchors).await?;
         }
-        for step in &plan.steps {
-            match self.step(&plan, &stored, step, &mut reading, resume).await {
+        for (place, step) in plan.steps.iter().enumerate() {
+            match self.step(&plan, &stored, place, &mut reading, resume).await {
                 Ok(()) => {}
                 // The engine says no, and trying again would not change that.
                 Err(ExecutorError::Engine(error)) if !error.is_temporary() => {
-                    return self.fail(row, &plan, step, &error.to_string()).await;
+                    return self.fail(row, &plan, Some(step), &error.to_string()).await;
                 }
                 Err(ExecutorError::Stopped(why)) => {
-                    return self.fail(row, &plan, step, &why).await;
+                    return self.fail(row, &plan, Some(step), &why).await;
                 }
                 Err(error) => return Err(error),
             }
@@ -92,11 +100,11 @@ impl Executor {
         &mut self,
         row: &RequestRow,
         plan: &Plan,
-        step: &Step,
+        step: Option<&Step>,
         why: &str,
     ) -> Result<(), ExecutorError> {
         self.heads_back(plan).await?;
-        let detail = json!({ "because": why, "step": step.ordinal });
+        let detail = json!({ "because": why, "step": step.map(|step| step.ordinal) });
         let event = self.event(EventKind::RequestFailed, Some(row.request), None, detail);
         self.transition(row, State::Failed, Some(why), &[event]).await
     }
@@ -137,15 +145,7 @@ impl Executor {
         let submitter = self.submitter(row, &submission).await?;
         let proposal = self.propose(row, &submission).await?;
         let now = self.plan(row, &submission, &submitter, &proposal, reading).await?;
-        let same = now.steps == plan.steps
-            && now.documents == plan.documents
-            && now.pins == plan.pins
-            && now.lift == plan.lift
-            && now.risk == plan.risk
-            && now.stages == plan.stages
-            && now.rules == plan.rules
-            && now.standing_orders == plan.standing_orders
-            && now.renderer == plan.renderer;
+        let same = plan.is_still(&now);
         if !same && row.state == State::Applying {
             let why = "what is there has changed before the first write; propose it again";
             let detail = json!({ "because": why });
@@ -174,47 +174,31 @@ impl Executor {
         Ok(RequestRow { state, version: row.version + 1, state_reason: None, ..row.clone() })
     }
 
-    /// Whether the heads say that this very plan has begun.
-    async fn is_applying(&mut self, plan: &Plan, stored: &PlanRow) -> Result<bool, ExecutorError> {
-        let mut begun = false;
+    /// How far the plan has come, by the heads as they are now.
+    async fn progress(&mut self, plan: &Plan, stored: &PlanRow) -> Result<Progress, ExecutorError> {
         for document in &plan.documents {
             let head = self.head_read(&document.subject).await?;
-            if let Some(applying) = &head.head.applying {
-                let ours = applying.plan.as_bytes() == stored.canonical
-                    && applying.target.request == plan.request;
-                if !ours {
-                    return Err(ExecutorError::Wait(format!(
-                        "another request is being applied to {}",
-                        document.subject
-                    )));
-                }
-                begun = true;
-            }
             self.head_remember(document.subject.clone(), head);
         }
-        Ok(begun)
-    }
-
-    /// Whether the heads say that this very plan is applied.
-    fn is_done(&self, plan: &Plan, stored: &PlanRow) -> bool {
-        plan.documents.iter().all(|document| {
-            let head = self.heads.get(&document.subject).map(|head| &head.head);
-            head.and_then(|head| head.applied.as_ref())
-                .is_some_and(|applied| applied.plan_hash == stored.hash)
-        })
+        let heads = self.heads.values().map(|head| &head.head);
+        Ok(progress(plan, &stored.canonical, stored.hash, heads))
     }
 
     /// All heads to `applying`, in name order, before the first step; back again if one fails.
-    async fn heads_applying(&mut self, plan: &Plan, stored: &PlanRow) -> Result<(), ExecutorError> {
+    async fn heads_applying(
+        &mut self,
+        plan: &Plan,
+        stored: &PlanRow,
+        begin: &[usize],
+    ) -> Result<(), ExecutorError> {
         let text = String::from_utf8_lossy(&stored.canonical).into_owned();
-        for (index, document) in plan.documents.iter().enumerate() {
+        for place in begin.iter().copied() {
+            let document = &plan.documents[place];
             let Some(mut head) = self.heads.get(&document.subject).cloned() else {
                 return Err(ExecutorError::Stopped("a head was not read".into()));
             };
-            head.head.applying = Some(Applying {
-                target: target(plan, stored.hash, index, head.head.applied.as_ref()),
-                plan: text.clone(),
-            });
+            let target = plan.target(stored.hash, place, head.head.applied.as_ref());
+            head.head.begin(target, text.clone());
             if let Err(error) = self.head_write(head, Some(plan.request), "applying").await {
                 if !matches!(error, ExecutorError::LeaseLost) {
                     self.heads_back(plan).await?;
@@ -228,10 +212,7 @@ impl Executor {
     async fn heads_back(&mut self, plan: &Plan) -> Result<(), ExecutorError> {
         for document in &plan.documents {
             let mut head = self.head_read(&document.subject).await?;
-            let ours =
-                head.head.applying.as_ref().is_some_and(|a| a.target.request == plan.request);
-            if ours {
-                head.head.applying = None;
+            if head.head.go_back(plan.request) {
                 self.head_write(head, Some(plan.request), "back").await?;
             }
         }
@@ -243,9 +224,7 @@ impl Executor {
             let Some(mut head) = self.heads.get(&document.subject).cloned() else {
                 continue;
             };
-            if let Some(applying) = head.head.applying.take() {
-                head.head.applied = Some(applying.target);
-                head.head.holds.retain(|target, _| !plan.lift.contains(target));
+            if head.head.finish(&plan.lift) {
                 self.head_write(head, Some(plan.request), "applied").await?;
             }
         }
@@ -258,10 +237,11 @@ impl Executor {
         &self,
         plan: &Plan,
         stored: &PlanRow,
-        step: &Step,
+        place: usize,
         reading: &mut Reading,
         resume: bool,
     ) -> Result<(), ExecutorError> {
+        let step = &plan.steps[place];
         let (kind, name) = (step.object.kind(), step.object.name());
         let write = Write {
             request: Some(plan.request),
@@ -276,13 +256,13 @@ impl Executor {
         };
         if resume {
             let (found, id) = self.read_now(reading, &step.object).await?;
-            match resume::judge(step, found.as_ref()) {
-                Resumed::Already => {
+            match judge(&plan.steps, place, found.as_ref()) {
+                Verdict::Already => {
                     let written = Written { read_back: id, ..Written::default() };
                     return self.receipt(&write, "already", &written).await;
                 }
-                Resumed::Do => {}
-                Resumed::Stop => {
+                Verdict::Do => {}
+                Verdict::Stop => {
                     return Err(ExecutorError::Stopped(format!(
                         "{} is neither as before nor as after step {}",
                         step.object, step.ordinal
@@ -377,32 +357,5 @@ impl Executor {
             updated_at: self.clock.now(),
         };
         Ok(self.store.subject_state_put(&state).await?)
-    }
-}
-
-/// What the head will say of one document.
-fn target(plan: &Plan, plan_hash: Digest, index: usize, base: Option<&Applied>) -> Applied {
-    let document = &plan.documents[index];
-    let pins = match Document::from_value(&document.document) {
-        Ok(Document::Team(team)) => team
-            .namespaces
-            .iter()
-            .map(|claim| format!("{}/{}", claim.cluster, claim.name))
-            .filter_map(|name| Some((name.clone(), plan.pins.get(&name)?.clone())))
-            .collect(),
-        _ => BTreeMap::new(),
-    };
-    // An owner's narrowing is applied without a vote: what was voted on stays what it was.
-    let voted = base
-        .filter(|_| plan.stages.is_empty())
-        .map(|base| base.voted.clone().unwrap_or_else(|| base.document.clone()));
-    Applied {
-        revision: document.revision,
-        document: document.document.clone(),
-        document_hash: document.document_hash,
-        request: plan.request,
-        plan_hash,
-        pins,
-        voted,
     }
 }

@@ -1,7 +1,5 @@
 //! The executor's memory in the engine: one head per subject, written by check-and-set.
 
-use std::collections::BTreeMap;
-
 use serde_json::Value;
 use strongroom_domain::document::Document;
 use strongroom_domain::head::{HEAD_VERSION, Head};
@@ -72,15 +70,7 @@ impl Executor {
             stored => stored?,
         };
         let Some(stored) = stored else {
-            let head = Head {
-                version: HEAD_VERSION,
-                deployment: self.floor.deployment,
-                subject: subject.clone(),
-                epoch: 0,
-                applied: None,
-                applying: None,
-                holds: BTreeMap::new(),
-            };
+            let head = Head::new(self.floor.deployment, subject.clone());
             return Ok(VersionedHead { head, version: 0 });
         };
         let head: Head = serde_json::from_value(stored.data).map_err(|error| {
