@@ -175,6 +175,19 @@ impl Tally {
     }
 }
 
+/// Where a request goes from review, by what counts now. `ended` is what a counted reject or
+/// withdrawal makes of it: it stands before every approval, also when the executor was interrupted
+/// between counting it and moving the request on.
+pub fn decide(state: State, ended: Option<State>, complete: bool) -> Option<State> {
+    match (state, ended, complete) {
+        (State::InReview | State::Approved, Some(end), _) => Some(end),
+        (State::InReview, None, true) => Some(State::Approved),
+        // Votes have become too old before it could be applied.
+        (State::Approved, None, false) => Some(State::InReview),
+        _ => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -236,6 +249,26 @@ mod tests {
             assert_eq!(serde_json::to_value(state).unwrap(), *word);
         }
         assert_eq!(State::from_word("done"), None);
+    }
+
+    #[test]
+    fn a_no_stands_before_every_yes_and_only_in_review() {
+        for end in [State::Rejected, State::Withdrawn] {
+            for complete in [true, false] {
+                assert_eq!(decide(State::InReview, Some(end), complete), Some(end));
+                assert_eq!(decide(State::Approved, Some(end), complete), Some(end));
+            }
+        }
+        assert_eq!(decide(State::InReview, None, true), Some(State::Approved));
+        assert_eq!(decide(State::InReview, None, false), None);
+        assert_eq!(decide(State::Approved, None, true), None);
+        assert_eq!(decide(State::Approved, None, false), Some(State::InReview));
+        for (state, _) in STATES {
+            for (ended, complete) in [(Some(State::Rejected), true), (None, true), (None, false)] {
+                let next = decide(*state, ended, complete);
+                assert!(next.is_none_or(|next| state.can_become(next)), "{state:?} to {next:?}");
+            }
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@ use strongroom_domain::act::ActKind;
 use strongroom_domain::event::{Event, EventKind};
 use strongroom_domain::name::GroupName;
 use strongroom_domain::person::PersonId;
-use strongroom_domain::request::{State, Tally, Vote};
+use strongroom_domain::request::{State, Tally, Vote, decide};
 use strongroom_plan::Plan;
 use strongroom_storage::act::ActRow;
 use strongroom_storage::request::{RequestRow, Visibility};
@@ -150,41 +150,47 @@ impl Executor {
                 continue;
             }
             self.act_count(Some(row.request), act, &verified).await?;
-            let who = &verified.accepted.person.display;
-            match verified.kind {
-                ActKind::Reject => {
-                    let why = format!("rejected by {who}");
-                    let kind = EventKind::RequestRejected;
-                    self.move_on(row, State::Rejected, Some(&why), kind).await?;
-                    return Ok(true);
-                }
-                ActKind::Withdraw => {
-                    let why = format!("withdrawn by {who}");
-                    let kind = EventKind::RequestWithdrawn;
-                    self.move_on(row, State::Withdrawn, Some(&why), kind).await?;
-                    return Ok(true);
-                }
-                ActKind::Approve | ActKind::Submit | ActKind::Suspend => {}
-            }
             // Votes are counted one by one, each against what counts by then.
             return Box::pin(self.review(row)).await;
         }
         let tally = Tally::count(&plan.stages, &submitter, &self.votes(&acts, about));
-        match (row.state, tally.is_complete()) {
-            (State::InReview, true) => {
+        let ended = self.ended(&acts, about);
+        let next = decide(row.state, ended.as_ref().map(|(end, _)| *end), tally.is_complete());
+        match next {
+            Some(State::Approved) => {
                 let people: Vec<_> = tally.counted.iter().collect();
                 let detail = json!({ "plan": stored.hash, "counted": people });
                 let event = self.event(EventKind::RequestApproved, Some(row.request), None, detail);
                 self.transition(row, State::Approved, None, &[event]).await?;
-                Ok(true)
             }
-            (State::Approved, false) => {
+            Some(State::InReview) => {
                 let why = "votes have become too old before it could be applied";
                 self.transition(row, State::InReview, Some(why), &[]).await?;
-                Ok(true)
             }
-            _ => Ok(false),
+            Some(end) => {
+                let kind = match end {
+                    State::Withdrawn => EventKind::RequestWithdrawn,
+                    _ => EventKind::RequestRejected,
+                };
+                let why = ended.map(|(end, who)| format!("{} by {who}", end.as_str()));
+                self.move_on(row, end, why.as_deref(), kind).await?;
+            }
+            None => return Ok(false),
         }
+        Ok(true)
+    }
+
+    /// What a reject or a withdrawal that counts makes of the request, and whose it is.
+    fn ended(&self, acts: &[ActRow], about: About<'_>) -> Option<(State, String)> {
+        acts.iter().filter(|act| act.receipt.is_some()).find_map(|act| {
+            let verified = self.act_recheck(act, about).ok()?;
+            let end = match verified.kind {
+                ActKind::Reject => State::Rejected,
+                ActKind::Withdraw => State::Withdrawn,
+                ActKind::Approve | ActKind::Submit | ActKind::Suspend => return None,
+            };
+            Some((end, verified.accepted.person.display))
+        })
     }
 
     /// The approvals that count now, verified again. One whose sign-in has become too old, or whose

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use serde::Deserialize;
 use serde_json::{Value, json};
 use strongroom_domain::Digest;
 use strongroom_domain::document::Document;
@@ -130,15 +131,24 @@ pub fn progress<'h>(
     busy.map_or(Progress::NotBegun, Progress::Busy)
 }
 
+/// What is read of a plan that another head has begun with. A plan of an older version counts too.
+#[derive(Deserialize)]
+struct BegunPlan {
+    documents: Vec<BegunDocument>,
+}
+
+#[derive(Deserialize)]
+struct BegunDocument {
+    subject: Subject,
+}
+
 /// A subject of the plan that a plan over another head's subject has begun with, too.
 fn shared(plan: &Plan, head: &Head) -> Option<Subject> {
     let applying = head.applying.as_ref()?;
     if applying.target.request == plan.request {
         return None;
     }
-    let Ok(begun) = Plan::from_canonical(applying.plan.as_bytes()) else {
-        return None;
-    };
+    let begun: BegunPlan = serde_json::from_str(&applying.plan).ok()?;
     let subjects = begun.documents.into_iter().map(|document| document.subject);
     let ours = |subject: &Subject| plan.documents.iter().any(|d| d.subject == *subject);
     subjects.into_iter().find(ours)
