@@ -17,6 +17,7 @@ pub struct Postgres {
     process: Process,
     port: u16,
     password: String,
+    psql: PathBuf,
 }
 
 /// Whom to run as when we are root: Postgres refuses root.
@@ -88,7 +89,7 @@ impl Postgres {
                 probe.status().await.is_ok_and(|status| status.success())
             })
             .await?;
-        Ok(Self { process, port, password })
+        Ok(Self { process, port, password, psql: parts.postgres_bin.join("psql") })
     }
 
     /// A URL as the superuser of this private server.
@@ -99,6 +100,30 @@ impl Postgres {
     /// A URL as some other user.
     pub fn url(&self, user: &str, password: &str, database: &str) -> String {
         format!("postgres://{user}:{password}@127.0.0.1:{}/{database}", self.port)
+    }
+
+    /// What a database administrator at a terminal would do: statements in one session.
+    pub async fn administer(&self, database: &str, statements: &[&str]) -> Result<()> {
+        let mut psql = Command::new(&self.psql);
+        psql.args(["--no-psqlrc", "--quiet", "--set", "ON_ERROR_STOP=1"]);
+        psql.args([
+            "-h",
+            "127.0.0.1",
+            "-p",
+            &self.port.to_string(),
+            "-U",
+            "postgres",
+            "-d",
+            database,
+        ]);
+        for statement in statements {
+            psql.args(["-c", statement]);
+        }
+        let output = psql.env("PGPASSWORD", &self.password).output().await.context("run psql")?;
+        if !output.status.success() {
+            bail!("psql failed:\n{}", String::from_utf8_lossy(&output.stderr));
+        }
+        Ok(())
     }
 
     /// Ends the server cleanly.

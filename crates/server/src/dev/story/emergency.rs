@@ -3,7 +3,6 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
-use strongroom_storage::Store;
 
 use super::secrets::Workload;
 use super::{NAMESPACE, Story};
@@ -23,17 +22,20 @@ impl Story<'_> {
         let refused = start.elapsed();
 
         // With every trigger off, as only a superuser can.
-        let url = self.stack.postgres().admin_url("strongroom");
-        let store = Store::connect(&url, "a database administrator", 1).await?;
-        for sql in [
-            "SET session_replication_role = replica",
-            "DELETE FROM act_receipts WHERE act_id IN (SELECT act_id FROM acts WHERE act = 'suspend')",
-            "DELETE FROM acts WHERE act = 'suspend'",
-            "UPDATE binding_states SET state = 'attached', reason = NULL",
-            "SELECT pg_notify('strongroom_work', '')",
-        ] {
-            sqlx::query(sql).execute(store.pool()).await.with_context(|| sql.to_owned())?;
-        }
+        self.stack
+            .postgres()
+            .administer(
+                "strongroom",
+                &[
+                    "SET session_replication_role = replica",
+                    "DELETE FROM act_receipts WHERE act_id IN \
+                     (SELECT act_id FROM acts WHERE act = 'suspend')",
+                    "DELETE FROM acts WHERE act = 'suspend'",
+                    "UPDATE binding_states SET state = 'attached', reason = NULL",
+                    "SELECT pg_notify('strongroom_work', '')",
+                ],
+            )
+            .await?;
         let start = Instant::now();
         while start.elapsed() < Duration::from_secs(2) {
             live.is_refused(path).await.context("edited rows gave access back")?;
