@@ -140,7 +140,9 @@ impl From<StorageError> for AppError {
                 message: "the database does not answer as it should".to_owned(),
                 cause: Some(Box::new(error)),
             },
-            StorageError::Corrupt { .. } => Self::Internal(Box::new(error)),
+            StorageError::Corrupt { .. } | StorageError::LeaseLost => {
+                Self::Internal(Box::new(error))
+            }
         }
     }
 }

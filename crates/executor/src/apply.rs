@@ -38,6 +38,10 @@ impl Executor {
                 let why = format!("{subject} has changed since the plan was begun");
                 return self.fail(row, &plan, None, &why).await;
             }
+            Progress::GoingBack => {
+                let why = "it had stopped in the middle";
+                return self.fail(row, &plan, None, why).await;
+            }
             // The row says so and no head does: either the last head was written, or the first one
             // never was, and everything is checked as if for the first time. The heads decide.
             Progress::Done if row.state == State::Applying => {

@@ -16,7 +16,7 @@ pub enum ExecutorError {
     Refused(String),
     /// The database failed.
     #[error("the database: {0}")]
-    Storage(#[from] StorageError),
+    Storage(#[source] StorageError),
     /// The engine failed.
     #[error(transparent)]
     Engine(#[from] EngineError),
@@ -35,6 +35,15 @@ pub enum ExecutorError {
     /// A row is not what only an honest writer stores.
     #[error("a stored row is not believed: {0}")]
     Hostile(String),
+}
+
+impl From<StorageError> for ExecutorError {
+    fn from(error: StorageError) -> Self {
+        match error {
+            StorageError::LeaseLost => Self::LeaseLost,
+            error => Self::Storage(error),
+        }
+    }
 }
 
 impl From<Refusal> for ExecutorError {

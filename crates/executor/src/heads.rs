@@ -156,8 +156,14 @@ impl Executor {
         self.intent(&write).await?;
         let value: Value = serde_json::to_value(&head.head)
             .map_err(|error| ExecutorError::Stopped(error.to_string()))?;
-        let (version, envelope) =
-            kv::write_cas(&self.engine, HEADS_MOUNT, &path(&subject), &value, head.version).await?;
+        let written =
+            kv::write_cas(&self.engine, HEADS_MOUNT, &path(&subject), &value, head.version).await;
+        if written.is_err() {
+            // What is remembered of this head may be wrong now, and other subjects are judged by
+            // it: nothing more is written until all are loaded again.
+            self.epoch = 0;
+        }
+        let (version, envelope) = written?;
         self.receipt(&write, "written", &Written::of(&envelope)).await?;
         head.version = version;
         self.head_remember(subject, head);

@@ -78,6 +78,7 @@ impl Executor {
             self.heads_load().await?;
             let epoch = self.epoch_above_heads(epoch).await?;
             self.epoch = epoch;
+            self.store.fence(&self.lease, &self.holder, epoch);
             self.findings_load().await?;
             self.attached.forget_all();
             self.drift.forget();

@@ -80,9 +80,11 @@ fn accounts_leave(step: &Step) -> bool {
 pub enum Progress {
     /// No head says that it has begun.
     NotBegun,
-    /// It has begun. These documents, by place, have yet to: the first heads were written and the
-    /// others were not, or the first were put back already.
+    /// It has begun. The documents in these places, the last ones, have yet to: the heads before them
+    /// were written when it was interrupted.
     Begun(Vec<usize>),
+    /// It had begun and was being put back, from the first document on, when it was interrupted.
+    GoingBack,
     /// Every head says that it is applied.
     Done,
     /// Another plan is being applied to this subject, or to one that it shares a request with.
@@ -125,6 +127,10 @@ pub fn progress<'h>(
     if places.clone().any(|place| stand(place) == Stand::Begun) {
         if let Some(place) = places.clone().find(|place| stand(*place) == Stand::Moved) {
             return Progress::Torn(plan.documents[place].subject.clone());
+        }
+        // Heads are written and put back in the same order, so the first one tells which it was.
+        if stand(0) == Stand::Base {
+            return Progress::GoingBack;
         }
         return Progress::Begun(places.filter(|place| stand(*place) == Stand::Base).collect());
     }

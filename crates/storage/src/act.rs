@@ -193,7 +193,7 @@ impl Store {
         target: &str,
         events: &[Event],
     ) -> Result<(), StorageError> {
-        let mut tx = self.pool.begin().await?;
+        let mut tx = self.begin().await?;
         let inserted = sqlx::query(
             "INSERT INTO acts (act_id, act, target, id_token, token_digest, statement, comment, \
              claimed_display, received_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
@@ -246,7 +246,7 @@ impl Store {
 
     /// Stores an act and wakes the executor.
     pub async fn act_insert(&self, new: &NewAct, events: &[Event]) -> Result<(), StorageError> {
-        let mut tx = self.pool.begin().await?;
+        let mut tx = self.begin().await?;
         insert(&mut tx, new).await?;
         event::append(&mut tx, events).await?;
         work::enqueue(&mut tx, "request", &new.request.to_string()).await?;
@@ -275,7 +275,7 @@ impl Store {
         receipt: &ReceiptRow,
         events: &[Event],
     ) -> Result<(), StorageError> {
-        let mut tx = self.pool.begin().await?;
+        let mut tx = self.begin().await?;
         sqlx::query(
             "INSERT INTO act_receipts (act_id, verdict, reason, canonical, signature, key_id, \
              created_at) VALUES ($1, $2, $3, $4, $5, $6, $7)",

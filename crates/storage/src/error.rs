@@ -12,6 +12,9 @@ pub enum StorageError {
     /// Somebody else changed the row first.
     #[error("the row changed in the meantime")]
     Stale,
+    /// The lease that this store is bound to has ended, or is another's.
+    #[error("the lease is lost")]
+    LeaseLost,
     /// A token, a sign-in or an id was used before.
     #[error("{0} was used before")]
     AlreadyUsed(&'static str),

@@ -69,7 +69,7 @@ type Row = (i64, Uuid, jiff_sqlx::Timestamp, String, Vec<u8>, Vec<u8>);
 impl Store {
     /// Appends events that belong to no other change.
     pub async fn event_append(&self, events: &[Event]) -> Result<(), StorageError> {
-        let mut tx = self.pool.begin().await?;
+        let mut tx = self.begin().await?;
         append(&mut tx, events).await?;
         Ok(tx.commit().await?)
     }

@@ -89,7 +89,7 @@ impl Store {
         at: Timestamp,
         events: &[Event],
     ) -> Result<(), StorageError> {
-        let mut tx = self.pool.begin().await?;
+        let mut tx = self.begin().await?;
         sqlx::query(
             "INSERT INTO findings (engine_id, key, kind, severity, subject, object, text, \
              next_step, culprit, first_seen, last_seen) \
@@ -125,7 +125,7 @@ impl Store {
         at: Timestamp,
         events: &[Event],
     ) -> Result<(), StorageError> {
-        let mut tx = self.pool.begin().await?;
+        let mut tx = self.begin().await?;
         sqlx::query(
             "UPDATE findings SET resolved_at = $3 \
              WHERE engine_id = $1 AND key = $2 AND resolved_at IS NULL",

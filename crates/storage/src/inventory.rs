@@ -36,7 +36,7 @@ impl Store {
         inventory: &Inventory,
         as_of: Timestamp,
     ) -> Result<(), StorageError> {
-        let mut tx = self.pool.begin().await?;
+        let mut tx = self.begin().await?;
         for sql in [
             "DELETE FROM inventory_namespaces WHERE engine_id = $1 AND cluster = $2",
             "DELETE FROM inventory_service_accounts WHERE engine_id = $1 AND cluster = $2",
@@ -81,7 +81,7 @@ impl Store {
         reason: &str,
         as_of: Timestamp,
     ) -> Result<(), StorageError> {
-        let mut tx = self.pool.begin().await?;
+        let mut tx = self.begin().await?;
         put_status(&mut tx, engine, cluster, false, Some(reason), as_of).await?;
         Ok(tx.commit().await?)
     }

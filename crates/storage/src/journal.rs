@@ -49,7 +49,7 @@ pub struct Outcome {
 impl Store {
     /// Records that a write is about to be tried.
     pub async fn journal_intent(&self, entry: &JournalEntry) -> Result<(), StorageError> {
-        let mut tx = self.pool.begin().await?;
+        let mut tx = self.begin().await?;
         insert(&mut tx, entry, "intent", None).await?;
         Ok(tx.commit().await?)
     }
@@ -61,7 +61,7 @@ impl Store {
         outcome: &Outcome,
         events: &[Event],
     ) -> Result<(), StorageError> {
-        let mut tx = self.pool.begin().await?;
+        let mut tx = self.begin().await?;
         insert(&mut tx, entry, "receipt", Some(outcome)).await?;
         event::append(&mut tx, events).await?;
         Ok(tx.commit().await?)

@@ -2,10 +2,45 @@
 //!
 //! Database time only: clocks of hosts may differ.
 
+use sqlx::{Postgres, Transaction};
+
 use crate::Store;
 use crate::error::StorageError;
 
+/// The lease that a store's changes are bound to.
+#[derive(Debug, Clone)]
+pub(crate) struct Fence {
+    name: String,
+    holder: String,
+    epoch: i64,
+}
+
 impl Store {
+    /// From now on this store changes nothing unless the lease is this holder's in this epoch, to be
+    /// seen in the same transaction: who was stopped past it moves no row any more.
+    pub fn fence(&mut self, name: &str, holder: &str, epoch: i64) {
+        self.fence = Some(Fence { name: name.to_owned(), holder: holder.to_owned(), epoch });
+    }
+
+    /// Begins a change.
+    pub(crate) async fn begin(&self) -> Result<Transaction<'static, Postgres>, StorageError> {
+        let mut tx = self.pool.begin().await?;
+        let Some(fence) = &self.fence else {
+            return Ok(tx);
+        };
+        // Shared: several changes of one holder go on side by side, a successor waits for them.
+        let (held,): (bool,) = sqlx::query_as(
+            "SELECT EXISTS (SELECT FROM leases WHERE name = $1 AND holder = $2 AND epoch = $3 \
+             AND expires_at > clock_timestamp() FOR SHARE)",
+        )
+        .bind(&fence.name)
+        .bind(&fence.holder)
+        .bind(fence.epoch)
+        .fetch_one(&mut *tx)
+        .await?;
+        if held { Ok(tx) } else { Err(StorageError::LeaseLost) }
+    }
+
     /// Takes or renews the lease; gives its epoch, or `None` while somebody else holds it.
     ///
     /// The epoch grows with every change of holder, so that a writer that was paused past its

@@ -37,6 +37,7 @@ pub use roles::RoleNames;
 #[derive(Debug, Clone)]
 pub struct Store {
     pool: PgPool,
+    fence: Option<lease::Fence>,
 }
 
 impl Store {
@@ -52,12 +53,12 @@ impl Store {
             .acquire_timeout(Duration::from_secs(10))
             .connect_with(options)
             .await?;
-        Ok(Self { pool })
+        Ok(Self::new(pool))
     }
 
     /// A store over an existing pool.
     pub fn new(pool: PgPool) -> Self {
-        Self { pool }
+        Self { pool, fence: None }
     }
 
     /// Whether the database answers.

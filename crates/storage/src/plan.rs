@@ -71,7 +71,7 @@ impl Store {
         at: Timestamp,
         events: &[Event],
     ) -> Result<(), StorageError> {
-        let mut tx = self.pool.begin().await?;
+        let mut tx = self.begin().await?;
         sqlx::query(
             "INSERT INTO plans (request_id, round, canonical, hash, signature, key_id, frozen_at, \
              expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",

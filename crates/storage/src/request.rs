@@ -265,7 +265,7 @@ impl Store {
         at: Timestamp,
         events: &[Event],
     ) -> Result<(), StorageError> {
-        let mut tx = self.pool.begin().await?;
+        let mut tx = self.begin().await?;
         let changed = sqlx::query(
             "UPDATE change_requests SET state = $3, state_reason = $4, version = version + 1, \
              updated_at = $5 WHERE request_id = $1 AND version = $2",

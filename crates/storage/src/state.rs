@@ -203,6 +203,7 @@ impl Store {
 
     /// Records what a head says.
     pub async fn subject_state_put(&self, state: &SubjectState) -> Result<(), StorageError> {
+        let mut tx = self.begin().await?;
         sqlx::query(
             "INSERT INTO subject_states (kind, name, engine_id, applied_revision, applied_hash, \
              applied_document, pins, state, request_id, reason, updated_at, holds) \
@@ -225,9 +226,9 @@ impl Store {
         .bind(&state.reason)
         .bind(to_db(state.updated_at))
         .bind(&state.holds)
-        .execute(&self.pool)
+        .execute(&mut *tx)
         .await?;
-        Ok(())
+        Ok(tx.commit().await?)
     }
 
     /// How the bindings of a team stand. The caller has made sure that the team may be seen.
@@ -255,7 +256,7 @@ impl Store {
         state: &BindingState,
         events: &[Event],
     ) -> Result<(), StorageError> {
-        let mut tx = self.pool.begin().await?;
+        let mut tx = self.begin().await?;
         sqlx::query(
             "INSERT INTO binding_states (engine_id, team, binding, cluster, namespace, account, \
              namespace_uid, account_uid, state, reason, updated_at) \
@@ -288,7 +289,7 @@ impl Store {
         state: &BindingState,
         events: &[Event],
     ) -> Result<(), StorageError> {
-        let mut tx = self.pool.begin().await?;
+        let mut tx = self.begin().await?;
         sqlx::query(
             "DELETE FROM binding_states WHERE engine_id = $1 AND team = $2 AND binding = $3 \
              AND cluster = $4 AND namespace = $5 AND account = $6",

@@ -78,7 +78,7 @@ impl Store {
         new: &NewRequest,
         events: &[Event],
     ) -> Result<Submitted, StorageError> {
-        let mut tx = self.pool.begin().await?;
+        let mut tx = self.begin().await?;
         let known: Option<(Vec<u8>,)> =
             sqlx::query_as("SELECT submission_hash FROM change_requests WHERE request_id = $1")
                 .bind(new.request.as_uuid())

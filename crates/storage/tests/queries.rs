@@ -427,6 +427,26 @@ async fn the_lease_has_one_holder_and_its_epoch_only_grows() {
 }
 
 #[tokio::test]
+async fn whoever_lost_the_lease_changes_no_row() {
+    let db = database().await;
+    let told = || vec![event(EventKind::DriftCorrected, None, None)];
+    let mut store = db.executor.clone();
+    assert_eq!(store.lease_acquire("executor", "one", 60).await.unwrap(), Some(1));
+    store.fence("executor", "one", 1);
+    store.event_append(&told()).await.unwrap();
+    store.lease_release("executor", "one").await.unwrap();
+    let late = store.event_append(&told()).await;
+    assert!(matches!(late, Err(StorageError::LeaseLost)), "its lease is over: {late:?}");
+
+    assert_eq!(store.lease_acquire("executor", "one", 60).await.unwrap(), Some(2));
+    let late = store.event_append(&told()).await;
+    assert!(matches!(late, Err(StorageError::LeaseLost)), "another epoch: {late:?}");
+    store.fence("executor", "one", 2);
+    store.event_append(&told()).await.unwrap();
+    assert_eq!(db.executor.lease_acquire("executor", "two", 60).await.unwrap(), None);
+}
+
+#[tokio::test]
 async fn work_is_claimed_once_and_a_new_trigger_survives() {
     let db = database().await;
     let mut wakeup = db.executor.wakeup().await.unwrap();

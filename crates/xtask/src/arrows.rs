@@ -38,6 +38,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ),
     ("cli", &["acts", "authn", "config", "domain", "engine", "plan", "vault-model"]),
     ("lab", &[]),
+    ("simulation", &["domain", "plan", "vault-model"]),
     ("server", &["*"]),
     ("test-support", &["*"]),
     ("tests", &["*"]),

@@ -175,6 +175,10 @@ fn a_plan_over_two_subjects_comes_as_far_as_its_heads_say() {
     assert_eq!(now(&[&mart]), Progress::Begun(vec![1]));
     shop.begin(plan.target(hash, 1, None), text(&bytes));
     assert_eq!(now(&[&mart, &shop]), Progress::Begun(vec![]));
+    // Broken off between the two ways back.
+    let mut back = mart.clone();
+    assert!(back.go_back(plan.request));
+    assert_eq!(now(&[&back, &shop]), Progress::GoingBack);
     // Broken off between the two ends.
     mart.finish(&[]);
     assert_eq!(now(&[&mart, &shop]), Progress::Begun(vec![]));
