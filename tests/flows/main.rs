@@ -9,6 +9,7 @@
 mod approval;
 mod credential;
 mod figures;
+mod keyed;
 mod kubernetes;
 mod stack;
 mod support;

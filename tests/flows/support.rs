@@ -108,7 +108,7 @@ impl Lab {
     }
 
     /// Previews follow the cluster within a second or so.
-    async fn until_seen(&self, team: &Team) {
+    pub async fn until_seen(&self, team: &Team) {
         let sue = self.person("sue").await;
         let file = team.file.display().to_string();
         let start = Instant::now();
@@ -161,12 +161,20 @@ impl Lab {
 
     /// A workload's live token.
     pub async fn workload(&self, namespace: &str, account: &str) -> Workload {
+        self.workload_on("prod-eu", namespace, account).await
+    }
+
+    /// The same on another cluster.
+    pub async fn workload_on(&self, cluster: &str, namespace: &str, account: &str) -> Workload {
         let jwt = self.kubernetes().token(namespace, account, &["strongroom"], 900).await.unwrap();
-        let client = self.engine();
-        let login =
-            auth::kubernetes_login(&client, "k8s/prod-eu", namespace, &SecretString::from(jwt))
-                .await
-                .unwrap();
+        self.login(cluster, namespace, jwt).await
+    }
+
+    /// A workload that logs in with this token.
+    pub async fn login(&self, cluster: &str, role: &str, jwt: String) -> Workload {
+        let (client, mount) = (self.engine(), format!("k8s/{cluster}"));
+        let jwt = SecretString::from(jwt);
+        let login = auth::kubernetes_login(&client, &mount, role, &jwt).await.unwrap();
         Workload { session: Session::with_login(client, login) }
     }
 }

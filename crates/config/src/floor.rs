@@ -78,8 +78,9 @@ pub struct ClusterCredential {
     pub ca_pem: String,
     /// Reads namespaces and service accounts.
     pub reader: SecretString,
-    /// Reviews tokens; given to the engine.
-    pub reviewer: SecretString,
+    /// Reviews tokens; given to the engine. A cluster whose tokens the engine checks by public keys
+    /// needs none.
+    pub reviewer: Option<SecretString>,
 }
 
 #[derive(Deserialize)]
@@ -161,7 +162,8 @@ struct RawCluster {
     #[serde(default)]
     ca_file: Option<PathBuf>,
     reader_token_file: PathBuf,
-    reviewer_token_file: PathBuf,
+    #[serde(default)]
+    reviewer_token_file: Option<PathBuf>,
 }
 
 impl Floor {
@@ -289,8 +291,10 @@ fn read_clusters(
         let mut secret =
             |name: &str, file: &Path| keep(faults, &field(name), read_secret(&beside(path, file)));
         let reader = secret("reader_token_file", &cluster.reader_token_file);
-        let reviewer = secret("reviewer_token_file", &cluster.reviewer_token_file);
-        if let (Some(ca_pem), Some(reader), Some(reviewer)) = (ca, reader, reviewer) {
+        let file = cluster.reviewer_token_file.as_ref();
+        let reviewer = file.map(|file| secret("reviewer_token_file", file));
+        if let (Some(ca_pem), Some(reader), None | Some(Some(_))) = (ca, reader, &reviewer) {
+            let reviewer = reviewer.flatten();
             let (name, server) = (cluster.name.clone(), cluster.server.clone());
             clusters.push(ClusterCredential { name, server, ca_pem, reader, reviewer });
         }

@@ -89,21 +89,6 @@ pub async fn entity_by_name(session: &Session, name: &str) -> Result<Option<Enti
     }
 }
 
-/// Makes an entity. The caller has looked that the name is free.
-pub async fn entity_create(
-    session: &Session,
-    name: &str,
-    metadata: &Value,
-) -> Result<(String, Envelope), EngineError> {
-    let template = "identity/entity";
-    let body = json!({ "name": name, "metadata": metadata });
-    let envelope = session.write(template, template, &body).await?;
-    let id = envelope.data.get("id").and_then(Value::as_str).ok_or_else(|| {
-        EngineError::new(Failure::Malformed("an entity without an id".into()), template)
-    })?;
-    Ok((id.to_owned(), envelope))
-}
-
 /// Gives an entity another name and metadata.
 pub async fn entity_rename(
     session: &Session,
@@ -122,14 +107,18 @@ pub async fn entity_delete(session: &Session, id: &str) -> Result<Envelope, Engi
     session.delete(&format!("identity/entity/id/{id}"), template).await
 }
 
-/// Ties a name at an auth mount to an entity.
+/// Makes an alias and an entity with nothing but it; gives that entity's id. `None`: the alias was
+/// there already, and stays with its entity.
+///
+/// Without an entity's id an alias is never moved, also when a login makes it in the same moment.
 pub async fn alias_create(
     session: &Session,
-    entity: &str,
     alias: &str,
     mount_accessor: &str,
-) -> Result<Envelope, EngineError> {
+) -> Result<(Option<String>, Envelope), EngineError> {
     let template = "identity/entity-alias";
-    let body = json!({ "name": alias, "canonical_id": entity, "mount_accessor": mount_accessor });
-    session.write(template, template, &body).await
+    let body = json!({ "name": alias, "mount_accessor": mount_accessor });
+    let envelope = session.write(template, template, &body).await?;
+    let id = envelope.data.get("canonical_id").and_then(Value::as_str).map(str::to_owned);
+    Ok((id, envelope))
 }

@@ -42,9 +42,22 @@ impl Executor {
         let metadata = json!({
             "owner": self.mark.as_str(), "uid": uid, "namespace_uid": namespace_uid,
         });
-        if let Some(entity) = identity::entity_by_alias(&self.engine, uid, accessor).await? {
+        let mut found = identity::entity_by_alias(&self.engine, uid, accessor).await?;
+        let mut made = None;
+        if found.is_none() {
+            let write = order("attach accounts", "create", "entity-alias", &name);
+            self.intent(&write).await?;
+            let (id, done) = identity::alias_create(&self.engine, uid, accessor).await?;
+            self.receipt(&write, "written", &Written::of(&done)).await?;
+            made = id;
+            if made.is_none() {
+                // A login came first, in the same moment.
+                found = identity::entity_by_alias(&self.engine, uid, accessor).await?;
+            }
+        }
+        if let Some(entity) = &found {
             if entity.name == name && entity.metadata == metadata && entity.policies.is_empty() {
-                return Ok(Ok(entity.id));
+                return Ok(Ok(entity.id.clone()));
             }
             // A workload that logged in before it was attached: adopted only when it is exactly
             // what the engine makes by itself at a login.
@@ -56,24 +69,17 @@ impl Executor {
             if !plain {
                 return Ok(Err(format!("the entity {} of this account is not plain", entity.id)));
             }
-            self.entity_end(account, "its account was made anew").await?;
-            let write = order("attach accounts", "adopt", "entity", &name);
-            self.intent(&write).await?;
-            let done = identity::entity_rename(&self.engine, &entity.id, &name, &metadata).await?;
-            self.receipt(&write, "written", &Written::of(&done)).await?;
-            return Ok(Ok(entity.id));
         }
-        self.entity_end(account, "its account was made anew").await?;
-        let write = order("attach accounts", "create", "entity", &name);
-        self.intent(&write).await?;
-        let (id, done) = identity::entity_create(&self.engine, &name, &metadata).await?;
-        self.receipt(&write, "written", &Written::of(&done)).await?;
-        let write = order("attach accounts", "create", "entity-alias", &name);
-        self.intent(&write).await?;
-        let done = identity::alias_create(&self.engine, &id, uid, accessor).await?;
-        let read_back = identity::entity_by_alias(&self.engine, uid, accessor).await?;
-        if read_back.is_none_or(|entity| entity.id != id) {
+        let Some(id) = made.or(found.map(|entity| entity.id)) else {
             return Err(ExecutorError::Stopped(format!("the alias of {name} does not read back")));
+        };
+        self.entity_end(account, "its account was made anew").await?;
+        let write = order("attach accounts", "adopt", "entity", &name);
+        self.intent(&write).await?;
+        let done = identity::entity_rename(&self.engine, &id, &name, &metadata).await?;
+        let read_back = identity::entity_by_alias(&self.engine, uid, accessor).await?;
+        if read_back.is_none_or(|read| read.id != id || read.name != name) {
+            return Err(ExecutorError::Stopped(format!("the entity {name} does not read back")));
         }
         self.receipt(&write, "written", &Written::of(&done)).await?;
         Ok(Ok(id))

@@ -164,7 +164,9 @@ impl Executor {
         };
         let (path, mut body) = wire::write(key, fields, exists, &reading.ids, &members)
             .map_err(|error| ExecutorError::Stopped(error.to_string()))?;
-        if let ObjectKey::AuthConfig(_) = key {
+        if let ObjectKey::AuthConfig(_) = key
+            && fields.contains_key("token_reviewer")
+        {
             let credential = fields.get("token_reviewer").and_then(Value::as_str);
             let name = credential.and_then(|text| text.strip_prefix("credential "));
             let known = self.floor.clusters.iter().find(|c| Some(c.name.as_str()) == name);
@@ -173,7 +175,14 @@ impl Executor {
                     "the floor file has no credentials called {name:?} for this cluster"
                 )));
             };
-            body["token_reviewer_jwt"] = json!(known.reviewer.expose_secret());
+            let Some(reviewer) = &known.reviewer else {
+                return Err(ExecutorError::Wait(format!(
+                    "the floor file names no reviewer_token_file for the credentials {}; an SRE \
+                     adds it on the executor's host",
+                    known.name
+                )));
+            };
+            body["token_reviewer_jwt"] = json!(reviewer.expose_secret());
         }
         let mut tries = 0;
         loop {

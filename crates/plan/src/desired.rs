@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::ToSpan as _;
+use strongroom_domain::document::cluster::{Keys, Login};
 use strongroom_domain::document::team::{Access, Binding, Holder, Level};
 use strongroom_domain::document::{Cluster, Document, Team};
 use strongroom_vault_model::name::GroupName;
@@ -35,12 +36,23 @@ pub fn desired(
 
 fn cluster_objects(context: &Context, cluster: &Cluster) -> Objects {
     let name = &cluster.name;
+    let config = match &cluster.login {
+        Login::Kubernetes => {
+            object::auth_config(&cluster.server, &cluster.ca, &cluster.credentials)
+        }
+        Login::Jwt { issuer, keys: Keys::Given(keys) } => {
+            object::auth_config_jwt(issuer, keys, None)
+        }
+        Login::Jwt { issuer, keys: Keys::Jwks { url, ca } } => {
+            object::auth_config_jwt(issuer, &[], Some((url, ca)))
+        }
+    };
     [
-        (ObjectKey::AuthMount(name.clone()), object::auth_mount(&context.mark, name)),
         (
-            ObjectKey::AuthConfig(name.clone()),
-            object::auth_config(&cluster.server, &cluster.ca, &cluster.credentials),
+            ObjectKey::AuthMount(name.clone()),
+            object::auth_mount(&context.mark, name, cluster.login.method()),
         ),
+        (ObjectKey::AuthConfig(name.clone()), config),
     ]
     .into()
 }
@@ -226,7 +238,14 @@ fn add_roles(context: &Context, objects: &mut Objects, team: &Team) {
         let max_ttl = ttl.max(context.token_ttl_ceiling());
         objects.insert(
             ObjectKey::Role(claim.cluster.clone(), claim.name.clone()),
-            object::role(&claim.name, &names, &cluster.audience, ttl, max_ttl),
+            object::role(
+                cluster.login.method(),
+                &claim.name,
+                &names,
+                &cluster.audience,
+                ttl,
+                max_ttl,
+            ),
         );
     }
 }

@@ -54,7 +54,7 @@ path "sys/auth/people" { capabilities = ["read", "sudo"] }
 path "sys/auth/k8s/+" {
   capabilities = ["create", "read", "update", "sudo"]
   allowed_parameters = {
-    "type" = ["kubernetes"]
+    "type" = ["kubernetes", "jwt"]
     "description" = []
   }
 }
@@ -67,16 +67,19 @@ path "auth/k8s/+/role/+" {
     "policies" = []
   }
 }
-path "identity/entity" {
-  capabilities = ["create", "update"]
-  denied_parameters = { "policies" = [] }
-}
 path "identity/entity/name/sa.*" { capabilities = ["read", "delete"] }
 path "identity/entity/id/+" {
   capabilities = ["read", "update", "delete"]
   denied_parameters = { "policies" = [] }
 }
-path "identity/entity-alias" { capabilities = ["create", "update"] }
+path "identity/entity-alias" {
+  capabilities = ["create", "update"]
+  denied_parameters = {
+    "canonical_id" = []
+    "entity_id" = []
+    "id" = []
+  }
+}
 path "identity/lookup/entity" { capabilities = ["create", "update"] }
 path "identity/group/name" { capabilities = ["list"] }
 path "identity/group/name/team.*" { capabilities = ["create", "read", "update", "delete"] }

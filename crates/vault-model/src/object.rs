@@ -209,10 +209,29 @@ fn fields<const N: usize>(entries: [(&str, Value); N]) -> Fields {
     entries.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
 }
 
+/// How the engine finds out whether a service account's token is genuine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LoginMethod {
+    /// It asks the cluster's API server each time (`TokenReview`).
+    Kubernetes,
+    /// It checks the signature itself, with the cluster's public keys.
+    Jwt,
+}
+
+impl LoginMethod {
+    /// The engine's word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Kubernetes => "kubernetes",
+            Self::Jwt => "jwt",
+        }
+    }
+}
+
 /// A cluster's auth mount.
-pub fn auth_mount(mark: &Mark, cluster: &ClusterName) -> Fields {
+pub fn auth_mount(mark: &Mark, cluster: &ClusterName, method: LoginMethod) -> Fields {
     fields([
-        ("type", json!("kubernetes")),
+        ("type", json!(method.as_str())),
         ("description", json!(format!("{mark}auth/k8s/{cluster}"))),
     ])
 }
@@ -226,6 +245,22 @@ pub fn auth_config(server: &str, ca: &str, credentials: &ClusterName) -> Fields 
         ("pem_keys", json!([])),
         // The token itself is a file of the executor. Reads tell only whether one is set.
         ("token_reviewer", json!(format!("credential {credentials}"))),
+    ])
+}
+
+/// How a cluster's auth mount checks signatures itself: by these keys, or by those at an address.
+pub fn auth_config_jwt(issuer: &str, keys: &[String], jwks: Option<(&str, &str)>) -> Fields {
+    let (url, ca) = jwks.unwrap_or_default();
+    let keys: Vec<&str> = keys.iter().map(|key| key.trim_end()).collect();
+    fields([
+        ("bound_issuer", json!(issuer)),
+        ("jwt_validation_pubkeys", json!(keys)),
+        ("jwks_url", json!(url)),
+        ("jwks_ca_pem", json!(ca)),
+        // Otherwise the engine would take whatever the key allows.
+        ("jwt_supported_algs", json!(["RS256", "ES256"])),
+        ("oidc_discovery_url", json!("")),
+        ("default_role", json!("")),
     ])
 }
 
@@ -268,14 +303,17 @@ pub fn policy(text: &str, expiration: Option<&str>) -> Fields {
 }
 
 /// A namespace's role. It carries no rights: `token_policies` is empty and is never sent.
+///
+/// The fields are the same for every method; `wire` says them in the words of the mount's type.
 pub fn role(
+    method: LoginMethod,
     namespace: &NamespaceName,
     accounts: &BTreeSet<ServiceAccountName>,
     audience: &str,
     ttl: u32,
     max_ttl: u32,
 ) -> Fields {
-    fields([
+    let mut fields = fields([
         ("bound_service_account_names", json!(accounts)),
         ("bound_service_account_namespaces", json!([namespace])),
         ("bound_service_account_namespace_selector", json!("")),
@@ -286,7 +324,11 @@ pub fn role(
         ("token_period", json!(0)),
         ("token_ttl", json!(ttl)),
         ("token_max_ttl", json!(max_ttl)),
-    ])
+    ]);
+    if method == LoginMethod::Jwt {
+        fields.insert("login".to_owned(), json!(method.as_str()));
+    }
+    fields
 }
 
 /// The external group of one provider group. It carries no rights.

@@ -4,12 +4,14 @@
 //! The only place that knows both our fields and the engine's spelling of them. It sends nothing
 //! itself, and a secret (a reviewer token) is added by the sender, never here.
 
+mod jwt;
+
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
 use crate::name::ClusterName;
-use crate::object::{Account, AnchorName, Fields, ObjectKey, PEOPLE_MOUNT};
+use crate::object::{Account, AnchorName, Fields, LoginMethod, ObjectKey, PEOPLE_MOUNT};
 use crate::path::auth_mount;
 
 /// The engine's ids of what stands in a group, by our names; and the other way round for reading.
@@ -89,9 +91,10 @@ pub fn write(
     let path = read_path(key);
     Ok(match key {
         ObjectKey::AuthMount(_) => (path, pick(&["type", "description"])),
-        ObjectKey::AuthConfig(_) => {
+        ObjectKey::AuthConfig(_) if fields.contains_key("kubernetes_host") => {
             (path, pick(&["kubernetes_host", "kubernetes_ca_cert", "disable_local_ca_jwt"]))
         }
+        ObjectKey::AuthConfig(_) => (path, pick(&jwt::CONFIG)),
         ObjectKey::Mount(_) if exists => (format!("{path}/tune"), pick(&["description"])),
         ObjectKey::Mount(_) => {
             let mut body = pick(&["type", "description"]);
@@ -103,6 +106,9 @@ pub fn write(
         }
         ObjectKey::RateLimit(_) => (path, pick(&["path", "rate", "interval"])),
         ObjectKey::Policy(_) => (path, pick(&["policy", "expiration"])),
+        ObjectKey::Role(..) if login(fields) == LoginMethod::Jwt => {
+            (path, jwt::role_body(fields, pick(&TOKEN_FIELDS)))
+        }
         ObjectKey::Role(..) => {
             // `token_policies` is refused by the executor's own policy in any spelling.
             let names: Vec<&str> = fields
@@ -156,6 +162,9 @@ pub fn observed(key: &ObjectKey, data: &Value, ids: &Ids) -> Option<Fields> {
             put("type", get("type"));
             put("description", get("description"));
         }
+        ObjectKey::AuthConfig(_) if data.get("jwt_validation_pubkeys").is_some() => {
+            jwt::config_observed(data, &mut put);
+        }
         ObjectKey::AuthConfig(_) => {
             put("kubernetes_host", get("kubernetes_host"));
             put("kubernetes_ca_cert", get("kubernetes_ca_cert"));
@@ -185,6 +194,13 @@ pub fn observed(key: &ObjectKey, data: &Value, ids: &Ids) -> Option<Fields> {
             if let Some(end) = data.get("expiration").filter(|end| is_time(end)) {
                 put("expiration", end.clone());
             }
+        }
+        ObjectKey::Role(..) if data.get("role_type").is_some() => {
+            jwt::role_observed(data, &mut put);
+            for name in TOKEN_FIELDS {
+                put(name, get(name));
+            }
+            put("token_policies", list_or_empty(&get("token_policies")));
         }
         ObjectKey::Role(..) => {
             put("bound_service_account_names", sorted(&get("bound_service_account_names")));
@@ -237,6 +253,17 @@ pub fn observed(key: &ObjectKey, data: &Value, ids: &Ids) -> Option<Fields> {
         }
     }
     Some(fields)
+}
+
+/// What bounds a login's token, the same on every mount.
+const TOKEN_FIELDS: [&str; 4] =
+    ["token_no_default_policy", "token_period", "token_ttl", "token_max_ttl"];
+
+fn login(fields: &Fields) -> LoginMethod {
+    match fields.get("login").and_then(Value::as_str) {
+        Some("jwt") => LoginMethod::Jwt,
+        _ => LoginMethod::Kubernetes,
+    }
 }
 
 /// What an observed auth configuration says of a reviewer token that is there.

@@ -91,11 +91,25 @@ pub fn schema() -> Value {
         }),
         &["displayName", "contact", "people"],
     );
+    let certificates = json!({ "type": "string", "pattern": "^-----BEGIN CERTIFICATE-----" });
+    let key = json!({ "type": "string", "pattern": "^-----BEGIN PUBLIC KEY-----" });
+    let keys = json!({ "type": "array", "items": key, "minItems": 1, "maxItems": 10 });
+    let jwks = object(
+        &json!({
+            "url": { "type": "string", "pattern": "^https://[^/]+[A-Za-z0-9/._~-]*$" },
+            "ca": certificates,
+        }),
+        &["url"],
+    );
     let cluster = object(
         &json!({
             "server": { "type": "string", "pattern": "^https://" },
-            "ca": { "type": "string", "pattern": "^-----BEGIN CERTIFICATE-----" },
-            "auth": object(&json!({ "method": { "const": "kubernetes" } }), &["method"]),
+            "ca": certificates,
+            "auth": { "oneOf": [
+                object(&json!({ "method": { "const": "kubernetes" } }), &["method"]),
+                signed_by(&json!({ "keys": keys }), "keys"),
+                signed_by(&json!({ "jwks": jwks }), "jwks"),
+            ] },
             "audience": { "type": "string", "pattern": "^[A-Za-z0-9.:/_-]{1,200}$" },
             "credentials": label,
         }),
@@ -121,6 +135,16 @@ pub fn schema() -> Value {
             kind("Platform", &json!({ "const": "platform" }), &platform),
         ],
     })
+}
+
+/// A `jwt` login; `source` says where its keys come from.
+fn signed_by(source: &Value, name: &str) -> Value {
+    let mut properties = json!({
+        "method": { "const": "jwt" },
+        "issuer": { "type": "string", "pattern": "^[!-~]{1,300}$" },
+    });
+    properties[name] = source[name].clone();
+    object(&properties, &["method", "issuer", name])
 }
 
 fn object(properties: &Value, required: &[&str]) -> Value {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::json;
 use strongroom_domain::name::{ClusterName, NamespaceName};
-use strongroom_vault_model::object::{self, Fields, ObjectKey};
+use strongroom_vault_model::object::{self, Fields, LoginMethod, ObjectKey};
 use strongroom_vault_model::policy;
 
 use super::support::mark;
@@ -117,7 +117,7 @@ fn a_role_that_carries_policies_is_made_anew() {
     let place = (ClusterName::new("prod-eu").unwrap(), NamespaceName::new("a").unwrap());
     let key = ObjectKey::Role(place.0, place.1.clone());
     let names = ["api".parse().unwrap(), "job".parse().unwrap()].into();
-    let wanted = object::role(&place.1, &names, "strongroom", 1200, 3600);
+    let wanted = object::role(LoginMethod::Kubernetes, &place.1, &names, "strongroom", 1200, 3600);
     let with = |name: &str, value: serde_json::Value| {
         let mut fields = wanted.clone();
         fields.insert(name.to_owned(), value);

@@ -14,7 +14,7 @@ use proptest::test_runner::{Config, TestRunner};
 
 use strongroom_vault_model::name::GroupName;
 
-use super::super::cluster::Cluster;
+use super::super::cluster::{Cluster, Keys, Login};
 use super::super::duration::Seconds;
 use super::super::platform::{Approvals, Platform, Votes};
 use super::super::reader::is_unsafe_in_text;
@@ -206,14 +206,27 @@ fn cluster() -> impl Strategy<Value = Cluster> {
         Just("https://[2001:db8::1]:6443".to_owned()),
     ];
     let end = select(vec!["", "\n", "\n\n", " \n"]);
-    (label(), server, vec(line, 0..4), end, "[A-Za-z0-9.:/_-]{1,20}", label()).prop_map(
-        |(name, server, lines, end, audience, credentials)| Cluster {
+    let key = "[A-Za-z0-9+/=]{1,40}"
+        .prop_map(|line| format!("-----BEGIN PUBLIC KEY-----\n{line}\n-----END PUBLIC KEY-----\n"));
+    let ca = "-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n";
+    let keys = prop_oneof![
+        vec(key, 1..4).prop_map(Keys::Given),
+        ("https://[a-z]{1,9}(:[1-9][0-9]{0,3})?(/[a-z0-9._~-]{1,9}){0,3}", select(vec!["", ca]))
+            .prop_map(|(url, ca)| Keys::Jwks { url, ca: ca.to_owned() }),
+    ];
+    let login = prop_oneof![
+        Just(Login::Kubernetes),
+        ("[!-~]{1,40}", keys).prop_map(|(issuer, keys)| Login::Jwt { issuer, keys }),
+    ];
+    (label(), server, vec(line, 0..4), end, login, "[A-Za-z0-9.:/_-]{1,20}", label()).prop_map(
+        |(name, server, lines, end, login, audience, credentials)| Cluster {
             name,
             server,
             ca: format!(
                 "-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----{end}",
                 lines.join("\n")
             ),
+            login,
             audience,
             credentials,
         },

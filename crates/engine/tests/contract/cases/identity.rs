@@ -18,9 +18,13 @@ pub async fn entities_and_aliases(server: &Server) {
     assert_eq!(by_alias.unwrap(), None);
 
     let metadata = json!({ "uid": uid });
-    let (id, written) = identity::entity_create(&session, name, &metadata).await.unwrap();
+    let (id, written) = identity::alias_create(&session, uid, &accessor).await.unwrap();
     assert!(written.request_id.is_some() && written.write_id.is_some());
-    identity::alias_create(&session, &id, uid, &accessor).await.unwrap();
+    let id = id.expect("a new alias has a new entity");
+    // Made again it stays where it is.
+    let (again, _) = identity::alias_create(&session, uid, &accessor).await.unwrap();
+    assert!(again.is_none_or(|again| again == id));
+    identity::entity_rename(&session, &id, name, &metadata).await.unwrap();
     let entity = identity::entity_by_alias(&session, uid, &accessor).await.unwrap().unwrap();
     assert_eq!((entity.id.as_str(), entity.name.as_str()), (id.as_str(), name));
     assert!(!entity.disabled && entity.policies.is_empty() && entity.groups.is_empty());
@@ -28,9 +32,11 @@ pub async fn entities_and_aliases(server: &Server) {
     assert_eq!(entity.aliases.len(), 1);
     assert_eq!(entity.aliases[0].mount_accessor, accessor);
 
-    // One alias per mount: the second UID cannot join.
-    let second = identity::alias_create(&session, &id, "another-uid", &accessor).await;
-    assert!(matches!(second.unwrap_err().failure, Failure::Invalid(_)));
+    // Nobody with the executor's policy ties a UID to an entity of their choice.
+    let path = "identity/entity-alias";
+    let body = json!({ "name": "another-uid", "canonical_id": id, "mount_accessor": accessor });
+    let moved = session.write(path, path, &body).await;
+    assert!(matches!(moved.unwrap_err().failure, Failure::Denied));
 
     let renamed = "sa.contract.contract-prod.other";
     identity::entity_rename(&session, &id, renamed, &metadata).await.unwrap();
