@@ -2,13 +2,21 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod brake;
+mod clock;
 mod crash;
+mod dependencies;
 mod drift;
+mod engine;
 mod holds;
+mod poison;
 mod private;
+mod proxy;
 mod replicas;
 mod restore;
+mod selfcheck;
 #[path = "../flows/support.rs"]
 #[expect(dead_code, reason = "the other tests use the rest")]
 mod support;
 mod tamper;
+mod unrecorded;

@@ -140,6 +140,26 @@ impl Drop for PrivateLab {
     }
 }
 
+/// Signals the processes of one of a lab's parts; gives how many there are.
+pub fn signal_part(dir: &Path, part: &str, signal: Signal) -> usize {
+    let wanted = format!("{}/", dir.join(part).display());
+    let mut count = 0;
+    for entry in std::fs::read_dir("/proc").unwrap().flatten() {
+        let line = std::fs::read(entry.path().join("cmdline")).unwrap_or_default();
+        if !String::from_utf8_lossy(&line).contains(&wanted) {
+            continue;
+        }
+        let name = entry.file_name();
+        let pid = name.to_str().and_then(|text| text.parse().ok()).and_then(Pid::from_raw);
+        if let Some(pid) = pid {
+            kill_process(pid, signal).unwrap();
+            count += 1;
+        }
+    }
+    assert!(count > 0, "no process of {part}");
+    count
+}
+
 fn is_over(pid: Pid) -> bool {
     let stat = format!("/proc/{}/stat", pid.as_raw_nonzero());
     let state = std::fs::read_to_string(stat).unwrap_or_default();

@@ -10,6 +10,7 @@ use strongroom_engine::{EngineAddress, EngineClient, EngineError, Session, auth}
 use strongroom_lab::kubernetes::KubernetesApi;
 use strongroom_lab::{Browser, Person};
 use strongroom_test_support::{SharedLab, program};
+use tokio::sync::OnceCell;
 
 /// The password of everybody in the lab.
 pub const PASSWORD: &str = "correct horse battery staple";
@@ -17,6 +18,8 @@ pub const PASSWORD: &str = "correct horse battery staple";
 /// The shared lab.
 pub struct Lab {
     shared: SharedLab,
+    /// Signed in once: she looks often.
+    watcher: OnceCell<Person>,
     /// Context files and documents of this test.
     pub scratch: tempfile::TempDir,
 }
@@ -35,7 +38,7 @@ impl Lab {
     }
 
     pub fn of(shared: SharedLab) -> Self {
-        Self { shared, scratch: tempfile::tempdir().unwrap() }
+        Self { shared, watcher: OnceCell::new(), scratch: tempfile::tempdir().unwrap() }
     }
 
     pub fn text(&self, pointer: &str) -> &str {
@@ -141,7 +144,7 @@ impl Lab {
 
     /// The state of a request, and the whole of it, as an SRE sees it.
     pub async fn request(&self, request: &str) -> Value {
-        let sue = self.person("sue").await;
+        let sue = self.watcher.get_or_init(|| self.person("sue")).await;
         let out = sue.does(&["request", "show", request, "-o", "json"]).await.unwrap();
         let value: Value = serde_json::from_str(&out).unwrap();
         value.get("request").filter(|inner| inner.is_object()).cloned().unwrap_or(value)

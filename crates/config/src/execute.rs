@@ -90,10 +90,23 @@ pub struct EngineConfig {
     /// The first `SecretID`; the executor replaces it at its first login and keeps the new one in
     /// its state directory.
     pub secret_id_file: PathBuf,
+    /// Another identity in the engine, which asks what the executor may do.
+    #[serde(default)]
+    pub auditor: Option<AuditorConfig>,
     /// The engine's audit log, where the executor can read it: what others touch is seen at once
     /// and named with who did it.
     #[serde(default)]
     pub audit_file: Option<PathBuf>,
+}
+
+/// The credential of the auditor.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AuditorConfig {
+    /// Its `RoleID`.
+    pub role_id_file: PathBuf,
+    /// Its `SecretID`.
+    pub secret_id_file: PathBuf,
 }
 
 impl ExecuteConfig {
@@ -108,6 +121,11 @@ impl ExecuteConfig {
             &mut config.engine.secret_id_file,
         ] {
             *file = beside(path, file);
+        }
+        if let Some(auditor) = &mut config.engine.auditor {
+            for file in [&mut auditor.role_id_file, &mut auditor.secret_id_file] {
+                *file = beside(path, file);
+            }
         }
         for file in [
             &mut config.database.url_file,

@@ -59,6 +59,8 @@ kinds! {
     RequestSuperseded = "request.superseded";
     /// The executor began to write.
     ApplyStarted = "apply.started";
+    /// A standing order is about to write one object.
+    StepIntended = "apply.intended";
     /// One object was written and read back.
     StepWritten = "apply.written";
     /// Everything is written and read back.

@@ -52,6 +52,16 @@ pub async fn approle_login(client: &EngineClient, approle: &AppRole) -> Result<L
     Login::from_auth(&envelope.auth, template)
 }
 
+/// The accessor of a session's own token.
+pub async fn own_accessor(session: &Session) -> Result<String, EngineError> {
+    let template = "auth/token/lookup-self";
+    let data = session.read(template, template).await?.unwrap_or_default();
+    let accessor = data.get("accessor").and_then(Value::as_str).ok_or_else(|| {
+        EngineError::new(Failure::Malformed("a token without an accessor".into()), template)
+    })?;
+    Ok(accessor.to_owned())
+}
+
 /// Makes a new `SecretID` for a role; the session's token must allow it.
 pub async fn approle_new_secret_id(
     session: &Session,

@@ -178,6 +178,24 @@ pub async fn capabilities_self(
     Ok(paths.iter().map(|path| ((*path).to_owned(), of(path))).collect())
 }
 
+/// The same about another token, by its accessor.
+pub async fn capabilities_of(
+    session: &Session,
+    accessor: &str,
+    paths: &[String],
+) -> Result<Vec<(String, Vec<String>)>, EngineError> {
+    let template = "sys/capabilities-accessor";
+    let body = json!({ "accessor": accessor, "paths": paths });
+    let envelope = session.write(template, template, &body).await?;
+    let of = |path: &String| {
+        let words = envelope.data.get(path).and_then(Value::as_array).ok_or_else(|| {
+            EngineError::new(Failure::Malformed(format!("no answer about {path}")), template)
+        })?;
+        Ok(words.iter().filter_map(Value::as_str).map(str::to_owned).collect())
+    };
+    paths.iter().map(|path| Ok((path.clone(), of(path)?))).collect()
+}
+
 /// The index up to which the engine has applied what was stored; reads leave it as it is. `None`
 /// where the engine does not tell it. Needs no token.
 pub async fn applied_index(client: &EngineClient) -> Result<Option<u64>, EngineError> {

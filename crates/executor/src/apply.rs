@@ -57,6 +57,9 @@ impl Executor {
         {
             return Err(ExecutorError::Wait(why.clone()));
         }
+        if let Some(why) = &self.selfcheck.red {
+            return Err(ExecutorError::Wait(why.clone()));
+        }
         // No audit, no change.
         let devices = audit::device_count(&self.engine).await?;
         if devices < 2 {
@@ -188,7 +191,7 @@ impl Executor {
         Ok(progress(plan, &stored.canonical, stored.hash, heads))
     }
 
-    /// All heads to `applying`, in name order, before the first step; back again if one fails.
+    /// All heads to `applying`, in name order, before the first step.
     async fn heads_applying(
         &mut self,
         plan: &Plan,
@@ -203,12 +206,9 @@ impl Executor {
             };
             let target = plan.target(stored.hash, place, head.head.applied.as_ref());
             head.head.begin(target, text.clone());
-            if let Err(error) = self.head_write(head, Some(plan.request), "applying").await {
-                if !matches!(error, ExecutorError::LeaseLost) {
-                    self.heads_back(plan).await?;
-                }
-                return Err(error);
-            }
+            // If it fails, nothing more is written before all heads are loaded again; then those that
+            // had begun go on or go back.
+            self.head_write(head, Some(plan.request), "applying").await?;
         }
         Ok(())
     }

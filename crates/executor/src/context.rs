@@ -73,6 +73,12 @@ impl Executor {
         now.checked_add(ahead).unwrap_or(now)
     }
 
+    /// Whether our clock is so far behind the database's that what is signed now seems to come from
+    /// the future.
+    pub(crate) fn is_behind(&self) -> bool {
+        self.database_ahead > jiff::SignedDuration::from_mins(1)
+    }
+
     /// The day on which ends of bindings are judged (UTC).
     pub(crate) fn today(&self) -> jiff::civil::Date {
         self.latest_now().to_zoned(jiff::tz::TimeZone::UTC).date()

@@ -146,6 +146,14 @@ impl Executor {
         let (mut entities, mut everything) = (None, None);
         for touch in touches {
             tracing::info!(path = %touch.path, who = %touch.who, "touched by somebody else");
+            // Whatever it may have changed for the executor itself is asked at once.
+            let own = ["sys/polic", "auth/approle/role/"];
+            if own.iter().any(|place| touch.path.starts_with(place)) {
+                self.selfcheck.soon();
+            }
+            if touch.path.starts_with("auth/approle/role/") {
+                continue;
+            }
             if touch.path.starts_with("identity/entity") {
                 entities = Some(touch);
                 continue;

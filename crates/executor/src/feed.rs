@@ -142,6 +142,7 @@ fn is_ours(path: &str) -> bool {
         || starts("sys/auth/")
         || starts("sys/quotas/rate-limit/")
         || starts("sys/remount")
+        || starts("auth/approle/role/strongroom-")
         || (starts("auth/k8s/") && !path.ends_with("/login"))
         || starts("identity/group")
         || (starts("identity/entity") && !starts("identity/lookup"))

@@ -25,6 +25,7 @@ mod pass;
 mod record;
 mod records;
 mod review;
+mod selfcheck;
 mod standings;
 mod start;
 mod strangers;

@@ -122,12 +122,15 @@ impl Executor {
             }
             None => Ok(self.engine.delete(&wire::read_path(key), wire::template(key)).await?),
         };
+        let mut unknown = None;
         let mut written = match sent {
             Ok(envelope) => Written::of(&envelope),
             // It may have happened: what is there decides.
             Err(ExecutorError::Engine(error)) if error.is_unknown_outcome() => {
                 tracing::warn!(%error, "the outcome of a write is unknown; reading back");
-                Written { write: error.write_id, engine: error.request_id, ..Written::default() }
+                let (write, engine) = (error.write_id.clone(), error.request_id.clone());
+                unknown = Some(error);
+                Written { write, engine, ..Written::default() }
             }
             // An answer that got lost: what is there decides, and it must bear our mark to be ours.
             Err(ExecutorError::Engine(error)) if is_in_use(&error) => {
@@ -144,6 +147,10 @@ impl Executor {
         };
         if as_wanted {
             return Ok(written);
+        }
+        if let Some(error) = unknown {
+            // It did not happen, or has not yet: the next look at this object alone tells.
+            return Err(ExecutorError::Engine(error));
         }
         Err(ExecutorError::Stopped(format!(
             "{key} does not read back as it was written{}",

@@ -101,6 +101,7 @@ impl Executor {
         if slow {
             *looked = Some(Instant::now());
         }
+        self.capabilities_look().await?;
         // What only takes away comes first.
         self.orders_take().await?;
         if slow || !work.is_empty() {

@@ -96,7 +96,17 @@ impl Executor {
             return Err(ExecutorError::LeaseLost);
         }
         fault::point("intent")?;
-        self.store.journal_intent(&self.journal_entry(write)).await?;
+        // A plan's writes follow its own event; what nobody asked for just now has none yet.
+        let announced = write.standing_order.map(|order| {
+            let detail = json!({
+                "operation": write.operation,
+                "object": { "kind": write.object_kind, "name": write.object_name },
+                "standingOrder": order,
+                "epoch": self.epoch,
+            });
+            self.event(EventKind::StepIntended, write.request, write.subject.clone(), detail)
+        });
+        self.store.journal_intent(&self.journal_entry(write), announced.as_slice()).await?;
         fault::point("write")
     }
 

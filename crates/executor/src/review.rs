@@ -45,6 +45,10 @@ impl Executor {
             Err(ExecutorError::Engine(error)) if error.is_temporary() => {
                 Err(ExecutorError::Wait(format!("{error}; it goes on by itself")))
             }
+            // Nothing is wrong with a token whose time is ahead of a clock that is behind.
+            Err(ExecutorError::Hostile(why)) if self.is_behind() => Err(ExecutorError::Wait(
+                format!("the executor's clock is behind the database's; it waits ({why})"),
+            )),
             result => result,
         };
         match result {

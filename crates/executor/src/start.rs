@@ -31,6 +31,7 @@ use crate::drift::DriftState;
 use crate::error::ExecutorError;
 use crate::feed::Feed;
 use crate::heads::VersionedHead;
+use crate::selfcheck::SelfCheck;
 
 /// How long one engine call may take. Shorter than what is left of a lease when a write begins.
 const CALL_TIMEOUT: Duration = Duration::from_secs(5);
@@ -62,6 +63,7 @@ pub struct Executor {
     pub(crate) accessors: BTreeMap<ClusterName, String>,
     pub(crate) attached: Attached,
     pub(crate) brake: Brake,
+    pub(crate) selfcheck: SelfCheck,
     pub(crate) drift: DriftState,
     /// Clusters frozen by the executor itself, from their heads.
     pub(crate) distrusted: BTreeMap<Subject, String>,
@@ -171,6 +173,7 @@ impl Executor {
             differing: BTreeMap::new(),
             unbelieved: BTreeMap::new(),
             findings: BTreeMap::new(),
+            selfcheck: SelfCheck::default(),
             database_ahead: jiff::SignedDuration::ZERO,
         };
         executor.publish(address.ca_pem.as_deref()).await?;

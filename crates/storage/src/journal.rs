@@ -48,9 +48,14 @@ pub struct Outcome {
 
 impl Store {
     /// Records that a write is about to be tried.
-    pub async fn journal_intent(&self, entry: &JournalEntry) -> Result<(), StorageError> {
+    pub async fn journal_intent(
+        &self,
+        entry: &JournalEntry,
+        events: &[Event],
+    ) -> Result<(), StorageError> {
         let mut tx = self.begin().await?;
         insert(&mut tx, entry, "intent", None).await?;
+        event::append(&mut tx, events).await?;
         Ok(tx.commit().await?)
     }
 

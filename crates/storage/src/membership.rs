@@ -30,7 +30,7 @@ impl Store {
             "SELECT s.name FROM subject_states s, \
              LATERAL (SELECT convert_from(s.applied_document, 'UTF8')::jsonb #> '{spec,people}' AS people) d \
              WHERE s.kind = 'team' AND s.applied_document IS NOT NULL AND EXISTS ( \
-               SELECT FROM jsonb_path_query(d.people, '$.*[*].group') AS g WHERE g #>> '{}' = ANY ($1))",
+               SELECT FROM jsonb_path_query(d.people, '$.*[*].group', '{}', true) AS g WHERE g #>> '{}' = ANY ($1))",
         )
         .bind(&groups)
         .fetch_all(self.pool())
@@ -47,7 +47,7 @@ impl Store {
         let rows: Vec<(String, String, String)> = sqlx::query_as(
             "SELECT s.name, c ->> 'cluster', c ->> 'name' FROM subject_states s, \
              LATERAL jsonb_path_query(convert_from(s.applied_document, 'UTF8')::jsonb, \
-               '$.spec.namespaces[*]') AS c \
+               '$.spec.namespaces[*]', '{}', true) AS c \
              WHERE s.kind = 'team' AND s.applied_document IS NOT NULL \
                AND (c ->> 'cluster') || '/' || (c ->> 'name') = ANY ($1) ORDER BY 1, 2, 3",
         )
@@ -69,7 +69,7 @@ impl Store {
         let rows: Vec<(String,)> = sqlx::query_as(
             "SELECT DISTINCT g #>> '{}' FROM subject_states s, \
              LATERAL jsonb_path_query(convert_from(s.applied_document, 'UTF8')::jsonb, \
-               'strict $.spec.**.group') AS g \
+               'strict $.spec.**.group', '{}', true) AS g \
              WHERE s.kind = 'team' AND s.applied_document IS NOT NULL AND NOT s.name = ANY ($2) \
                AND g #>> '{}' = ANY ($1)",
         )

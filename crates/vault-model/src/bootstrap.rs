@@ -7,6 +7,7 @@
 use serde_json::{Value, json};
 
 use crate::object::{HEADS_MOUNT, PEOPLE_MOUNT};
+use crate::path::TeamMount;
 use crate::policy::SELF_POLICY;
 
 /// One write to a fresh engine.
@@ -33,6 +34,10 @@ pub struct Bootstrap {
     pub executor_role_id: String,
     /// The first `SecretID` of the executor; it replaces it at its first login.
     pub executor_secret_id: String,
+    /// The `RoleID` of the auditor.
+    pub auditor_role_id: String,
+    /// The `SecretID` of the auditor. It opens nothing but the question what a token may do.
+    pub auditor_secret_id: String,
     /// Where the executor may log in from, as CIDR blocks.
     pub executor_addresses: Vec<String>,
 }
@@ -111,6 +116,58 @@ path "sys/leases/revoke" { capabilities = ["update"] }
 path "sys/wrapping/unwrap" { capabilities = ["update"] }
 "#;
 
+/// What the auditor may do: ask what a token may do.
+pub const AUDITOR_POLICY: &str = r#"# The auditor's own policy: it asks what a token may do, and reads nothing.
+path "sys/capabilities-accessor" { capabilities = ["create", "update"] }
+path "auth/token/lookup-self" { capabilities = ["read"] }
+path "auth/token/renew-self" { capabilities = ["create", "update"] }
+path "auth/token/revoke-self" { capabilities = ["create", "update"] }
+"#;
+
+/// What the executor's token must be refused: data of these mounts, and what belongs to the engine's
+/// administrators.
+pub fn forbidden_paths(mounts: &[TeamMount]) -> Vec<String> {
+    const BELOW: [&str; 6] = ["data", "metadata", "subkeys", "delete", "undelete", "destroy"];
+    const OTHERS: [&str; 29] = [
+        "sys/audit/one",
+        "sys/raw/x",
+        "sys/storage/raft/snapshot",
+        "sys/storage/raft/snapshot-force",
+        "sys/storage/raft/configuration",
+        "sys/plugins/catalog/secret/x",
+        "sys/generate-root/attempt",
+        "sys/generate-root-token/attempt",
+        "sys/seal",
+        "sys/step-down",
+        "sys/remount",
+        "sys/rotate",
+        "sys/namespaces/x",
+        "sys/policies/acl/strongroom-executor",
+        "sys/policies/acl/strongroom-auditor",
+        "sys/policies/acl/default",
+        "sys/mounts/secret",
+        "sys/auth/approle",
+        "sys/config/auditing/request-headers/x-strongroom-write",
+        "auth/token/create",
+        "auth/token/create-orphan",
+        "auth/token/accessors/",
+        "auth/people/config",
+        "auth/people/role/people",
+        "auth/approle/role/strongroom-executor",
+        "identity/entity/merge",
+        "identity/group/name/admins",
+        "identity/oidc/key/default",
+        "cubbyhole/x",
+    ];
+    let of_mounts = mounts
+        .iter()
+        .flat_map(|mount| BELOW.iter().map(move |area| format!("{mount}/{area}/strongroom-asks")));
+    of_mounts.chain(OTHERS.iter().map(ToString::to_string)).collect()
+}
+
+/// The name of the auditor's `AppRole`.
+pub const AUDITOR_ROLE: &str = "strongroom-auditor";
+
 /// The name of the executor's `AppRole`.
 pub const EXECUTOR_ROLE: &str = "strongroom-executor";
 
@@ -119,6 +176,7 @@ impl Bootstrap {
     pub fn requests(&self) -> Vec<BootstrapRequest> {
         let request = |name, path: String, data| BootstrapRequest { name, path, data };
         let role = format!("auth/approle/role/{EXECUTOR_ROLE}");
+        let auditor = format!("auth/approle/role/{AUDITOR_ROLE}");
         let people = format!("auth/{PEOPLE_MOUNT}");
         vec![
             request(
@@ -160,6 +218,33 @@ impl Bootstrap {
                 "executor-secret-id",
                 format!("{role}/custom-secret-id"),
                 json!({ "secret_id": self.executor_secret_id }),
+            ),
+            request(
+                "auditor-policy",
+                format!("sys/policies/acl/{AUDITOR_ROLE}"),
+                json!({ "policy": AUDITOR_POLICY }),
+            ),
+            request(
+                "auditor-role",
+                auditor.clone(),
+                json!({
+                    "token_policies": [AUDITOR_ROLE],
+                    "token_no_default_policy": true,
+                    "token_ttl": "10m",
+                    "token_max_ttl": "1h",
+                    "token_bound_cidrs": self.executor_addresses,
+                    "secret_id_bound_cidrs": self.executor_addresses,
+                }),
+            ),
+            request(
+                "auditor-role-id",
+                format!("{auditor}/role-id"),
+                json!({ "role_id": self.auditor_role_id }),
+            ),
+            request(
+                "auditor-secret-id",
+                format!("{auditor}/custom-secret-id"),
+                json!({ "secret_id": self.auditor_secret_id }),
             ),
             request(
                 "heads",

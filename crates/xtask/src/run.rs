@@ -63,7 +63,7 @@ pub fn test(arguments: &[String]) -> Result<()> {
     }
     lab.env("STRONGROOM_PARTS", &parts)
         .env("STRONGROOM_BIN", &program)
-        .env("STRONGROOM_DEV_DIR", cache_dir().join("test"));
+        .env("STRONGROOM_DEV_DIR", dev_dir());
     if full {
         lab.env("STRONGROOM_FULL", "1");
     }
@@ -72,6 +72,11 @@ pub fn test(arguments: &[String]) -> Result<()> {
     run(&mut lab).context("tests failed")?;
     println!("all tests passed after {:.0} s", begun.elapsed().as_secs_f64());
     Ok(())
+}
+
+/// Where the shared lab of a test run lives. Two checkouts that test at the same time name their own.
+fn dev_dir() -> std::path::PathBuf {
+    std::env::var_os("STRONGROOM_DEV_DIR").map_or_else(|| cache_dir().join("test"), Into::into)
 }
 
 /// What CI runs, in the same order.

@@ -53,6 +53,8 @@ fn preparation(provider: &Provider) -> Vec<InitRequest> {
         oidc_client_secret: provider.client_secret("engine").unwrap().to_owned(),
         executor_role_id: role_id(EXECUTOR_ROLE),
         executor_secret_id: first_secret_id(EXECUTOR_ROLE),
+        auditor_role_id: role_id("strongroom-auditor"),
+        auditor_secret_id: first_secret_id("strongroom-auditor"),
         executor_addresses: vec!["127.0.0.1/32".to_owned()],
     };
     let request =

@@ -56,6 +56,8 @@ pub fn engine_initialization(dir: &Path, provider: &Provider) -> Result<Vec<Init
         oidc_client_secret: provider.client_secret(ENGINE_CLIENT)?.to_owned(),
         executor_role_id: role_id,
         executor_secret_id: secret_id,
+        auditor_role_id: remembered(&dir.join("auditor-role-id"), || random_word(16))?,
+        auditor_secret_id: remembered(&dir.join("auditor-secret-id"), || random_word(24))?,
         executor_addresses: vec!["127.0.0.1/32".to_owned()],
     };
     let request = |request: strongroom_vault_model::bootstrap::BootstrapRequest| InitRequest {
@@ -117,6 +119,10 @@ pub async fn configuration(
             "ca_file": "engine-ca.pem",
             "role_id_file": "role-id",
             "secret_id_file": "first-secret-id",
+            "auditor": {
+                "role_id_file": "auditor-role-id",
+                "secret_id_file": "auditor-secret-id",
+            },
             "audit_file": engine.audit_logs()[0],
         },
     });

@@ -1,0 +1,101 @@
+//! What Strongroom depends on goes away, and Strongroom itself: only what depends on it waits, and
+//! tenants notice nothing.
+
+use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
+use sqlx::Executor as _;
+
+use crate::private::{PrivateLab, signal_part};
+use crate::support::{Lab, Team, Workload, document};
+
+async fn edit(lab: &Lab, team: &Team, number: usize) -> String {
+    let text = document(&team.slug, true)
+        .replace("displayName: Test", &format!("displayName: Name {number}"));
+    let file = lab.write(&format!("edit-{number}.yaml"), &text);
+    let request = lab.person("bob").await.submits(&file, "an edit", &[]).await.unwrap();
+    lab.until(&request, "in_review").await;
+    request
+}
+
+/// A workload's life for some seconds: reads, renewals, and how many of them failed.
+async fn lives(live: &Workload, path: &str, seconds: u64) -> (u32, u32) {
+    let (mut calls, mut errors) = (0, 0);
+    let start = Instant::now();
+    while start.elapsed() < Duration::from_secs(seconds) {
+        calls += 2;
+        errors += u32::from(!matches!(live.read(path).await, Ok(Some(_))));
+        // As an agent does it: a write whose connection was just closed is sent once more.
+        errors += u32::from(!live.renews().await && !live.renews().await);
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    (calls, errors)
+}
+
+#[tokio::test]
+async fn rel_10_what_is_away_holds_up_only_what_depends_on_it() {
+    let private = PrivateLab::start().await;
+    let lab = &private.lab;
+    let database = private.database().await;
+    let team = lab.new_team("relten").await;
+    lab.onboard(&team).await;
+    let path = format!("team/{}/kv/data/prod/api/db", team.slug);
+    let live = lab.workload(&team.slug, "api").await;
+    live.reads_soon(&path).await;
+    let (mut calls, mut errors) = (0, 0);
+    let mut tally = |(more, failed): (u32, u32)| {
+        calls += more;
+        errors += failed;
+    };
+
+    // The cluster's API server: nobody loses anything, nobody new gets anything.
+    let request = edit(lab, &team, 1).await;
+    signal_part(private.dir(), "kubernetes", Signal::STOP);
+    lab.person("sue").await.run(&["approve", &request, "--yes"]).await.unwrap();
+    tally(lives(&live, &path, 20).await);
+    let waits = lab.request(&request).await;
+    signal_part(private.dir(), "kubernetes", Signal::CONT);
+    let state = waits["state"].as_str().unwrap();
+    assert!(["approved", "in_review", "applied"].contains(&state), "{waits:#}");
+    lab.until(&request, "applied").await;
+
+    // The provider: nobody can sign in; what is decided is applied, and a local order suspends.
+    let request = edit(lab, &team, 2).await;
+    lab.person("sue").await.approves(&request).await.unwrap();
+    signal_part(private.dir(), "provider", Signal::STOP);
+    tally(lives(&live, &path, 5).await);
+    lab.until(&request, "applied").await;
+    signal_part(private.dir(), "provider", Signal::CONT);
+
+    // The database: restarted under everybody, and then without a connection to spare.
+    let request = edit(lab, &team, 3).await;
+    let end_all = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+                   WHERE usename LIKE 'strongroom%' AND pid <> pg_backend_pid()";
+    database.execute(end_all).await.unwrap();
+    database.execute("ALTER ROLE strongroom_executor CONNECTION LIMIT 0").await.unwrap();
+    database.execute(end_all).await.unwrap();
+    tally(lives(&live, &path, 8).await);
+    assert!(private.executor_is_up(), "the executor ended without its database");
+    database.execute("ALTER ROLE strongroom_executor CONNECTION LIMIT -1").await.unwrap();
+    lab.person("sue").await.run(&["approve", &request, "--yes"]).await.unwrap();
+    lab.until(&request, "applied").await;
+
+    // Strongroom itself: no executor for a while, then three at once.
+    let request = edit(lab, &team, 4).await;
+    private.executor_end(Signal::KILL).await;
+    lab.person("sue").await.run(&["approve", &request, "--yes"]).await.unwrap();
+    tally(lives(&live, &path, 10).await);
+    assert_ne!(lab.request(&request).await["state"], "applied");
+    let start = Instant::now();
+    let _executors: Vec<_> =
+        (0..3).map(|n| private.executor(&format!("late-{n}"), None, &[])).collect();
+    lab.until(&request, "applied").await;
+    let drained = start.elapsed();
+    tally(lives(&live, &path, 2).await);
+    assert_eq!(errors, 0, "a tenant noticed");
+    println!(
+        "REL-10: 0 of {calls} calls of a tenant failed while cluster, provider, database and \
+         executor were away in turn; {drained:?} from three starts to applied"
+    );
+    private.end().await;
+}
