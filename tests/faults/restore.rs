@@ -7,6 +7,7 @@ use sqlx::postgres::PgPool;
 use sqlx::{AssertSqlSafe, Executor as _};
 
 use crate::private::PrivateLab;
+use crate::support::document;
 
 /// All tables but the one of migrations, in no order: triggers and foreign keys are off.
 async fn tables(database: &PgPool) -> Vec<String> {
@@ -31,8 +32,34 @@ async fn columns(database: &PgPool, table: &str) -> String {
     names.join(", ")
 }
 
-#[tokio::test]
+/// Keeps a copy of everything.
 #[expect(clippy::disallowed_methods, reason = "names of tables cannot be parameters")]
+async fn keep(database: &PgPool) {
+    let mut connection = database.acquire().await.unwrap();
+    connection.execute("CREATE SCHEMA kept").await.unwrap();
+    for table in tables(database).await {
+        let copy = format!("CREATE TABLE kept.{table} AS SELECT * FROM public.{table}");
+        connection.execute(AssertSqlSafe(copy)).await.unwrap();
+    }
+}
+
+/// Puts the copy back while everything runs.
+#[expect(clippy::disallowed_methods, reason = "names of tables cannot be parameters")]
+async fn put_back(database: &PgPool) {
+    let mut connection = database.acquire().await.unwrap();
+    connection.execute("BEGIN; SET LOCAL session_replication_role = replica").await.unwrap();
+    for table in tables(database).await {
+        let names = columns(database, &table).await;
+        let back = format!(
+            "DELETE FROM public.{table}; INSERT INTO public.{table} ({names}) \
+             OVERRIDING SYSTEM VALUE SELECT {names} FROM kept.{table}"
+        );
+        connection.execute(AssertSqlSafe(back)).await.unwrap();
+    }
+    connection.execute("COMMIT").await.unwrap();
+}
+
+#[tokio::test]
 async fn rel_07_an_older_database_removes_nothing_and_is_told() {
     let private = PrivateLab::start().await;
     let lab = &private.lab;
@@ -40,13 +67,7 @@ async fn rel_07_an_older_database_removes_nothing_and_is_told() {
     let before = lab.new_team("before").await;
     lab.onboard(&before).await;
 
-    let mut connection = database.acquire().await.unwrap();
-    connection.execute("CREATE SCHEMA kept").await.unwrap();
-    for table in tables(&database).await {
-        let copy = format!("CREATE TABLE kept.{table} AS SELECT * FROM public.{table}");
-        connection.execute(AssertSqlSafe(copy)).await.unwrap();
-    }
-
+    keep(&database).await;
     let count = if std::env::var_os("STRONGROOM_FULL").is_some() { 20 } else { 3 };
     let mut later = Vec::new();
     for _ in 0..count {
@@ -58,16 +79,7 @@ async fn rel_07_an_older_database_removes_nothing_and_is_told() {
     }
 
     // Back to where it was, while everything runs.
-    connection.execute("BEGIN; SET LOCAL session_replication_role = replica").await.unwrap();
-    for table in tables(&database).await {
-        let names = columns(&database, &table).await;
-        let back = format!(
-            "DELETE FROM public.{table}; INSERT INTO public.{table} ({names}) \
-             OVERRIDING SYSTEM VALUE SELECT {names} FROM kept.{table}"
-        );
-        connection.execute(AssertSqlSafe(back)).await.unwrap();
-    }
-    connection.execute("COMMIT").await.unwrap();
+    put_back(&database).await;
 
     // Each that the database forgot is named in an alarm.
     let sue = lab.person("sue").await;
@@ -119,5 +131,49 @@ async fn rel_07_an_older_database_removes_nothing_and_is_told() {
         tokio::time::sleep(Duration::from_millis(300)).await;
     }
     println!("REL-07: {count} onboardings forgotten by the database, all named, 0 removals");
+    private.end().await;
+}
+
+/// A no, a withdrawal and void votes stand although the database that held them is put back to when
+/// the votes for the request were there and still young enough to count.
+#[tokio::test]
+async fn apr_02b_a_no_stands_although_the_database_forgot_it() {
+    let private = PrivateLab::start().await;
+    let lab = &private.lab;
+    let database = private.database().await;
+    let team = lab.new_team("tombstone").await;
+    lab.onboard(&team).await;
+    let (bob, sue) = (lab.person("bob").await, lab.person("sue").await);
+    let mut requests = Vec::new();
+    for (number, end) in ["reject", "withdraw"].into_iter().enumerate() {
+        let text = document(&team.slug, true)
+            .replace("path: prod/batch/*", &format!("path: prod/more-{number}/*"));
+        let file = lab.write(&format!("more-{number}.yaml"), &text);
+        let request = bob.submits(&file, "more", &[]).await.unwrap();
+        lab.until(&request, "in_review").await;
+        requests.push((request, end));
+    }
+    // Both miss one vote only.
+    keep(&database).await;
+    let cases = [(&requests[0], &sue, "rejected"), (&requests[1], &bob, "withdrawn")];
+    for ((request, end), person, state) in cases {
+        person.does(&[end, request, "--reason", "no", "--yes"]).await.unwrap();
+        lab.until(request, state).await;
+    }
+    put_back(&database).await;
+    let sam = lab.person("sam").await;
+    for ((request, _), _, state) in cases {
+        assert_eq!(lab.request(request).await["state"], "in_review", "the database did forget");
+        let printed = sam.run(&["approve", request, "--yes"]).await.unwrap();
+        lab.until(request, state).await;
+        assert_ne!(printed.code, 0, "the last vote counts: {}", printed.out);
+    }
+    let admin = lab.admin().await;
+    let policy = format!("sys/policies/acl/team.{}.binding.batch", team.slug);
+    let policy = admin.read(&policy, "{policy}").await.unwrap().unwrap();
+    assert!(!policy["policy"].to_string().contains("more-"), "{policy:#}");
+    let events = sue.does(&["get", "events", "--request", &requests[0].0, "-o", "json"]).await;
+    assert!(events.unwrap().contains("request.rejected"), "the ledger does not tell it again");
+    println!("APR-02b: {} requests that were over stay so in an older database", cases.len());
     private.end().await;
 }

@@ -2,7 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use strongroom_domain::document::team::{Binding, Holder};
 use strongroom_domain::document::{Document, Team};
+use strongroom_domain::name::TeamName;
+use strongroom_domain::subject::Subject;
 use strongroom_storage::request::Visibility;
 
 use crate::context::Ctx;
@@ -73,6 +76,40 @@ pub(crate) async fn foreign_claims(
         }
     }
     Ok(faults)
+}
+
+/// The owners of teams whose namespaces a document begins to use, or uses otherwise than the applied
+/// one: they vote on it, so they see the request.
+pub(crate) async fn hosts_owners(
+    ctx: &Ctx,
+    base: Option<&Document>,
+    document: &Document,
+) -> Result<Vec<String>, AppError> {
+    let (Document::Team(team), base) = (document, base) else {
+        return Ok(Vec::new());
+    };
+    let same = |binding: &Binding| match base {
+        Some(Document::Team(base)) => base.bindings.contains(binding),
+        _ => false,
+    };
+    let hosts: BTreeSet<&TeamName> = team
+        .bindings
+        .iter()
+        .filter(|binding| !same(binding))
+        .filter_map(|binding| match &binding.holder {
+            Holder::Accounts { host, .. } => host.as_ref(),
+            Holder::People { .. } => None,
+        })
+        .collect();
+    let mut groups = BTreeSet::new();
+    for host in hosts {
+        let state = ctx.app.store.subject_state_get(&Subject::Team(host.clone())).await?;
+        let bytes = state.and_then(|state| state.applied_document);
+        if let Some(Ok(Document::Team(host))) = bytes.as_deref().map(Document::from_canonical) {
+            groups.extend(host.people.owners.iter().map(ToString::to_string));
+        }
+    }
+    Ok(groups.into_iter().collect())
 }
 
 /// The groups that a team's document names as owners and editors: they see a request for the team

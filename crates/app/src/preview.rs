@@ -5,6 +5,7 @@
 
 mod observed;
 mod refusal;
+mod sharing;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -125,7 +126,7 @@ pub async fn preview_make(
     }
 
     let changes = changes(&documents, &applied)?;
-    let context = context(ctx, &documents, lift).await?;
+    let context = context(ctx, &documents, &changes, lift).await?;
     let clusters = Clusters::load(ctx, &changes).await?;
     let live = clusters.live_namespaces(&changes);
     let observed = observed::observe(ctx, &context, &changes, &live).await?;
@@ -157,7 +158,7 @@ pub async fn preview_make(
     Ok(Preview {
         unchanged: draft.steps.is_empty() && !differs && told.iter().all(|each| !each.changed),
         documents: told,
-        steps: draft.steps,
+        steps: sharing::shown(draft.steps, &documents, &visibility),
         risk: draft.risk,
         reasons: draft.reasons,
         stages,
@@ -238,7 +239,12 @@ fn stored_document(bytes: &[u8]) -> Result<Document, AppError> {
     Document::from_canonical(bytes).map_err(|_| AppError::corrupt("applied document"))
 }
 
-async fn context(ctx: &Ctx, documents: &[Document], lift: &[Target]) -> Result<Context, AppError> {
+async fn context(
+    ctx: &Ctx,
+    documents: &[Document],
+    changes: &[Change],
+    lift: &[Target],
+) -> Result<Context, AppError> {
     let mut clusters: BTreeMap<ClusterName, Cluster> = BTreeMap::new();
     let applied = ctx.app.store.subject_state_list("cluster").await?;
     let applied: Result<Vec<Document>, AppError> = applied
@@ -262,6 +268,7 @@ async fn context(ctx: &Ctx, documents: &[Document], lift: &[Target]) -> Result<C
         policies_expire: true,
         clusters,
         holds: Holds { lift: lift.iter().cloned().collect(), ..holds_now(ctx).await? },
+        sharing: sharing::load(ctx, changes).await?,
     })
 }
 
@@ -313,7 +320,8 @@ fn accounts(documents: &[Document], clusters: &Clusters) -> Vec<PreviewAccount> 
             continue;
         };
         for binding in &team.bindings {
-            let Holder::Accounts { cluster, namespace, accounts: names } = &binding.holder else {
+            let Holder::Accounts { cluster, namespace, accounts: names, .. } = &binding.holder
+            else {
                 continue;
             };
             for account in names {

@@ -22,7 +22,7 @@ use strongroom_storage::state::SubjectState;
 use strongroom_storage::submit::{NewDocument, NewRequest, Submitted};
 
 use crate::act::ActInput;
-use crate::claim::{Placed, foreign_claims, seen_by};
+use crate::claim::{Placed, foreign_claims, hosts_owners, seen_by};
 use crate::context::{Ctx, sees};
 use crate::error::{AppError, FieldFault};
 pub(crate) use shape::attested;
@@ -78,7 +78,13 @@ pub async fn request_submit(
         return Err(AppError::Invalid(faults));
     }
     check_bases(ctx, submission).await?;
-    let new = new_request(ctx, submission, digest, bytes, &documents, act);
+    let mut new = new_request(ctx, submission, digest, bytes, &documents, act);
+    for (new, document) in new.documents.iter_mut().zip(&documents) {
+        let state = ctx.app.store.subject_state_get(&new.subject).await?;
+        let base = state.and_then(|state| state.applied_document);
+        let base = base.as_deref().and_then(|bytes| Document::from_canonical(bytes).ok());
+        new.seen_by.extend(hosts_owners(ctx, base.as_ref(), document).await?);
+    }
     let events = [submitted(ctx, submission, digest), act.event(ctx, &new.act)];
     match ctx.app.store.request_submit(&new, &events).await? {
         Submitted::Created => {

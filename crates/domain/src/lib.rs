@@ -7,6 +7,7 @@
 pub mod act;
 pub mod clock;
 pub mod document;
+pub mod ended;
 pub mod event;
 pub mod head;
 pub mod hold;

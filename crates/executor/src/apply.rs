@@ -48,6 +48,9 @@ impl Executor {
                 return self.finish(row, &plan, &stored).await;
             }
             Progress::NotBegun | Progress::Done => {
+                if row.state == State::Applying && self.is_ended(row).await? {
+                    return Ok(());
+                }
                 self.check_signatures(row, &plan, &stored).await?;
                 (false, (0..plan.documents.len()).collect())
             }
@@ -113,6 +116,7 @@ impl Executor {
         self.heads_back(plan).await?;
         let detail = json!({ "because": why, "step": step.map(|step| step.ordinal) });
         let event = self.event(EventKind::RequestFailed, Some(row.request), None, detail);
+        self.tombstone_end(row, State::Failed, why).await?;
         self.transition(row, State::Failed, Some(why), &[event]).await
     }
 
@@ -157,6 +161,7 @@ impl Executor {
             let why = "what is there has changed before the first write; propose it again";
             let detail = json!({ "because": why });
             let event = self.event(EventKind::RequestFailed, Some(row.request), None, detail);
+            self.tombstone_end(row, State::Failed, why).await?;
             self.transition(row, State::Failed, Some(why), &[event]).await?;
         } else if !same {
             let why = "what is there has changed since the plan was frozen; votes are void";

@@ -6,7 +6,8 @@ use strongroom_domain::document::{Cluster as ClusterDocument, Document, Platform
 use strongroom_domain::hold::Target;
 use strongroom_domain::subject::Subject;
 use strongroom_kubernetes::{Cluster, ClusterAccess, Lookup};
-use strongroom_plan::build::{LiveNamespaces, claimed_namespaces};
+use strongroom_plan::build::{LiveNamespaces, named_namespaces};
+use strongroom_plan::sharing::{Host, Sharing, hosts_of};
 use strongroom_plan::stages::FloorVotes;
 use strongroom_plan::{Change, Context, Holds};
 use strongroom_vault_model::name::{ClusterName, NamespaceName};
@@ -62,7 +63,22 @@ impl Executor {
                 differing: self.differing.clone(),
                 lift: lift.iter().cloned().collect(),
             },
+            sharing: self.sharing(changes)?,
         })
+    }
+
+    /// What other teams have to do with the changes, by their heads.
+    fn sharing(&self, changes: &[Change]) -> Result<Sharing, ExecutorError> {
+        let mut hosts = BTreeMap::new();
+        for name in hosts_of(changes) {
+            let Some(head) = self.heads.get(&Subject::Team(name.clone())) else { continue };
+            if let (Some(Document::Team(team)), Some(applied)) =
+                (head.document()?, &head.head.applied)
+            {
+                hosts.insert(name, Host { team: *team, pins: applied.pins.clone() });
+            }
+        }
+        Ok(Sharing { hosts, guests: self.guests.clone() })
     }
 
     /// Now, by our clock or the database's, whichever is ahead: nothing lasts longer because one of
@@ -90,7 +106,7 @@ impl Executor {
         changes: &[Change],
     ) -> Result<LiveNamespaces, ExecutorError> {
         let mut live = LiveNamespaces::new();
-        for name in claimed_namespaces(changes) {
+        for name in named_namespaces(changes) {
             let (cluster, namespace) = split(&name)?;
             let Some(watched) = self.clusters.get(&cluster) else {
                 return Err(ExecutorError::Wait(format!(

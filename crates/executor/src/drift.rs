@@ -15,8 +15,10 @@ use strongroom_domain::hold::Target;
 use strongroom_domain::subject::Subject;
 use strongroom_engine::sys;
 use strongroom_kubernetes::InventoryState;
+use strongroom_plan::Context;
 use strongroom_plan::desired::{Objects, desired};
 use strongroom_plan::drift::{Correction, Drift, judge};
+use strongroom_plan::sharing::shared;
 use strongroom_vault_model::name::{ClusterName, NamespaceName, TeamName};
 use strongroom_vault_model::object::{Fields, ObjectKey, fingerprint};
 
@@ -345,8 +347,9 @@ impl Executor {
         let mut all = Vec::new();
         let mut claims = BTreeMap::new();
         let subjects: Vec<Subject> = self.heads.keys().cloned().collect();
+        let (context, begun) = (self.context(&[], &[])?, self.hosts_of_begun());
         for subject in subjects {
-            if let Some(objects) = self.wanted_by(&subject)? {
+            if let Some(objects) = self.wanted_by(&subject, &context, &begun)? {
                 if let Some(Document::Team(team)) =
                     self.heads.get(&subject).and_then(|head| head.document().ok().flatten())
                 {
@@ -362,12 +365,21 @@ impl Executor {
         Ok(all)
     }
 
-    fn wanted_by(&self, subject: &Subject) -> Result<Option<Objects>, ExecutorError> {
+    fn wanted_by(
+        &self,
+        subject: &Subject,
+        context: &Context,
+        begun: &BTreeSet<TeamName>,
+    ) -> Result<Option<Objects>, ExecutorError> {
         let Some(head) = self.heads.get(subject) else { return Ok(None) };
         if head.head.applying.is_some() || self.unbelieved.contains_key(subject) {
             return Ok(None);
         }
         let Ok(Some(document)) = head.document() else { return Ok(None) };
+        // While another team's plan about accounts of this one is half done, its role is too.
+        if matches!(subject, Subject::Team(name) if begun.contains(name)) {
+            return Ok(None);
+        }
         let pins = head.head.applied.as_ref().map(|applied| &applied.pins);
         let suspended = pins
             .into_iter()
@@ -375,10 +387,21 @@ impl Executor {
             .filter(|(place, pin)| self.is_other_namespace(place, pin))
             .map(|(place, _)| place.clone())
             .collect();
-        let context = self.context(&[], &[])?;
-        let objects = desired(&context, &document, &suspended)
+        let objects = desired(context, &document, &suspended)
             .map_err(|error| ExecutorError::Stopped(error.to_string()))?;
         Ok(Some(objects))
+    }
+
+    /// Teams whose namespaces a plan that has begun and not ended is about.
+    fn hosts_of_begun(&self) -> BTreeSet<TeamName> {
+        let begun = self.heads.values().filter_map(|head| head.head.applying.as_ref());
+        let targets = begun.filter_map(|begun| Document::from_value(&begun.target.document).ok());
+        targets
+            .flat_map(|target| match target {
+                Document::Team(guest) => shared(&guest).map(|each| each.host.clone()).collect(),
+                _ => Vec::new(),
+            })
+            .collect()
     }
 
     /// Whether the cluster is known to have another namespace there than the pinned one, or none.
@@ -396,6 +419,7 @@ impl Executor {
 
     /// What the subject of one object should be; `None` where it is nobody's or must be left alone.
     fn wanted_of(&self, key: &ObjectKey) -> Result<Option<(Subject, Objects)>, ExecutorError> {
+        let (context, begun) = (self.context(&[], &[])?, self.hosts_of_begun());
         let subject = match key {
             ObjectKey::AuthMount(cluster) | ObjectKey::AuthConfig(cluster) => {
                 Subject::Cluster(cluster.clone())
@@ -413,7 +437,7 @@ impl Executor {
             // Shared: any team that names the group stands for it.
             ObjectKey::Anchor(_) | ObjectKey::AnchorAlias(_) => {
                 for subject in self.heads.keys() {
-                    if let Some(objects) = self.wanted_by(subject)?
+                    if let Some(objects) = self.wanted_by(subject, &context, &begun)?
                         && objects.contains_key(key)
                     {
                         return Ok(Some((subject.clone(), objects)));
@@ -423,7 +447,7 @@ impl Executor {
             }
         };
         // Of a team that is not applied, whatever bears our mark is a leftover.
-        match (self.heads.contains_key(&subject), self.wanted_by(&subject)?) {
+        match (self.has_head(&subject), self.wanted_by(&subject, &context, &begun)?) {
             (_, Some(objects)) => Ok(Some((subject, objects))),
             (true, None) => Ok(None),
             (false, None) => Ok(Some((subject, Objects::new()))),

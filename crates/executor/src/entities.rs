@@ -130,6 +130,8 @@ impl Executor {
     }
 
     async fn account_reset(&mut self, account: &Account) -> Result<(), ExecutorError> {
+        // Whatever else it is a member of by its old entity is made true again afterwards.
+        self.attached.forget_all();
         self.entity_end(account, "its namespace is trusted anew").await?;
         let (cluster, namespace) = split(&format!("{}/{}", account.cluster, account.namespace))?;
         let Some(watched) = self.clusters.get(&cluster) else {

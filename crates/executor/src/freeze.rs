@@ -230,6 +230,9 @@ impl Executor {
         });
         let event = self.event(EventKind::PlanFrozen, Some(row.request), None, detail);
         let now = self.clock.now();
+        if row.round > 0 {
+            self.tombstone_void(row, why.unwrap_or_default()).await?;
+        }
         fault::point("freeze")?;
         self.store.plan_freeze(row, &stored, plan.risk.as_str(), now, &[event]).await?;
         fault::point("frozen")?;

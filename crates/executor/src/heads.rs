@@ -7,6 +7,7 @@ use strongroom_domain::id::RequestId;
 use strongroom_domain::subject::Subject;
 use strongroom_engine::error::Failure;
 use strongroom_engine::kv;
+use strongroom_plan::sharing::Guests;
 use strongroom_vault_model::object::HEADS_MOUNT;
 
 use crate::error::ExecutorError;
@@ -96,6 +97,8 @@ impl Executor {
     /// Reads every head there is, when the lease is taken.
     pub(crate) async fn heads_load(&mut self) -> Result<(), ExecutorError> {
         self.heads.clear();
+        self.ended.clear();
+        self.guests = Guests::default();
         self.held.clear();
         self.unbelieved.clear();
         self.distrusted.clear();
@@ -183,6 +186,14 @@ impl Executor {
                 self.distrusted.insert(subject.clone(), hold.reason.clone());
             } else {
                 self.held.insert(target.clone(), hold.sentence(target));
+            }
+        }
+        if let Subject::Team(name) = &subject {
+            match head.document() {
+                Ok(Some(Document::Team(team))) => self.guests.set(&team),
+                // Of a head that is not believed nothing is known, so what was known stays.
+                Err(_) => {}
+                Ok(_) => self.guests.forget(name),
             }
         }
         self.heads.insert(subject, head);

@@ -11,6 +11,7 @@ mod bindings;
 mod brake;
 mod context;
 mod drift;
+mod ended;
 mod entities;
 mod error;
 mod fault;

@@ -29,19 +29,7 @@ pub(crate) fn sees_all() -> Visibility {
 impl Executor {
     /// Takes one request as far as it goes now.
     pub(crate) async fn request_advance(&mut self, row: &RequestRow) -> Result<(), ExecutorError> {
-        let result = match row.state {
-            State::Submitted => self.take_in(row).await,
-            State::InReview => self.review(row).await.map(drop),
-            // Until the first write a no still counts, and votes can become too old.
-            State::Approved => match self.review(row).await {
-                Ok(true) => Ok(()),
-                Ok(false) => self.apply(row).await,
-                Err(error) => Err(error),
-            },
-            State::Applying => self.apply(row).await,
-            _ => Ok(()),
-        };
-        let result = match result {
+        let result = match self.request_step(row).await {
             Err(ExecutorError::Engine(error)) if error.is_temporary() => {
                 Err(ExecutorError::Wait(format!("{error}; it goes on by itself")))
             }
@@ -66,13 +54,35 @@ impl Executor {
         }
     }
 
-    async fn move_on(
-        &self,
+    async fn request_step(&mut self, row: &RequestRow) -> Result<(), ExecutorError> {
+        // What has begun is judged by the heads; before that a no stands, whatever the rows say.
+        if row.state != State::Applying && self.is_ended(row).await? {
+            return Ok(());
+        }
+        match row.state {
+            State::Submitted => self.take_in(row).await,
+            State::InReview => self.review(row).await.map(drop),
+            // Until the first write a no still counts, and votes can become too old.
+            State::Approved => {
+                if self.review(row).await? {
+                    return Ok(());
+                }
+                self.apply(row).await
+            }
+            State::Applying => self.apply(row).await,
+            _ => Ok(()),
+        }
+    }
+
+    /// Ends a request without applying it.
+    pub(crate) async fn move_on(
+        &mut self,
         row: &RequestRow,
         to: State,
         why: Option<&str>,
         kind: EventKind,
     ) -> Result<(), ExecutorError> {
+        self.tombstone_end(row, to, why.unwrap_or_default()).await?;
         let event = self.event(kind, Some(row.request), None, json!({ "because": why }));
         self.transition(row, to, why, &[event]).await
     }

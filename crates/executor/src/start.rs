@@ -17,6 +17,7 @@ use strongroom_engine::session::AppRole;
 use strongroom_engine::sys::{self, About};
 use strongroom_engine::{EngineAddress, EngineClient, Session, auth};
 use strongroom_kubernetes::{Cluster, InventoryState};
+use strongroom_plan::sharing::Guests;
 use strongroom_storage::finding::Finding;
 use strongroom_storage::{Store, check_schema};
 use strongroom_vault_model::bootstrap::{EXECUTOR_ROLE, SELF_POLICY_TEXT};
@@ -28,6 +29,7 @@ use tokio::sync::watch::Receiver;
 use crate::bindings::Attached;
 use crate::brake::Brake;
 use crate::drift::DriftState;
+use crate::ended::Tombstones;
 use crate::error::ExecutorError;
 use crate::feed::Feed;
 use crate::heads::VersionedHead;
@@ -59,6 +61,10 @@ pub struct Executor {
     pub(crate) epoch: i64,
     /// What is applied, as the engine says; loaded when the lease is taken.
     pub(crate) heads: BTreeMap<Subject, VersionedHead>,
+    /// Accounts in namespaces of other teams, by the applied documents.
+    pub(crate) guests: Guests,
+    /// Tombstones that were looked at or written under this lease.
+    pub(crate) ended: Tombstones,
     pub(crate) clusters: BTreeMap<ClusterName, Watched>,
     pub(crate) accessors: BTreeMap<ClusterName, String>,
     pub(crate) attached: Attached,
@@ -162,6 +168,8 @@ impl Executor {
             clock,
             epoch: 0,
             heads: BTreeMap::new(),
+            guests: Guests::default(),
+            ended: Tombstones::new(),
             clusters: BTreeMap::new(),
             accessors: BTreeMap::new(),
             attached: Attached::default(),

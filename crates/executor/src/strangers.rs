@@ -68,8 +68,7 @@ impl Executor {
                 };
                 // What is being applied or not believed is left alone.
                 if known.contains(&key)
-                    || (self.heads.contains_key(&subject) && !looked_at.contains(&subject))
-                    || self.is_in_flight(&subject)
+                    || (self.has_head(&subject) && !looked_at.contains(&subject))
                 {
                     continue;
                 }
@@ -88,9 +87,10 @@ impl Executor {
         Ok((leftover, foreign))
     }
 
-    /// Whether a first request for this subject may be half written.
-    fn is_in_flight(&self, subject: &Subject) -> bool {
-        self.heads.get(subject).is_some_and(|head| head.head.applying.is_some())
+    /// Whether the engine holds a head of this subject, be it one that cannot be believed: then what
+    /// bears our mark may stand for something, and nothing follows from not knowing for what.
+    pub(crate) fn has_head(&self, subject: &Subject) -> bool {
+        self.heads.contains_key(subject) || self.unbelieved.contains_key(subject)
     }
 
     fn foreign_mounts(&self, reading: &Reading) -> Vec<Finding> {

@@ -20,6 +20,7 @@ use crate::holds::Holds;
 use crate::model::{RENDERER, Step};
 use crate::regain::{regained, returning};
 use crate::risk::{Assessment, assess};
+use crate::sharing::{Sharing, host_roles, shared};
 use crate::stages::{FloorVotes, stages};
 use crate::steps::{Observed, steps};
 
@@ -44,6 +45,8 @@ pub struct Context {
     pub clusters: BTreeMap<ClusterName, Cluster>,
     /// What stands still, and what of it the request lifts.
     pub holds: Holds,
+    /// What other teams have to do with it.
+    pub sharing: Sharing,
 }
 
 impl Context {
@@ -115,6 +118,17 @@ pub enum Refusal {
     /// A namespace that the document claims has no UID to pin.
     #[error("the namespace {0} does not exist (or is being deleted)")]
     NoNamespace(String),
+    /// A binding names a namespace as another team's that is not that team's.
+    #[error("the team {1} does not claim the namespace {0}")]
+    NotTheirs(String, TeamName),
+    /// A namespace of another team is not the one that this team trusts.
+    #[error("the namespace {0} was made anew; its own team {1} trusts it again first")]
+    NotTrustedThere(String, TeamName),
+    /// A claim is given up that other teams' bindings rest on.
+    #[error(
+        "the namespace {0} is shared with the team {1}: its bindings there go first, or in the same request"
+    )]
+    StillShared(String, TeamName),
     /// A cluster that the document names is not applied.
     #[error("the cluster {0} is not known; its Cluster document comes first")]
     NoCluster(ClusterName),
@@ -167,9 +181,12 @@ pub type LiveNamespaces = BTreeMap<String, Option<String>>;
 /// Every object that must be observed before [`build`] can say anything.
 pub fn keys(context: &Context, changes: &[Change]) -> Result<BTreeSet<ObjectKey>, Refusal> {
     let none = BTreeSet::new();
+    let after = context.after(changes);
     let mut keys = BTreeSet::new();
+    keys.extend(host_roles(context, changes).into_keys());
+    keys.extend(host_roles(&after, changes).into_keys());
     for change in changes {
-        keys.extend(desired(context, &change.proposed, &none)?.into_keys());
+        keys.extend(desired(&after, &change.proposed, &none)?.into_keys());
         if let Some(base) = &change.base {
             keys.extend(render_base(context, base)?.into_keys());
         }
@@ -177,16 +194,22 @@ pub fn keys(context: &Context, changes: &[Change]) -> Result<BTreeSet<ObjectKey>
     Ok(keys)
 }
 
-/// Every namespace that the proposed documents claim, as `cluster/namespace`.
-pub fn claimed_namespaces(changes: &[Change]) -> BTreeSet<String> {
-    let teams = changes.iter().filter_map(|change| match &change.proposed {
-        Document::Team(team) => Some(team),
-        _ => None,
-    });
-    teams
-        .flat_map(|team| &team.namespaces)
-        .map(|claim| format!("{}/{}", claim.cluster, claim.name))
-        .collect()
+/// Every namespace that the proposed documents claim, as `cluster/namespace`, or use as another
+/// team's.
+pub fn named_namespaces(changes: &[Change]) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    for change in changes {
+        if let Document::Team(team) = &change.proposed {
+            names.extend(claims(team));
+            names.extend(shared(team).map(|shared| shared.place()));
+        }
+    }
+    names
+}
+
+/// The namespaces that a team claims, as `cluster/namespace`.
+fn claims(team: &Team) -> impl Iterator<Item = String> {
+    team.namespaces.iter().map(|claim| format!("{}/{}", claim.cluster, claim.name))
 }
 
 /// The documents that people other than the submitter last voted on, where the applied ones are
@@ -225,9 +248,10 @@ pub fn build_since_vote(
         .map(|(name, _)| name.clone())
         .collect();
 
-    let (mut base, mut wanted) = (Objects::new(), Objects::new());
+    let after = context.after(changes);
+    let (mut base, mut wanted) = (host_roles(context, changes), host_roles(&after, changes));
     for change in changes {
-        let render = |document| desired(context, document, &suspended);
+        let render = |document| desired(&after, document, &suspended);
         if let Some(document) = &change.base {
             base.extend(render_base(context, document).map_err(|e| vec![e])?);
         }
@@ -278,7 +302,11 @@ fn belongs_to(key: &ObjectKey, document: &Document) -> bool {
     };
     match key {
         ObjectKey::Policy(name) | ObjectKey::Group(name) => name.team() == &team.name,
-        ObjectKey::Role(cluster, namespace) => team.claim(cluster, namespace).is_some(),
+        ObjectKey::Role(cluster, namespace) => {
+            team.claim(cluster, namespace).is_some()
+                || shared(team)
+                    .any(|shared| shared.cluster == cluster && shared.namespace == namespace)
+        }
         _ => false,
     }
 }
@@ -316,8 +344,7 @@ fn pin(
             refusals.push(Refusal::ReservedName(team.name.clone()));
         }
         check_team(context, team, &mut refusals);
-        for claim in &team.namespaces {
-            let name = format!("{}/{}", claim.cluster, claim.name);
+        for name in claims(team) {
             let Some(live) = live.get(&name) else {
                 refusals.push(Refusal::UnknownNamespace(name));
                 continue;
@@ -332,14 +359,73 @@ fn pin(
             }
         }
     }
-    let claimed = claimed_namespaces(changes);
+    let named = named_namespaces(changes);
     for name in attest {
-        if !claimed.contains(name) {
+        if !named.contains(name) {
             refusals.push(Refusal::NotClaimed(name.clone()));
         }
     }
+    let after = context.after(changes);
+    for change in changes {
+        pin_shared(&after, change, live, attest, &mut pins, &mut refusals);
+        check_given_up(&after, change, &mut refusals);
+    }
     context.holds.check(changes, &mut refusals);
     if refusals.is_empty() { Ok(pins) } else { Err(refusals) }
+}
+
+/// A namespace of another team is trusted with the UID that its own team trusts, or by an older vote
+/// on this team's document.
+fn pin_shared(
+    after: &Context,
+    change: &Change,
+    live: &LiveNamespaces,
+    attest: &[String],
+    pins: &mut BTreeMap<String, String>,
+    refusals: &mut Vec<Refusal>,
+) {
+    let Document::Team(team) = &change.proposed else {
+        return;
+    };
+    for each in shared(team) {
+        let (name, host) = (each.place(), each.host.clone());
+        let theirs = after.sharing.hosts.get(each.host);
+        if theirs.is_none_or(|host| host.team.claim(each.cluster, each.namespace).is_none()) {
+            refusals.push(Refusal::NotTheirs(name, host));
+            continue;
+        }
+        if let Some(kept) = change.base_pins.get(&name).filter(|_| !attest.contains(&name)) {
+            // In one request with its own team the namespace has that team's pin.
+            pins.entry(name).or_insert_with(|| kept.clone());
+            continue;
+        }
+        let Some(Some(live)) = live.get(&name) else {
+            refusals.push(Refusal::NoNamespace(name));
+            continue;
+        };
+        let trusted = pins.get(&name).or_else(|| theirs.and_then(|host| host.pins.get(&name)));
+        if trusted != Some(live) {
+            refusals.push(Refusal::NotTrustedThere(name, host));
+            continue;
+        }
+        pins.insert(name, live.clone());
+    }
+}
+
+/// A claim is not given up while another team's rights rest on it: whoever claims it next never
+/// agreed to them.
+fn check_given_up(after: &Context, change: &Change, refusals: &mut Vec<Refusal>) {
+    let (Some(Document::Team(base)), Document::Team(team)) = (&change.base, &change.proposed)
+    else {
+        return;
+    };
+    for claim in &base.namespaces {
+        if team.claim(&claim.cluster, &claim.name).is_none() {
+            let name = format!("{}/{}", claim.cluster, claim.name);
+            let guests = after.sharing.guests.teams(&claim.cluster, &claim.name);
+            refusals.extend(guests.map(|team| Refusal::StillShared(name.clone(), team.clone())));
+        }
+    }
 }
 
 fn check_team(context: &Context, team: &Team, refusals: &mut Vec<Refusal>) {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::ToSpan as _;
 use strongroom_domain::document::cluster::{Keys, Login};
-use strongroom_domain::document::team::{Access, Binding, Holder, Level};
+use strongroom_domain::document::team::{Access, Binding, Claim, Holder, Level};
 use strongroom_domain::document::{Cluster, Document, Team};
 use strongroom_vault_model::name::GroupName;
 use strongroom_vault_model::object::{self, Account, AnchorName, Fields, ObjectKey};
@@ -72,6 +72,9 @@ fn team_objects(
     suspended: &BTreeSet<String>,
 ) -> Result<Objects, PolicyError> {
     let mut objects = Objects::new();
+    if team.removed {
+        return Ok(objects);
+    }
     let mounts = mounts(team);
     for (mount, at) in team.mounts.iter().zip(&mounts) {
         objects.insert(ObjectKey::Mount(at.clone()), object::mount(&context.mark, at, false));
@@ -161,7 +164,7 @@ fn add_binding(
 pub fn accounts(binding: &Binding) -> BTreeSet<Account> {
     match &binding.holder {
         Holder::People { .. } => BTreeSet::new(),
-        Holder::Accounts { cluster, namespace, accounts } => accounts
+        Holder::Accounts { cluster, namespace, accounts, .. } => accounts
             .iter()
             .map(|account| Account {
                 cluster: cluster.clone(),
@@ -218,34 +221,34 @@ pub fn binding_rules(team: &Team, access: &[Access]) -> Rules {
 /// known in the engine. If it went with time alone, another team's role could stand in its place
 /// while the applied document still names it.
 fn add_roles(context: &Context, objects: &mut Objects, team: &Team) {
-    for claim in &team.namespaces {
-        let mut names = BTreeSet::new();
-        for binding in &team.bindings {
-            if let Holder::Accounts { cluster, namespace, accounts } = &binding.holder
-                && cluster == &claim.cluster
-                && namespace == &claim.name
-            {
-                names.extend(accounts.iter().cloned());
-            }
+    objects.extend(team.namespaces.iter().filter_map(|claim| role_of(context, team, claim)));
+}
+
+/// The role of one claimed namespace: whoever may log in there by bindings of the team itself, and
+/// by those of others that it shares its accounts with. `None` when nobody may.
+pub(crate) fn role_of(
+    context: &Context,
+    team: &Team,
+    claim: &Claim,
+) -> Option<(ObjectKey, Fields)> {
+    let mut names = context.sharing.guests.accounts(&claim.cluster, &claim.name);
+    for binding in &team.bindings {
+        if let Holder::Accounts { cluster, namespace, accounts, host: None } = &binding.holder
+            && cluster == &claim.cluster
+            && namespace == &claim.name
+        {
+            names.extend(accounts.iter().cloned());
         }
-        let Some(cluster) = context.clusters.get(&claim.cluster) else {
-            continue;
-        };
-        if names.is_empty() {
-            continue;
-        }
-        let ttl = claim.token_ttl.get();
-        let max_ttl = ttl.max(context.token_ttl_ceiling());
-        objects.insert(
-            ObjectKey::Role(claim.cluster.clone(), claim.name.clone()),
-            object::role(
-                cluster.login.method(),
-                &claim.name,
-                &names,
-                &cluster.audience,
-                ttl,
-                max_ttl,
-            ),
-        );
     }
+    let cluster = context.clusters.get(&claim.cluster)?;
+    if names.is_empty() {
+        return None;
+    }
+    let ttl = claim.token_ttl.get();
+    let max_ttl = ttl.max(context.token_ttl_ceiling());
+    let (method, audience) = (cluster.login.method(), &cluster.audience);
+    Some((
+        ObjectKey::Role(claim.cluster.clone(), claim.name.clone()),
+        object::role(method, &claim.name, &names, audience, ttl, max_ttl),
+    ))
 }

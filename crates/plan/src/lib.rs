@@ -13,6 +13,7 @@ pub mod ownership;
 mod regain;
 pub mod resume;
 pub mod risk;
+pub mod sharing;
 pub mod stages;
 pub mod steps;
 pub mod summary;

@@ -14,6 +14,7 @@ use strongroom_domain::subject::Subject;
 use strongroom_vault_model::object::{Fields, ObjectKey};
 
 use crate::model::{Plan, Step};
+use crate::sharing;
 use crate::stages::voted_on;
 use crate::steps::{members, same};
 
@@ -183,6 +184,7 @@ impl Plan {
                 .namespaces
                 .iter()
                 .map(|claim| format!("{}/{}", claim.cluster, claim.name))
+                .chain(sharing::shared(&team).map(|shared| shared.place()))
                 .filter_map(|name| Some((name.clone(), self.pins.get(&name)?.clone())))
                 .collect(),
             _ => BTreeMap::new(),

@@ -8,8 +8,11 @@
 mod access;
 mod team;
 
+use std::collections::BTreeSet;
+
 use strongroom_domain::document::Document;
 use strongroom_domain::risk::{Risk, RiskReason};
+use strongroom_vault_model::name::TeamName;
 use strongroom_vault_model::object::ObjectKey;
 use strongroom_vault_model::path::TeamMount;
 
@@ -24,6 +27,8 @@ pub struct Assessment {
     pub reasons: Vec<RiskReason>,
     /// Whether the change only takes away what the team itself has.
     pub narrowing: bool,
+    /// Teams whose accounts would reach more of this team's secrets: their owners sign too.
+    pub hosts: BTreeSet<TeamName>,
 }
 
 /// Judges one document against the applied one.
@@ -64,7 +69,7 @@ pub fn assess(base: Option<&Document>, proposed: &Document, attest: &[String]) -
     found.reasons.sort_by(|a, b| (b.risk, &a.text).cmp(&(a.risk, &b.text)));
     found.reasons.dedup();
     let risk = found.reasons.first().map_or(Risk::Normal, |reason| reason.risk);
-    Assessment { risk, reasons: found.reasons, narrowing }
+    Assessment { risk, reasons: found.reasons, narrowing, hosts: found.hosts }
 }
 
 impl Assessment {
@@ -74,6 +79,7 @@ impl Assessment {
         if self.narrowing {
             return;
         }
+        self.hosts.extend(since_vote.hosts);
         self.reasons.extend(since_vote.reasons);
         self.reasons.retain(|reason| reason.text != NARROWS);
         self.reasons.sort_by(|a, b| (b.risk, &a.text).cmp(&(a.risk, &b.text)));
@@ -112,11 +118,19 @@ struct Reasons {
     reasons: Vec<RiskReason>,
     /// What the change takes away from the team itself, one sentence each.
     narrowed: Vec<String>,
+    /// Other teams whose accounts would reach more.
+    hosts: BTreeSet<TeamName>,
 }
 
 impl Reasons {
     fn add(&mut self, risk: Risk, text: String) {
         self.reasons.push(RiskReason { risk, text });
+    }
+
+    /// Another team's accounts would reach this team's secrets.
+    fn share(&mut self, host: &TeamName, text: String) {
+        self.hosts.insert(host.clone());
+        self.add(Risk::Critical, text);
     }
 
     fn narrow(&mut self, text: String) {

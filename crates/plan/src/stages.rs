@@ -71,6 +71,9 @@ fn of_change(
             return vec![owners_stage(&team.name, with(owners, &platform_groups), needed)];
         }
         let mut needed = votes.owners;
+        if !assessment.hosts.is_empty() {
+            needed = needed.max(1);
+        }
         let groups = if risk <= Risk::Normal {
             // Nothing is applied without somebody whose signed groups allow it: nobody else is
             // asked only where an owner's own signature stands under a low change.
@@ -92,6 +95,13 @@ fn of_change(
             platform = 1;
         }
         stages.push(owners_stage(&team.name, groups, needed));
+        for host in &assessment.hosts {
+            // Whose accounts they are agrees as well; a team that is not there has nobody to ask.
+            let owners = context.sharing.hosts.get(host).map(|host| &host.team.people.owners);
+            let owners = names(owners.into_iter().flatten());
+            let needed = u32::from(owners.is_disjoint(submitter_groups));
+            stages.push(owners_stage(host, owners, needed));
+        }
     } else {
         // Rules that only ask for owners would ask nobody here: these documents have none.
         platform = platform.max(context.floor_votes.critical_people).max(1);

@@ -48,6 +48,7 @@ fn new_team(lines: &mut Vec<String>, team: &Team) {
 
 fn team_change(lines: &mut Vec<String>, base: &Team, team: &Team) {
     names(lines, base, team);
+    removal(lines, base, team);
     people(lines, Some(base), team);
     for mount in &team.mounts {
         let at = format!("team/{}/{}", team.name, mount.name);
@@ -94,6 +95,20 @@ fn names(lines: &mut Vec<String>, base: &Team, team: &Team) {
     }
     if base.contact != team.contact {
         lines.push(format!("team {} is reached at {}", team.name, team.contact));
+    }
+}
+
+fn removal(lines: &mut Vec<String>, base: &Team, team: &Team) {
+    let name = &team.name;
+    match (base.removed, team.removed) {
+        (false, true) => lines.push(format!(
+            "team {name} is taken off: all access to its secrets ends at once, its data is kept \
+             (quarantined), and its name is never given to another team"
+        )),
+        (true, false) => {
+            lines.push(format!("team {name} comes back, with the data that was kept"));
+        }
+        _ => {}
     }
 }
 
@@ -182,10 +197,12 @@ fn people(lines: &mut Vec<String>, base: Option<&Team>, team: &Team) {
 fn holder(binding: &Binding) -> String {
     match &binding.holder {
         Holder::People { group } => format!("the group {group}"),
-        Holder::Accounts { cluster, namespace, accounts } => {
+        Holder::Accounts { cluster, namespace, accounts, host } => {
             let names: Vec<&str> = accounts.iter().map(ServiceAccountName::as_str).collect();
             let word = if names.len() == 1 { "service account" } else { "service accounts" };
-            format!("{word} {} in {namespace} ({cluster})", names.join(", "))
+            let whose =
+                host.as_ref().map(|team| format!(" of the team {team}")).unwrap_or_default();
+            format!("{word} {} in {namespace} ({cluster}){whose}", names.join(", "))
         }
     }
 }

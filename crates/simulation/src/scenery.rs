@@ -13,6 +13,7 @@ use strongroom_domain::person::{PersonId, SignedPerson};
 use strongroom_domain::subject::Subject;
 use strongroom_plan::build::{LiveNamespaces, VotedDocuments, build_since_vote};
 use strongroom_plan::desired::{accounts, desired};
+use strongroom_plan::sharing::Sharing;
 use strongroom_plan::stages::FloorVotes;
 use strongroom_plan::{Change, Context, Draft, Holds, Observed, keys};
 use strongroom_vault_model::object::{Fields, ObjectKey};
@@ -204,6 +205,7 @@ fn context() -> Context {
         policies_expire: true,
         clusters: [(cluster.name.clone(), *cluster)].into(),
         holds: Holds::default(),
+        sharing: Sharing::default(),
     }
 }
 

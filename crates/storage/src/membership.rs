@@ -58,6 +58,18 @@ impl Store {
         Ok(rows.into_iter().map(row).collect())
     }
 
+    /// The applied documents of teams with bindings for accounts of other teams.
+    pub async fn documents_that_share(&self) -> Result<Vec<Vec<u8>>, StorageError> {
+        let rows: Vec<(Vec<u8>,)> = sqlx::query_as(
+            "SELECT s.applied_document FROM subject_states s \
+             WHERE s.kind = 'team' AND s.applied_document IS NOT NULL AND jsonb_path_exists( \
+               convert_from(s.applied_document, 'UTF8')::jsonb, '$.spec.bindings[*].team', '{}', true)",
+        )
+        .fetch_all(self.pool())
+        .await?;
+        Ok(rows.into_iter().map(|(document,)| document).collect())
+    }
+
     /// Which of these groups an applied document of some other team names anywhere.
     pub async fn groups_in_use(
         &self,

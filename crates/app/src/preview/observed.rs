@@ -7,8 +7,9 @@ use jiff::Timestamp;
 use strongroom_domain::document::team::Holder;
 use strongroom_domain::document::{Document, Team};
 use strongroom_domain::name::{ClusterName, GroupName};
-use strongroom_plan::build::{LiveNamespaces, claimed_namespaces, keys};
+use strongroom_plan::build::{LiveNamespaces, keys, named_namespaces};
 use strongroom_plan::desired::desired;
+use strongroom_plan::sharing::{host_roles, shared};
 use strongroom_plan::{Change, Context, Holds, Observed};
 use strongroom_storage::inventory::Inventory;
 use strongroom_vault_model::object::{self, AnchorName, ObjectKey};
@@ -89,12 +90,16 @@ impl Clusters {
         };
         let based: BTreeSet<String> =
             changes.iter().flat_map(|c| c.base_pins.keys().cloned()).collect();
-        claimed_namespaces(changes).into_iter().chain(based).filter_map(live).collect()
+        named_namespaces(changes).into_iter().chain(based).filter_map(live).collect()
     }
 }
 
 fn names(changes: &[Change]) -> BTreeSet<ClusterName> {
-    teams(changes).flat_map(|team| &team.namespaces).map(|claim| claim.cluster.clone()).collect()
+    let named = |team: &Team| -> Vec<ClusterName> {
+        let claimed = team.namespaces.iter().map(|claim| claim.cluster.clone());
+        claimed.chain(shared(team).map(|shared| shared.cluster.clone())).collect()
+    };
+    teams(changes).flat_map(named).collect()
 }
 
 fn teams(changes: &[Change]) -> impl Iterator<Item = &Team> {
@@ -123,6 +128,9 @@ pub(super) async fn observe(
     // As things stand before anything is lifted.
     let holds = Holds { lift: BTreeSet::new(), ..context.holds.clone() };
     let before = Context { holds, ..context.clone() };
+    for (key, fields) in host_roles(&before, changes) {
+        observed.insert(key, Some(fields));
+    }
     for change in changes {
         let Some(base) = &change.base else { continue };
         let suspended: BTreeSet<String> = change

@@ -176,6 +176,14 @@ impl<'r> Field<'r> {
         Some(*number)
     }
 
+    /// Yes or no.
+    pub fn flag(&self) -> Option<bool> {
+        match &self.node.value {
+            NodeValue::Bool(value) => Some(*value),
+            _ => self.expected("true or false"),
+        }
+    }
+
     /// One of a few words.
     pub fn word<T: Copy>(&self, words: &[(&str, T)]) -> Option<T> {
         let all = || words.iter().map(|(word, _)| *word).collect::<Vec<_>>().join(", ");

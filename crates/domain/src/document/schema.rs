@@ -46,6 +46,7 @@ pub fn schema() -> Value {
             "cluster": label,
             "namespace": label,
             "serviceAccounts": { "type": "array", "items": account, "minItems": 1, "maxItems": 1000 },
+            "team": slug,
             "people": group_item,
             "access": { "type": "array", "items": access, "minItems": 1, "maxItems": 1000 },
             "until": { "type": "string", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}$" },
@@ -88,6 +89,7 @@ pub fn schema() -> Value {
                 &json!({ "requestsPerSecond": { "type": "integer", "minimum": 1, "maximum": 1_000_000 } }),
                 &[],
             ),
+            "removed": { "type": "boolean" },
         }),
         &["displayName", "contact", "people"],
     );

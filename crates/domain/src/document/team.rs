@@ -31,6 +31,8 @@ pub struct Team {
     pub bindings: Vec<Binding>,
     /// Requests per second on each mount, if limited.
     pub requests_per_second: Option<u32>,
+    /// Whether the team is taken off: nobody reaches anything, its data is kept, its name stays used.
+    pub removed: bool,
 }
 
 /// The team's people by group.
@@ -101,6 +103,8 @@ pub enum Holder {
         namespace: NamespaceName,
         /// Exact names.
         accounts: BTreeSet<ServiceAccountName>,
+        /// The team that claims the namespace, where that is another one.
+        host: Option<TeamName>,
     },
     /// A group of the identity provider.
     People {
@@ -202,6 +206,9 @@ impl Team {
         if let Some(rate) = self.requests_per_second {
             spec["limits"] = json!({ "requestsPerSecond": rate });
         }
+        if self.removed {
+            spec["removed"] = json!(true);
+        }
         spec
     }
 }
@@ -209,10 +216,13 @@ impl Team {
 fn binding_value(binding: &Binding) -> Value {
     let mut value = json!({ "name": binding.name });
     match &binding.holder {
-        Holder::Accounts { cluster, namespace, accounts } => {
+        Holder::Accounts { cluster, namespace, accounts, host } => {
             value["cluster"] = json!(cluster);
             value["namespace"] = json!(namespace);
             value["serviceAccounts"] = json!(accounts);
+            if let Some(host) = host {
+                value["team"] = json!(host);
+            }
         }
         Holder::People { group } => value["people"] = json!({ "group": group }),
     }
@@ -237,6 +247,7 @@ pub(super) fn decode(name: &Field<'_>, spec: &Field<'_>) -> Option<Team> {
         "namespaces",
         "bindings",
         "limits",
+        "removed",
     ])?;
     let display_name = map.required("displayName").and_then(|f| f.text(1, 100));
     let contact = map.required("contact").and_then(|f| f.text(1, 200));
@@ -249,6 +260,7 @@ pub(super) fn decode(name: &Field<'_>, spec: &Field<'_>) -> Option<Team> {
         f.map(&["requestsPerSecond"])?
             .or("requestsPerSecond", None, |f| Some(u32::try_from(f.integer(1, 1_000_000)?).ok()))
     });
+    let removed = map.or("removed", false, |f| f.flag());
     let team = Team {
         name: name?,
         display_name: display_name?,
@@ -258,7 +270,15 @@ pub(super) fn decode(name: &Field<'_>, spec: &Field<'_>) -> Option<Team> {
         namespaces: namespaces?,
         bindings: bindings?,
         requests_per_second: requests_per_second?,
+        removed: removed?,
     };
+    if let Some(field) = map.optional("removed")
+        && team.removed
+        && !(team.namespaces.is_empty() && team.bindings.is_empty())
+    {
+        field.fault("a removed team has no namespaces and no bindings; take them out too");
+        return None;
+    }
     check_unique(&map.required("people")?, &team)?;
     if let Some(field) = bindings_field {
         check_bindings(&field, &team)?;
@@ -321,13 +341,14 @@ fn decode_binding(field: &Field<'_>) -> Option<Binding> {
         "cluster",
         "namespace",
         "serviceAccounts",
+        "team",
         "people",
         "access",
         "until",
     ])?;
     let name = map.required("name").and_then(|f| f.parse());
     let holder = if let Some(people) = map.optional("people") {
-        for key in ["cluster", "namespace", "serviceAccounts"] {
+        for key in ["cluster", "namespace", "serviceAccounts", "team"] {
             if let Some(field) = map.optional(key) {
                 field.fault("a binding is for service accounts or for people, not for both");
             }
@@ -345,9 +366,10 @@ fn decode_binding(field: &Field<'_>) -> Option<Binding> {
             }
             Some(accounts)
         });
-        match (cluster, namespace, accounts) {
-            (Some(cluster), Some(namespace), Some(accounts)) => {
-                Some(Holder::Accounts { cluster, namespace, accounts })
+        let host = map.or("team", None, |f| f.parse().map(Some));
+        match (cluster, namespace, accounts, host) {
+            (Some(cluster), Some(namespace), Some(accounts), Some(host)) => {
+                Some(Holder::Accounts { cluster, namespace, accounts, host })
             }
             _ => None,
         }
@@ -420,12 +442,19 @@ fn check_bindings(field: &Field<'_>, team: &Team) -> Option<()> {
             }
         }
         match &binding.holder {
-            Holder::Accounts { cluster, namespace, .. } => {
+            Holder::Accounts { cluster, namespace, host: None, .. } => {
                 if team.claim(cluster, namespace).is_none() {
                     fault(format!(
                         "the team does not claim the namespace {namespace} of cluster {cluster}; \
-                         add it under `namespaces`"
+                         add it under `namespaces`, or name the team that claims it as `team`"
                     ));
+                }
+            }
+            Holder::Accounts { cluster, namespace, host: Some(host), .. } => {
+                if *host == team.name || team.claim(cluster, namespace).is_some() {
+                    fault(
+                        "`team` names another team whose namespace it is; leave it out".to_owned(),
+                    );
                 }
             }
             Holder::People { .. } => {
@@ -449,10 +478,14 @@ pub fn reaches_production(team: &Team, binding: &Binding) -> bool {
 /// Whether any production binding of the team reaches this path.
 pub fn is_production_path(team: &Team, access: &Access) -> bool {
     team.bindings.iter().any(|other| {
-        let Holder::Accounts { cluster, namespace, .. } = &other.holder else {
+        let Holder::Accounts { cluster, namespace, host, .. } = &other.holder else {
             return false;
         };
-        team.claim(cluster, namespace).is_some_and(|c| c.environment == Environment::Production)
+        // What another team uses its namespace for is not ours to know: the stricter is taken.
+        (host.is_some()
+            || team
+                .claim(cluster, namespace)
+                .is_some_and(|c| c.environment == Environment::Production))
             && other
                 .access
                 .iter()

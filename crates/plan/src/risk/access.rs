@@ -80,9 +80,14 @@ fn added<'a>(old: Option<&Binding>, new: &'a Binding) -> Vec<&'a Access> {
 fn same_place(one: &Holder, other: &Holder) -> bool {
     match (one, other) {
         (
-            Holder::Accounts { cluster, namespace, .. },
-            Holder::Accounts { cluster: other_cluster, namespace: other_namespace, .. },
-        ) => cluster == other_cluster && namespace == other_namespace,
+            Holder::Accounts { cluster, namespace, host, .. },
+            Holder::Accounts {
+                cluster: other_cluster,
+                namespace: other_namespace,
+                host: other_host,
+                ..
+            },
+        ) => cluster == other_cluster && namespace == other_namespace && host == other_host,
         (Holder::People { group }, Holder::People { group: other }) => group == other,
         _ => false,
     }
@@ -94,6 +99,8 @@ fn covers(had: &Access, access: &Access) -> bool {
 
 fn environment(team: &Team, binding: &Binding) -> Option<Environment> {
     match &binding.holder {
+        // What another team uses its namespace for is not ours to know: the stricter is taken.
+        Holder::Accounts { host: Some(_), .. } => Some(Environment::Production),
         Holder::Accounts { cluster, namespace, .. } => {
             team.claim(cluster, namespace).map(|claim| claim.environment)
         }
@@ -111,6 +118,10 @@ fn judge_access(
     let (name, path, mount) = (&binding.name, &access.path, &access.mount);
     let place = format!("{mount}/{path}");
     let mut high = false;
+    if let Holder::Accounts { namespace, host: Some(host), .. } = &binding.holder {
+        let text = format!("{name} gives accounts of the team {host} ({namespace}) {place}");
+        found.share(host, text);
+    }
     let environment = environment(team, binding);
     if environment == Some(Environment::Production) {
         found.add(Risk::High, format!("{name} reaches {place} from production"));

@@ -8,6 +8,7 @@ use strongroom_domain::risk::Risk;
 use strongroom_vault_model::name::GroupName;
 
 use super::{Reasons, access};
+use crate::sharing::shared;
 
 /// A team that was not there before.
 pub(super) fn first(found: &mut Reasons, team: &Team) {
@@ -22,6 +23,7 @@ pub(super) fn first(found: &mut Reasons, team: &Team) {
 
 /// A team that was there.
 pub(super) fn change(found: &mut Reasons, base: &Team, team: &Team) {
+    judge_removal(found, base, team);
     judge_people(found, base, team);
     judge_mounts(found, base, team);
     judge_claims(found, base, team);
@@ -34,8 +36,28 @@ pub(super) fn change(found: &mut Reasons, base: &Team, team: &Team) {
     }
 }
 
-/// Namespaces of this team whose new UID is to be trusted.
+fn judge_removal(found: &mut Reasons, base: &Team, team: &Team) {
+    let name = &team.name;
+    match (base.removed, team.removed) {
+        (false, true) => found.add(
+            Risk::Critical,
+            format!("{name} is taken off: nobody reaches its secrets any more, its data is kept"),
+        ),
+        (true, false) => {
+            found.add(Risk::High, format!("{name} comes back with the data that was kept"));
+        }
+        _ => {}
+    }
+}
+
+/// Namespaces of this team, or used by it, whose new UID is to be trusted.
 pub(super) fn attested(found: &mut Reasons, team: &Team, attest: &[String]) {
+    for shared in shared(team).filter(|shared| attest.contains(&shared.place())) {
+        let (place, host) = (shared.place(), shared.host);
+        let text =
+            format!("the namespace {place} of the team {host} was made anew and would be trusted");
+        found.share(host, text);
+    }
     for claim in &team.namespaces {
         let name = format!("{}/{}", claim.cluster, claim.name);
         if attest.contains(&name) {

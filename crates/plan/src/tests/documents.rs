@@ -52,6 +52,7 @@ fn binding() -> impl Strategy<Value = Binding> {
             cluster: cluster.parse().unwrap(),
             namespace: namespace.parse().unwrap(),
             accounts: accounts.into_iter().map(|name| name.parse().unwrap()).collect(),
+            host: None,
         },
     );
     let people = select(&GROUPS).prop_map(|group| Holder::People { group: group.parse().unwrap() });
@@ -84,6 +85,7 @@ pub fn team(name: &'static str) -> impl Strategy<Value = Team> {
     (people(), mounts, claims, bindings, rate).prop_map(move |parts| {
         let (people, (mounts, max_versions), (claims, ttl), bindings, requests_per_second) = parts;
         let mut team = Team {
+            removed: false,
             name: name.parse().unwrap(),
             display_name: "Team: #1 \"A\" — α".into(),
             contact: "null".into(),
@@ -132,7 +134,7 @@ fn valid(mut team: Team) -> Team {
     team.bindings.retain(|binding| {
         let claimed = match &binding.holder {
             Holder::People { .. } => true,
-            Holder::Accounts { cluster, namespace, accounts } => {
+            Holder::Accounts { cluster, namespace, accounts, .. } => {
                 !accounts.is_empty()
                     && namespaces.iter().any(|c| c.cluster == *cluster && c.name == *namespace)
             }

@@ -12,7 +12,7 @@ use super::support::{
     CLUSTERS, PAYMENTS, applied, change, cluster, context, dev_binding, first, live, one, pins,
     plan, plan_in, shop, uid,
 };
-use crate::build::{LiveNamespaces, claimed_namespaces};
+use crate::build::{LiveNamespaces, named_namespaces};
 use crate::model::Action;
 use crate::{Change, Context, Draft, Observed, Refusal, build, keys};
 
@@ -273,7 +273,7 @@ fn an_unknown_namespace_takes_nothing_away() {
     let text = shop("");
     let without: Vec<&str> = text.lines().filter(|line| !line.contains("shop-prod")).collect();
     let changes = [change(&base, &one(&without.join("\n")))];
-    assert_eq!(claimed_namespaces(&changes), ["lab/shop-dev".to_owned()].into());
+    assert_eq!(named_namespaces(&changes), ["lab/shop-dev".to_owned()].into());
     let draft = plan_with(&applied(&[&base]), &changes, &live(&changes), &[]).unwrap();
     assert!(draft.steps.iter().any(|step| step.action == Action::Delete));
 }

@@ -51,6 +51,7 @@ pub fn context() -> Context {
         policies_expire: true,
         clusters: clusters.collect(),
         holds: crate::Holds::default(),
+        sharing: crate::sharing::Sharing::default(),
     }
 }
 
@@ -69,7 +70,7 @@ pub fn uid(place: &str, life: u8) -> String {
 
 /// Every namespace that the documents claim, in its first life.
 pub fn live(changes: &[Change]) -> LiveNamespaces {
-    let claimed = build::claimed_namespaces(changes);
+    let claimed = build::named_namespaces(changes);
     claimed.into_iter().map(|place| (place.clone(), Some(uid(&place, 1)))).collect()
 }
 

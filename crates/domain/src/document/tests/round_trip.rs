@@ -12,7 +12,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::test_runner::{Config, TestRunner};
 
-use strongroom_vault_model::name::GroupName;
+use strongroom_vault_model::name::{GroupName, TeamName};
 
 use super::super::cluster::{Cluster, Keys, Login};
 use super::super::duration::Seconds;
@@ -135,7 +135,7 @@ fn team() -> impl Strategy<Value = Team> {
     let accounts = btree_set(typed("[a-z0-9.-]{1,12}"), 1..3);
     let group = typed::<GroupName>("[ -~]{1,20}");
     let bindings = (vec(loose(), 0..5), accounts, group, option::of(1..=1_000_000_u32));
-    let head = (slug(), free_text(), free_text(), people());
+    let head = (slug::<TeamName>(), free_text(), free_text(), people());
     (head, mounts, places, more, bindings).prop_map(|parts| {
         let ((name, display_name, contact, people), mounts, places, (claims, versions), rest) =
             parts;
@@ -155,6 +155,8 @@ fn team() -> impl Strategy<Value = Team> {
                 token_ttl,
             })
             .collect();
+        let host: TeamName =
+            if name.as_str() == "other-team" { "host-team" } else { "other-team" }.parse().unwrap();
         let mut bindings: Vec<Binding> = Vec::new();
         for (name, access, place, until) in loose {
             let Ok(name) = name.parse() else { continue };
@@ -162,8 +164,16 @@ fn team() -> impl Strategy<Value = Team> {
                 Some(number) if !namespaces.is_empty() => {
                     let claim = &namespaces[number % namespaces.len()];
                     let (cluster, namespace) = (claim.cluster.clone(), claim.name.clone());
-                    Holder::Accounts { cluster, namespace, accounts: accounts.clone() }
+                    let accounts = accounts.clone();
+                    Holder::Accounts { cluster, namespace, accounts, host: None }
                 }
+                // Another team's, where this one claims nothing.
+                Some(_) => Holder::Accounts {
+                    cluster: "there".parse().unwrap(),
+                    namespace: "theirs".parse().unwrap(),
+                    accounts: accounts.clone(),
+                    host: Some(host.clone()),
+                },
                 _ => Holder::People { group: group.clone() },
             };
             let access = access
@@ -179,6 +189,7 @@ fn team() -> impl Strategy<Value = Team> {
             }
         }
         let mut team = Team {
+            removed: namespaces.is_empty() && bindings.is_empty(),
             name,
             display_name,
             contact,
