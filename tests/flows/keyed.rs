@@ -1,21 +1,19 @@
 //! A cluster whose tokens the engine checks by public keys: the same promises, no reviewer.
 
-use secrecy::SecretString;
-use serde_json::json;
-use strongroom_engine::auth;
+use serde_json::{Value, json};
 
 use crate::support::{Lab, Team, document};
 
 const CLUSTER: &str = "keyed-eu";
 
-/// Registers the lab's cluster once more, by its public key.
-async fn register(lab: &Lab) {
+/// Registers the lab's cluster once more, by its public key; gives its document.
+pub async fn register(lab: &Lab, cluster: &str) -> Value {
     let api = lab.kubernetes();
     let key = lab.dir().join("kubernetes/service-account.pub.pem");
     let document = json!({
         "apiVersion": "strongroom.dev/v1",
         "kind": "Cluster",
-        "metadata": { "name": CLUSTER },
+        "metadata": { "name": cluster },
         "spec": {
             "server": api.server(),
             "ca": api.ca_pem(),
@@ -37,13 +35,17 @@ async fn register(lab: &Lab) {
         lab.person(name).await.approves(&request).await.unwrap();
     }
     lab.until(&request, "applied").await;
+    document
+}
 
-    // The method of a mount cannot be changed under it.
+/// The method of a mount cannot be changed under it.
+async fn keeps_its_method(lab: &Lab, document: &Value) {
     let other = document.to_string().replace(
         &document["spec"]["auth"].to_string(),
         &json!({ "method": "kubernetes" }).to_string(),
     );
     let file = lab.write("keyed-other.yaml", &other).display().to_string();
+    let sue = lab.person("sue").await;
     let printed = sue.run(&["apply", "-f", &file, "--reason", "x", "--dry-run"]).await.unwrap();
     assert_ne!(printed.code, 0, "{}", printed.out);
     assert!(printed.err.contains("another type"), "{}", printed.err);
@@ -51,15 +53,14 @@ async fn register(lab: &Lab) {
 
 /// What a login with this token says; `None` when it is let in.
 async fn refusal(lab: &Lab, role: &str, jwt: String) -> Option<String> {
-    let mount = format!("k8s/{CLUSTER}");
-    let login = auth::kubernetes_login(&lab.engine(), &mount, role, &SecretString::from(jwt)).await;
-    login.err().map(|error| error.to_string())
+    lab.try_login(CLUSTER, role, jwt).await.err().map(|error| error.to_string())
 }
 
 #[tokio::test]
 async fn a_cluster_by_public_keys_keeps_the_same_promises() {
     let lab = Lab::get();
-    register(&lab).await;
+    let registered = register(&lab, CLUSTER).await;
+    keeps_its_method(&lab, &registered).await;
     let team = lab.new_team("keyed").await;
     let text = document(&team.slug, true).replace("prod-eu", CLUSTER);
     let team = Team { file: lab.write("keyed-team.yaml", &text), slug: team.slug };

@@ -6,10 +6,19 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![expect(clippy::print_stdout, reason = "figures are printed for who reads the run")]
 
+mod api;
 mod approval;
+mod claims;
+mod corpus;
 mod credential;
 mod figures;
 mod keyed;
 mod kubernetes;
+mod policies;
+mod raw;
+mod reuse;
+mod spelling;
 mod stack;
 mod support;
+mod tenants;
+mod tokens;

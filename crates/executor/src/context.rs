@@ -1,6 +1,6 @@
 //! What a plan depends on, gathered from floor, heads and clusters: never from rows.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use strongroom_domain::document::{Cluster as ClusterDocument, Document, Platform};
 use strongroom_domain::hold::Target;
@@ -98,6 +98,28 @@ impl Executor {
     /// The day on which ends of bindings are judged (UTC).
     pub(crate) fn today(&self) -> jiff::civil::Date {
         self.latest_now().to_zoned(jiff::tz::TimeZone::UTC).date()
+    }
+
+    /// No other team has, or is being given, a namespace that is claimed here.
+    ///
+    /// The heads say so. The API's rows are checked there and may be late or hide it, and a claim
+    /// that no binding uses leaves no role in the engine that would show it. Whose it is stays
+    /// unsaid: the reason is read by people who may not see that team.
+    pub(crate) fn claims_are_free(&self, changes: &[Change]) -> Result<(), ExecutorError> {
+        let ours: BTreeSet<Subject> = changes.iter().map(|each| each.proposed.subject()).collect();
+        let claimed = claimed_namespaces(changes);
+        for (_, head) in self.heads.iter().filter(|(subject, _)| !ours.contains(*subject)) {
+            let applied = head.head.applied.iter();
+            let targets = head.head.applying.iter().map(|applying| &applying.target);
+            for pins in applied.chain(targets).map(|each| &each.pins) {
+                if let Some(name) = claimed.iter().find(|name| pins.contains_key(*name)) {
+                    return Err(ExecutorError::Wait(format!(
+                        "the namespace {name} is claimed by another team; a namespace has one team"
+                    )));
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Namespace UIDs read live from the clusters. One that cannot be read stops the pass.

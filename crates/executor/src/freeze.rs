@@ -142,6 +142,7 @@ impl Executor {
                 self.cluster_credential(cluster)?;
             }
         }
+        self.claims_are_free(changes)?;
         let context = self.context(changes, &submission.lift)?;
         let live = self.live_namespaces(changes).await?;
         let observed = self.observe(reading, &keys(&context, changes)?).await?;

@@ -198,6 +198,19 @@ impl KubernetesApi {
         uid(&value)
     }
 
+    /// Writes labels and annotations onto a namespace, as somebody with rights in it would.
+    pub async fn annotate_namespace(&self, name: &str, words: &Value) -> Result<()> {
+        let body = json!({ "metadata": { "labels": words, "annotations": words } });
+        let path = format!("/api/v1/namespaces/{name}");
+        let request = self.http.patch(format!("{}{path}", self.server)).bearer_auth(&self.token);
+        let request = request.header("content-type", "application/merge-patch+json");
+        let answer = request.body(body.to_string()).send().await.context("label a namespace")?;
+        if !answer.status().is_success() {
+            bail!("Kubernetes {path}: {} {}", answer.status(), answer.text().await?);
+        }
+        Ok(())
+    }
+
     /// Deletes a namespace and waits until it is gone.
     pub async fn delete_namespace(&self, name: &str) -> Result<()> {
         let path = format!("/api/v1/namespaces/{name}");
@@ -227,6 +240,26 @@ impl KubernetesApi {
         Ok(())
     }
 
+    /// Makes a pod of a service account, which stays pending, and gives its UID.
+    pub async fn create_pod(&self, namespace: &str, name: &str, account: &str) -> Result<String> {
+        let path = format!("/api/v1/namespaces/{namespace}/pods");
+        let body = json!({
+            "metadata": { "name": name },
+            "spec": {
+                "serviceAccountName": account,
+                "containers": [{ "name": "main", "image": "none.example.com/none" }],
+            },
+        });
+        uid(&self.call(Method::POST, &path, Some(body)).await?)
+    }
+
+    /// Deletes a pod at once.
+    pub async fn delete_pod(&self, namespace: &str, name: &str) -> Result<()> {
+        let path = format!("/api/v1/namespaces/{namespace}/pods/{name}?gracePeriodSeconds=0");
+        self.call(Method::DELETE, &path, None).await?;
+        Ok(())
+    }
+
     /// A token of a service account, as a projected volume would have it.
     pub async fn token(
         &self,
@@ -235,11 +268,32 @@ impl KubernetesApi {
         audiences: &[&str],
         seconds: u32,
     ) -> Result<String> {
-        let path = format!("/api/v1/namespaces/{namespace}/serviceaccounts/{account}/token");
         let mut spec = json!({ "expirationSeconds": seconds });
         if !audiences.is_empty() {
             spec["audiences"] = json!(audiences);
         }
+        self.token_request(namespace, account, spec).await
+    }
+
+    /// The same token bound to a pod: the API server's own check ends it with the pod.
+    pub async fn pod_token(
+        &self,
+        namespace: &str,
+        account: &str,
+        audience: &str,
+        pod: (&str, &str),
+    ) -> Result<String> {
+        let (name, uid) = pod;
+        let spec = json!({
+            "audiences": [audience],
+            "expirationSeconds": 3600,
+            "boundObjectRef": { "kind": "Pod", "apiVersion": "v1", "name": name, "uid": uid },
+        });
+        self.token_request(namespace, account, spec).await
+    }
+
+    async fn token_request(&self, namespace: &str, account: &str, spec: Value) -> Result<String> {
+        let path = format!("/api/v1/namespaces/{namespace}/serviceaccounts/{account}/token");
         let answer = self.call(Method::POST, &path, Some(json!({ "spec": spec }))).await?;
         let token = answer.pointer("/status/token").and_then(Value::as_str);
         Ok(token.context("no token in the answer")?.to_owned())

@@ -216,3 +216,47 @@ async fn nobody_listening_ends_the_watch() {
     tokio::time::sleep(HASTY.longest_retry * 4).await;
     assert_eq!(server.requests().len(), asked);
 }
+
+/// Every page of a large cluster is asked for once, and an account of the last page counts as one
+/// of the first.
+#[tokio::test]
+async fn ten_thousand_accounts_come_in_pages_and_all_of_them_count() {
+    const ACCOUNTS: usize = 10_000;
+    let page = usize::try_from(PAGE).unwrap();
+    let uid = |number: usize| format!("0199b5d0-0000-4000-8000-{number:012x}");
+    let server = Scripted::start(move |target, _| {
+        if target.contains("watch=true") {
+            return Answer::Watch(Vec::new());
+        }
+        if !target.contains("serviceaccounts") {
+            return namespaces(&[("payments", ONE)]);
+        }
+        let from = target
+            .split("continue=from-")
+            .nth(1)
+            .map_or(0, |rest| rest.split('&').next().unwrap().parse().unwrap());
+        let to = ACCOUNTS.min(from + page);
+        let items: Vec<Value> = (from..to)
+            .map(|number| object("payments", &format!("account-{number}"), &uid(number)))
+            .collect();
+        let next = (to < ACCOUNTS).then(|| format!("from-{to}"));
+        list(&items, next.as_deref())
+    })
+    .await;
+    let patience = Patience { list: Duration::from_mins(1), ..HASTY };
+    let mut receiver = watch_with(&server.cluster().await, patience);
+    let begun = Instant::now();
+    let whole = receiver.wait_for(|state| matches!(state, InventoryState::Known(_)));
+    tokio::time::timeout(Duration::from_mins(1), whole).await.unwrap().unwrap();
+    let InventoryState::Known(known) = receiver.borrow().clone() else { panic!() };
+    assert_eq!(known.accounts.len(), ACCOUNTS);
+    for number in 0..ACCOUNTS {
+        let account = ("payments".to_owned(), format!("account-{number}"));
+        assert_eq!(known.accounts.get(&account), Some(&uid(number)));
+    }
+    let asked = |head: &&String| head.contains("serviceaccounts") && !head.contains("watch=true");
+    let pages = server.requests().iter().filter(asked).count();
+    assert_eq!(pages, ACCOUNTS / page, "each page is asked for once");
+    let took = begun.elapsed();
+    assert!(took < Duration::from_secs(30), "{ACCOUNTS} accounts took {took:?}");
+}
