@@ -7,6 +7,7 @@ use std::future::Future;
 use std::pin::pin;
 use std::time::{Duration, Instant};
 
+use jiff::civil::Date;
 use strongroom_kubernetes::InventoryState;
 use strongroom_storage::inventory::Inventory;
 
@@ -64,7 +65,7 @@ pub async fn run(
 }
 
 impl Executor {
-    async fn pass(&mut self, looked: &mut Option<Instant>) -> Result<(), ExecutorError> {
+    async fn pass(&mut self, looked: &mut Option<(Instant, Date)>) -> Result<(), ExecutorError> {
         let Some(epoch) =
             self.store.lease_acquire(&self.lease, &self.holder, LEASE_SECONDS).await?
         else {
@@ -93,13 +94,15 @@ impl Executor {
         }
         self.clusters_refresh().await?;
         let work = self.store.work_claim(&self.holder, LEASE_SECONDS, 200).await?;
-        let slow = looked.is_none_or(|at| at.elapsed() > SLOW);
+        // What ends at a date ends as soon as the day is another.
+        let today = self.today();
+        let slow = looked.is_none_or(|(at, day)| at.elapsed() > SLOW || day != today);
         if slow && looked.is_some() {
             self.clock_compare().await?;
             self.records_compare().await?;
         }
         if slow {
-            *looked = Some(Instant::now());
+            *looked = Some((Instant::now(), today));
         }
         self.capabilities_look().await?;
         // What only takes away comes first.
