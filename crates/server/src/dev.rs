@@ -4,6 +4,7 @@
 //! children, and tells the way from a document to a token that reads. For trying and for tests;
 //! never for anything that matters.
 
+mod administrator;
 pub mod browser;
 mod children;
 mod lab;
@@ -52,7 +53,7 @@ async fn run_checked(options: &DevOptions) -> Result<()> {
         );
     }
     let stack = tokio::select! {
-        stack = Box::pin(Stack::start(&dir, &mut teller, Vec::new())) => stack?,
+        stack = Box::pin(Stack::start(&dir, &mut teller)) => stack?,
         () = signals::stop() => bail!("stopped while starting"),
     };
     let result = tokio::select! {

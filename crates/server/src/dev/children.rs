@@ -10,6 +10,9 @@ use tokio::process::Command;
 
 use super::stack::program;
 
+/// The file with the seconds by which the executor's clock is shifted; debug builds alone read it.
+const CLOCK_FILE: &str = "clock-offset";
+
 /// The two processes.
 #[derive(Debug)]
 pub struct Children {
@@ -23,12 +26,22 @@ fn command(verb: &str, config: &Path) -> Result<Command> {
     Ok(command)
 }
 
+/// Shifts the executor's clock by so many seconds from the machine's. A release build does not
+/// listen.
+pub fn shift_clock(dir: &Path, seconds: i64) -> Result<()> {
+    let (draft, file) = (dir.join("clock-draft"), dir.join(CLOCK_FILE));
+    std::fs::write(&draft, seconds.to_string())?;
+    std::fs::rename(draft, file)?;
+    Ok(())
+}
+
 impl Children {
     /// Starts both and waits until people can sign in.
     pub async fn start(dir: &Path, server: &str) -> Result<Self> {
         let mut execute = command("execute", &dir.join("execute.yaml"))?;
-        // Only debug builds listen to it: so a test or the story can let an end come.
-        execute.env("STRONGROOM_CLOCK_FILE", dir.join("clock-offset"));
+        // A story that broke off may have left it elsewhere.
+        shift_clock(dir, 0)?;
+        execute.env("STRONGROOM_CLOCK_FILE", dir.join(CLOCK_FILE));
         let mut execute = Process::start("execute", dir, execute)?;
         let serve = command("serve", &dir.join("serve.yaml"))?;
         let mut serve = Process::start("serve", dir, serve)?;
@@ -55,6 +68,16 @@ impl Children {
             }
         }
         Ok(())
+    }
+
+    /// Makes the executor stand still, as on a machine that hangs.
+    pub fn pause_executor(&self) -> Result<()> {
+        self.execute.signal(Signal::STOP)
+    }
+
+    /// Lets it go on.
+    pub fn resume_executor(&self) -> Result<()> {
+        self.execute.signal(Signal::CONT)
     }
 
     /// Asks both to stop and waits for it.

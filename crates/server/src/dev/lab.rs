@@ -1,10 +1,9 @@
-//! The shared lab of one test run: the stack on fresh data, with an administrator of the engine
-//! that only tests have, and a file that tells tests where everything is.
+//! The shared lab of one test run: the stack on fresh data, and a file that tells tests where
+//! everything is.
 
 use anyhow::{Context as _, Result, bail};
 use serde_json::json;
-use strongroom_lab::InitRequest;
-use strongroom_lab::process::{random_word, write_private};
+use strongroom_lab::process::write_private;
 use tokio::process::Command;
 
 use super::stack::Stack;
@@ -21,9 +20,8 @@ pub async fn run(options: &DevOptions) -> Result<()> {
     let dir = data_dir(options)?;
     let _lock = lock(&dir)?;
     empty(&dir)?;
-    let password = random_word(16)?;
     let mut teller = Teller::new();
-    let stack = Box::pin(Stack::start(&dir, &mut teller, administrator(&password))).await?;
+    let stack = Box::pin(Stack::start(&dir, &mut teller)).await?;
     let result = async {
         story::register_cluster(&stack).await.context("register the cluster")?;
         let file = dir.join("lab.json");
@@ -34,7 +32,7 @@ pub async fn run(options: &DevOptions) -> Result<()> {
             "engine": {
                 "address": stack.engine().address(),
                 "ca_pem": stack.engine().ca_pem(),
-                "admin_password": password,
+                "admin_password": stack.administrator()?.password(),
                 "audit_log": stack.engine().audit_logs()[0],
             },
             "provider": { "issuer": stack.provider().issuer() },
@@ -61,21 +59,4 @@ pub async fn run(options: &DevOptions) -> Result<()> {
     let result = result.await;
     let stopped = stack.stop().await.context("stop the parts");
     result.and(stopped)
-}
-
-/// An administrator of the test engine. No real engine has one like it.
-fn administrator(password: &str) -> Vec<InitRequest> {
-    let everything = "path \"*\" {\n  capabilities = [\"create\", \"read\", \"update\", \"patch\", \
-                      \"delete\", \"list\", \"sudo\"]\n}";
-    let request =
-        |name: &str, path: &str, data| InitRequest { name: name.into(), path: path.into(), data };
-    vec![
-        request("lab-policy", "sys/policies/acl/lab-admin", json!({ "policy": everything })),
-        request("lab-users", "sys/auth/lab", json!({ "type": "userpass" })),
-        request(
-            "lab-admin",
-            "auth/lab/users/admin",
-            json!({ "password": password, "token_policies": ["lab-admin"], "token_ttl": "4h" }),
-        ),
-    ]
 }

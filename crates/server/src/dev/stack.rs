@@ -6,13 +6,13 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
+use strongroom_engine::Session;
 use strongroom_lab::process::remembered_port;
-use strongroom_lab::{
-    Engine, EngineOptions, InitRequest, Kubernetes, Parts, Person, Postgres, Provider,
-};
+use strongroom_lab::{Engine, EngineOptions, Kubernetes, Parts, Person, Postgres, Provider};
 use tokio::sync::Mutex;
 
-use super::children::Children;
+use super::administrator::{Administrator, PASSWORD_FILE};
+use super::children::{Children, shift_clock};
 use super::people::{PASSWORD, PEOPLE, provider_options};
 use super::setup;
 use super::teller::Teller;
@@ -30,12 +30,14 @@ pub struct Stack {
     provider: Provider,
     kubernetes: Kubernetes,
     engine: Engine,
+    administrator: Option<Administrator>,
+    bao: PathBuf,
     children: Mutex<Children>,
 }
 
 impl Stack {
-    /// Starts parts and processes on `dir`. Tests give the engine an administrator of their own.
-    pub async fn start(dir: &Path, teller: &mut Teller, more: Vec<InitRequest>) -> Result<Self> {
+    /// Starts parts and processes on `dir`.
+    pub async fn start(dir: &Path, teller: &mut Teller) -> Result<Self> {
         let parts = Parts::find()?;
         Teller::say(&format!("Strongroom on real parts, data in {}", dir.display()));
         let options = provider_options();
@@ -51,10 +53,11 @@ impl Stack {
                 Ok(((postgres, provider, kubernetes), String::new()))
             })
             .await?;
+        let administrator = Administrator::of(dir)?;
         let engine = teller
             .step("the engine (OpenBao, raft, TLS, two audit devices) has set itself up", async {
                 let mut initialize = setup::engine_initialization(dir, &provider)?;
-                initialize.extend(more);
+                initialize.extend(administrator.iter().flat_map(Administrator::requests));
                 let options = EngineOptions { initialize, ..EngineOptions::default() };
                 let engine = Engine::start(&parts, &dir.join("engine"), options).await?;
                 Ok((engine, "no root token was ever seen".to_owned()))
@@ -81,7 +84,17 @@ impl Stack {
             })
             .await?;
         let children = Mutex::new(children);
-        Ok(Self { dir: dir.to_owned(), server, postgres, provider, kubernetes, engine, children })
+        Ok(Self {
+            dir: dir.to_owned(),
+            server,
+            postgres,
+            provider,
+            kubernetes,
+            engine,
+            administrator,
+            bao: parts.bao,
+            children,
+        })
     }
 
     /// The data directory.
@@ -92,6 +105,36 @@ impl Stack {
     /// The engine.
     pub fn engine(&self) -> &Engine {
         &self.engine
+    }
+
+    /// The engine's administrator.
+    pub fn administrator(&self) -> Result<&Administrator> {
+        self.administrator.as_ref().context("this engine was set up without an administrator")
+    }
+
+    /// The engine's administrator, logged in.
+    pub async fn administer(&self) -> Result<Session> {
+        self.administrator()?.log_in(&self.engine).await.context("the administrator logs in")
+    }
+
+    /// Runs something while the executor stands still.
+    pub async fn while_paused<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
+        self.children.lock().await.pause_executor()?;
+        let done = work.await;
+        self.children.lock().await.resume_executor()?;
+        done
+    }
+
+    /// Runs something while the executor's clock is so many seconds ahead.
+    pub async fn while_ahead<T>(
+        &self,
+        seconds: i64,
+        work: impl Future<Output = Result<T>>,
+    ) -> Result<T> {
+        shift_clock(&self.dir, seconds)?;
+        let done = work.await;
+        shift_clock(&self.dir, 0)?;
+        done
     }
 
     /// The cluster.
@@ -136,7 +179,8 @@ impl Stack {
              \n  export STRONGROOM_SERVER={server}\
              \n  {program} login                 # opens the provider's page; sign in as sue\
              \n  {program} get teams\
-             \n  {program} get events --subject team/payments\n",
+             \n  {program} get bindings -o wide\
+             \n  {program} get events --subject team/payments\n{by_hand}",
             server = self.server,
             engine = self.engine.address(),
             provider = self.provider.issuer(),
@@ -144,6 +188,29 @@ impl Stack {
             cluster = self.kubernetes.api().server(),
             dir = self.dir.display(),
             people = people.join(", "),
+            program = std::env::current_exe().unwrap_or_default().display(),
+            by_hand = self.describe_by_hand(),
+        )
+    }
+
+    /// How to change something behind Strongroom's back, and see it found.
+    fn describe_by_hand(&self) -> String {
+        if self.administrator.is_none() {
+            return String::new();
+        }
+        format!(
+            "\nOr change something by hand, as an administrator of the engine whom only this sandbox \
+             has:\
+             \n  export BAO_ADDR={engine} BAO_CACERT={dir}/engine/ca.pem\
+             \n  {bao} login -method=userpass -path=lab username=admin \
+             password=$(cat {dir}/{PASSWORD_FILE})\
+             \n  ({bao} policy read team.orders.binding.api; echo 'path \"team/payments/*\" {{ \
+             capabilities = [\"read\"] }}') | {bao} policy write team.orders.binding.api -\
+             \n  {program} get findings --all -o wide     # who did it; it is put back within a \
+             second\n",
+            engine = self.engine.address(),
+            dir = self.dir.display(),
+            bao = self.bao.display(),
             program = std::env::current_exe().unwrap_or_default().display(),
         )
     }

@@ -2,24 +2,25 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result};
 
-use super::secrets::Workload;
-use super::{NAMESPACE, Story};
+use super::workload::Workload;
+use super::{API_PATH, NAMESPACE, Story};
 
 impl Story<'_> {
     /// Bob suspends; a database administrator tries to undo it; a request lifts it.
     pub(super) async fn emergency(&self) -> Result<((), String)> {
-        let path = "team/payments/kv/data/prod/api/db";
         let target = "team/payments/api";
         let live = Workload::log_in(self.stack, NAMESPACE, "api").await?;
-        live.read_until(path).await.context("before the emergency the account reads")?;
+        live.read_until(API_PATH).await.context("before the emergency the account reads")?;
 
         let bob = self.stack.person("bob")?;
         bob.does(&["suspend", target, "--reason", "INC-7: a token leaked", "--yes"]).await?;
         let start = Instant::now();
-        live.refused_until(path).await.context("the suspended binding still reads")?;
+        live.refused_until(API_PATH).await.context("the suspended binding still reads")?;
         let refused = start.elapsed();
+        let because = ["INC-7", "--lift team/payments/api"];
+        self.until_stands("payments", "api", "suspended", &because).await?;
 
         // With every trigger off, as only a superuser can.
         self.stack
@@ -38,20 +39,17 @@ impl Story<'_> {
             .await?;
         let start = Instant::now();
         while start.elapsed() < Duration::from_secs(2) {
-            live.is_refused(path).await.context("edited rows gave access back")?;
+            live.is_refused(API_PATH).await.context("edited rows gave access back")?;
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
 
-        let file = self.documents.join("payments-narrowed.yaml");
+        let file = self.documents.payments_without_batch()?;
         let request = bob.submits(&file, "INC-7: rotated", &["--lift", target]).await?;
-        let shown = self.until("bob", &request, "in_review").await?;
-        let risk = super::find(&shown, "risk").and_then(serde_json::Value::as_str);
-        ensure!(risk == Some("high"), "lifting a hold is {risk:?}, not high");
-        self.stack.person("sue")?.approves(&request).await?;
-        self.until("bob", &request, "applied").await?;
+        self.in_review("bob", &request, "high").await?;
+        self.approved_by(&request, &["sue"]).await?;
         let again = Workload::log_in(self.stack, NAMESPACE, "api").await?;
-        again.read_until(path).await.context("after the request the account reads again")?;
-        live.is_refused(path).await.context("a token from before the emergency reads")?;
+        again.read_until(API_PATH).await.context("after the request the account reads again")?;
+        live.is_refused(API_PATH).await.context("a token from before the emergency reads")?;
         Ok((
             (),
             format!(

@@ -6,14 +6,16 @@ use anyhow::{Context as _, Result, bail, ensure};
 use secrecy::SecretString;
 use serde_json::{Value, json};
 use strongroom_engine::error::Failure;
-use strongroom_engine::{EngineAddress, EngineClient, Session, auth};
+use strongroom_engine::{Session, auth};
 
+use crate::dev::administrator;
 use crate::dev::stack::Stack;
 
 /// A live token of a service account.
 #[derive(Debug)]
 pub struct Workload {
     session: Session,
+    entity: String,
 }
 
 impl Workload {
@@ -21,11 +23,7 @@ impl Workload {
     pub async fn log_in(stack: &Stack, namespace: &str, account: &str) -> Result<Self> {
         let token =
             stack.kubernetes().api().token(namespace, account, &["strongroom"], 900).await?;
-        let address = EngineAddress {
-            url: stack.engine().address().to_owned(),
-            ca_pem: stack.engine().ca_pem().map(str::to_owned),
-        };
-        let client = EngineClient::new(&address, Duration::from_secs(10))?;
+        let client = administrator::client(stack.engine())?;
         let jwt = SecretString::from(token);
         let login = auth::kubernetes_login(&client, "k8s/prod-eu", namespace, &jwt)
             .await
@@ -35,7 +33,13 @@ impl Workload {
             "the login gave more than the account's own rights: {:?}",
             login.policies
         );
-        Ok(Self { session: Session::with_login(client, login) })
+        let entity = login.entity_id.clone();
+        Ok(Self { session: Session::with_login(client, login), entity })
+    }
+
+    /// The engine's id of whom it logged in as.
+    pub fn entity_id(&self) -> &str {
+        &self.entity
     }
 
     /// Reads a secret; waits a little while the account is being attached.
