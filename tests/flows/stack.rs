@@ -31,6 +31,12 @@ async fn the_story_is_so_survives_a_restart_and_ends_with_ctrl_c() {
     until_said(&mut first, &log, "Strongroom is up").await;
     let text = std::fs::read_to_string(&log).unwrap();
     assert!(text.contains("All of it is so"), "{text}");
+    for step in 1..=16 {
+        let told = text.lines().any(|line| {
+            line.trim_start().starts_with("ok ") && line.contains(&format!("s  {step}. "))
+        });
+        assert!(told, "step {step} is not told:\n{text}");
+    }
     println!("the story took {:?} with all parts", start.elapsed());
     end(first).await;
     let alive = processes_under(dir.path());

@@ -54,7 +54,7 @@ pub async fn tell(stack: &Stack, teller: &mut Teller) -> Result<()> {
     teller.step(step, story.set_values()).await?;
     let step = "5. two accounts of one namespace each read their own secret, renew, and nothing else";
     let reader = teller.step(step, story.read()).await?;
-    let step = "6. carol's team orders comes to the same cluster; neither team reads the other's";
+    let step = "6. carol brings team orders to the same cluster; neither team reads the other's";
     teller.step(step, story.neighbours(&reader)).await?;
     let step = "7. an account that was approved before it was made waits, and reads once it is there";
     teller.step(step, story.newcomer()).await?;

@@ -17,6 +17,11 @@ const EDITS: &[&str] = &[
        'prod/api/*', 'prod/*'), 'payments-leads', 'payments-dev'), 'UTF8') AS text \
      FROM revisions r JOIN subject_states s USING (kind, name) \
      WHERE r.kind = 'team' AND r.name = 'payments' AND r.number = s.applied_revision",
+    // An edit that edits nothing would prove nothing.
+    "DO $$ BEGIN IF NOT EXISTS (SELECT FROM lie WHERE convert_from(text, 'UTF8') LIKE \
+       '%prod/*%' AND convert_from(text, 'UTF8') LIKE '%2099-12-31%' AND \
+       convert_from(text, 'UTF8') NOT LIKE '%payments-leads%') THEN \
+       RAISE EXCEPTION 'the row was not edited'; END IF; END $$",
     "UPDATE revisions r SET canonical = lie.text, hash = sha256(lie.text) FROM lie \
      WHERE r.kind = 'team' AND r.name = 'payments' AND r.number = lie.number",
     "UPDATE subject_states SET applied_document = lie.text, applied_hash = sha256(lie.text), \
