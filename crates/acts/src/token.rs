@@ -103,6 +103,8 @@ pub enum Refusal {
     Audience,
     #[error("the token names another authorized party")]
     AuthorizedParty,
+    #[error("the token came through the browser (hybrid flow); acts are code flows")]
+    HybridFlow,
     #[error("the signed nonce is not the hash of this act")]
     Nonce,
     #[error("the token claims to be made in the future")]
@@ -133,6 +135,25 @@ pub enum Refusal {
         "the provider left the groups out because there are too many; ask for fewer groups in the token"
     )]
     GroupOverage,
+}
+
+impl Refusal {
+    /// Whether a token that was accepted once can meet this refusal later: the floor file has
+    /// changed, or time has gone by. Any other refusal of an accepted token is a changed row.
+    pub fn comes_later(&self) -> bool {
+        matches!(
+            self,
+            Self::DeniedKey
+                | Self::DeniedPerson
+                | Self::BeforeNotBefore
+                | Self::TooOld
+                | Self::StaleSignIn
+                | Self::Strength
+                | Self::Audience
+                | Self::NoPerson(_)
+                | Self::NoGroups(_)
+        )
+    }
 }
 
 /// The `kid` of a token, read before its signature can be verified.
@@ -194,6 +215,11 @@ pub fn judge(
     }
     if claims.get("azp").is_some_and(|azp| azp.as_str() != Some(audience)) {
         return Err(Refusal::AuthorizedParty);
+    }
+    // Only a token that the authorization endpoint gave to a browser holds the hash of a code. What
+    // passes a browser can be had without the client's secret.
+    if claims.get("c_hash").is_some() {
+        return Err(Refusal::HybridFlow);
     }
     if text("nonce") != Some(expected.nonce) {
         return Err(Refusal::Nonce);

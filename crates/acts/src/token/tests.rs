@@ -16,6 +16,8 @@ use serde_json::json;
 
 use super::*;
 
+mod sentences;
+
 const NOW: i64 = 1_795_000_000;
 const ISSUER: &str = "https://idp.example.com/v1";
 const CLIENT: &str = "strongroom-cli-act";
@@ -341,12 +343,11 @@ fn the_nonce_is_the_hash_of_this_act() {
 }
 
 #[test]
-fn a_hybrid_flow_token_counts_only_by_its_nonce() {
-    with("c_hash", "LDktKdoQak3Pk0cnXxCltA").unwrap();
-    let mut claims = claims();
-    claims["c_hash"] = json!("LDktKdoQak3Pk0cnXxCltA");
-    claims["nonce"] = json!("made-by-a-false-page");
-    assert_eq!(refusal(judged(&claims)), Refusal::Nonce);
+fn a_hybrid_flow_token_is_no_act_whatever_its_nonce() {
+    assert_eq!(refusal(with("c_hash", "LDktKdoQak3Pk0cnXxCltA")), Refusal::HybridFlow);
+    assert_eq!(refusal(with("c_hash", Value::Null)), Refusal::HybridFlow);
+    // The hash of the access token stands in tokens of code flows too.
+    with("at_hash", "77QmUPtjPfzWtF2AnpK9RQ").unwrap();
 }
 
 /// A token made at `iat` after a sign-in at `auth_time`.
@@ -540,6 +541,7 @@ fn a_refusal_is_one_plain_sentence() {
         Refusal::Issuer,
         Refusal::Audience,
         Refusal::AuthorizedParty,
+        Refusal::HybridFlow,
         Refusal::Nonce,
         Refusal::Future,
         Refusal::BeforeFreeze,
