@@ -11,6 +11,7 @@ pub(crate) mod public;
 pub(crate) mod requests;
 pub(crate) mod session;
 pub(crate) mod sign_ins;
+pub(crate) mod signers;
 pub(crate) mod suspensions;
 pub(crate) mod teams;
 

@@ -18,6 +18,7 @@ use strongroom_domain::event::{Event, EventKind};
 use strongroom_domain::id::{ActId, RequestId};
 use strongroom_domain::request::State;
 use strongroom_plan::Plan;
+use strongroom_storage::StorageError;
 use strongroom_storage::act::NewAct;
 use strongroom_storage::request::RequestRow;
 
@@ -188,13 +189,7 @@ pub async fn act_create(
     let known = ctx.app.store.acts_of_request(request).await?;
     let digest = input.token_digest();
     if let Some(same) = known.iter().find(|act| act.token_digest == digest.as_bytes()[..]) {
-        if same.statement == canonical_bytes(&input.statement) {
-            return Ok(same.act);
-        }
-        return Err(AppError::conflict(
-            "this sign-in was used for another act",
-            "sign in anew for each act",
-        ));
+        return same_act(same, input);
     }
     let mut faults = Vec::new();
     input.check("", &trust(&ctx.app).await?, &mut faults);
@@ -221,9 +216,29 @@ pub async fn act_create(
         ));
     }
     let new = input.row(ctx, request);
-    ctx.app.store.act_insert(&new, &[input.event(ctx, &new)]).await?;
+    match ctx.app.store.act_insert(&new, &[input.event(ctx, &new)]).await {
+        // It came in twice at once, or it is another request's.
+        Err(StorageError::AlreadyUsed(_)) => {
+            let known = ctx.app.store.acts_of_request(request).await?;
+            let same = known.iter().find(|act| act.token_digest == digest.as_bytes()[..]);
+            return same.map_or_else(|| Err(used_for_another()), |same| same_act(same, input));
+        }
+        other => other?,
+    }
     tracing::info!(request = %request, act = %new.act, kind = new.kind.as_str(), "app.act.stored");
     Ok(new.act)
+}
+
+/// The act that this token is already, if it was signed for the same.
+fn same_act(same: &ActRow, input: &ActInput) -> Result<ActId, AppError> {
+    if same.statement == canonical_bytes(&input.statement) {
+        return Ok(same.act);
+    }
+    Err(used_for_another())
+}
+
+fn used_for_another() -> AppError {
+    AppError::conflict("this sign-in was used for another act", "sign in anew for each act")
 }
 
 fn check_state(ctx: &Ctx, row: &RequestRow, kind: ActKind) -> Result<(), AppError> {

@@ -16,6 +16,7 @@ pub mod inventory;
 pub mod preview;
 pub mod request;
 pub mod session;
+pub mod signers;
 pub mod submit;
 pub mod suspension;
 pub mod team;

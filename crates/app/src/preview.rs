@@ -17,7 +17,6 @@ use strongroom_domain::document::team::Holder;
 use strongroom_domain::document::{Cluster, Document};
 use strongroom_domain::hold::Target;
 use strongroom_domain::name::{ClusterName, GroupName};
-use strongroom_domain::request::Stage;
 use strongroom_domain::risk::{Risk, RiskReason};
 use strongroom_domain::subject::Subject;
 use strongroom_plan::stages::FloorVotes;
@@ -31,6 +30,7 @@ pub use strongroom_plan::model::Step;
 use crate::claim::{Placed, foreign_claims};
 use crate::context::{Ctx, sees};
 use crate::error::{AppError, FieldFault};
+use crate::signers::{Signers, signers};
 use crate::submit::{MAX_DOCUMENTS, applied_platform, attested, may_propose};
 use crate::trust::trust;
 use observed::Clusters;
@@ -55,7 +55,7 @@ pub struct Preview {
     /// Why.
     pub reasons: Vec<RiskReason>,
     /// Who must sign, and who of them has ever signed in.
-    pub stages: Vec<(Stage, Vec<String>)>,
+    pub stages: Vec<Signers>,
     /// In plain words.
     pub summary: Vec<String>,
     /// Service accounts as the cluster last reported them.
@@ -134,11 +134,7 @@ pub async fn preview_make(
         strongroom_plan::build(&context, &changes, &observed, &live, attest, &ctx.person.groups)
             .map_err(|refusals| AppError::Invalid(refusal::faults(&refusals, &placed)))?;
 
-    let mut stages = Vec::new();
-    for stage in draft.stages {
-        let known = ctx.app.store.people_in_groups(&stage.groups).await?;
-        stages.push((stage, known.into_iter().map(|(display, _)| display).collect()));
-    }
+    let stages = signers(ctx, draft.stages, &ctx.person.id).await?;
     let told = told(ctx, &documents, &applied).await?;
     let mut summary = summary::sentences(&changes);
     summary.extend(clusters.unknown().iter().map(|(cluster, why)| {

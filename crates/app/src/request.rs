@@ -7,6 +7,7 @@ use strongroom_domain::document::Document;
 use strongroom_domain::id::RequestId;
 use strongroom_domain::request::State;
 use strongroom_domain::subject::Subject;
+use strongroom_plan::Plan;
 use strongroom_storage::StorageError;
 use strongroom_storage::plan::PlanRow;
 use strongroom_storage::request::{DocumentRow, RequestFilter, Visibility};
@@ -16,6 +17,7 @@ pub use strongroom_storage::request::RequestRow;
 use crate::claim::seen_by;
 use crate::context::{Ctx, sees};
 use crate::error::AppError;
+use crate::signers::{Signers, signers};
 
 /// One request of a list, with the subjects that the viewer may see.
 #[derive(Debug, Clone)]
@@ -33,6 +35,8 @@ pub struct RequestDetail {
     pub row: RequestRow,
     /// What it proposes, as far as the viewer may see it.
     pub documents: Vec<RequestDocument>,
+    /// Who must sign the frozen plan, and who of them is known.
+    pub stages: Vec<Signers>,
 }
 
 /// One document of a request.
@@ -107,7 +111,16 @@ pub async fn request_get(ctx: &Ctx, request: RequestId) -> Result<RequestDetail,
     for each in ctx.app.store.request_documents(&visibility, request).await? {
         documents.push(with_base(ctx, &visibility, each).await?);
     }
-    Ok(RequestDetail { row, documents })
+    let stages = match ctx.app.store.plan_latest(request).await {
+        Ok(stored) => {
+            let plan = Plan::from_canonical(&stored.canonical);
+            plan.map_err(|_| AppError::corrupt("plan"))?.stages
+        }
+        Err(StorageError::NotFound) => Vec::new(),
+        Err(error) => return Err(error.into()),
+    };
+    let stages = signers(ctx, stages, &row.submitter).await?;
+    Ok(RequestDetail { row, documents, stages })
 }
 
 async fn with_base(

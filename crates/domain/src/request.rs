@@ -182,7 +182,7 @@ pub fn decide(state: State, ended: Option<State>, complete: bool) -> Option<Stat
     match (state, ended, complete) {
         (State::InReview | State::Approved, Some(end), _) => Some(end),
         (State::InReview, None, true) => Some(State::Approved),
-        // Votes have become too old before it could be applied.
+        // Votes have become too old, or are denied, before it could be applied.
         (State::Approved, None, false) => Some(State::InReview),
         _ => None,
     }

@@ -90,8 +90,14 @@ impl Executor {
         check_item(statement.act, &item, about).map_err(|why| hostile(&why))?;
         let expected_nonce = nonce(&statement).map_err(|error| hostile(&error.to_string()))?;
         let (rules, expected) = self.demands(&statement, about, &expected_nonce);
-        let accepted = token::judge(&row.id_token, &receipt.key, &rules, &expected)
-            .map_err(|refusal| hostile(&refusal.to_string()))?;
+        let judged = token::judge(&row.id_token, &receipt.key, &rules, &expected);
+        let accepted = judged.map_err(|refusal| {
+            if refusal.comes_later() {
+                let (who, why) = (receipt.display.clone(), refusal.to_string());
+                return ExecutorError::Lapsed { who, why };
+            }
+            hostile(&refusal.to_string())
+        })?;
         Ok(Verified { kind: statement.act, item, accepted })
     }
 

@@ -21,6 +21,7 @@ use crate::error::ExecutorError;
 use crate::freeze::submission;
 use crate::object::Reading;
 use crate::record::{Write, Written};
+use crate::review::RULES_CHANGED;
 use crate::start::Executor;
 
 impl Executor {
@@ -164,7 +165,11 @@ impl Executor {
             self.tombstone_end(row, State::Failed, why).await?;
             self.transition(row, State::Failed, Some(why), &[event]).await?;
         } else if !same {
-            let why = "what is there has changed since the plan was frozen; votes are void";
+            let why = if plan.rules == now.rules {
+                "what is there has changed since the plan was frozen; votes are void"
+            } else {
+                RULES_CHANGED
+            };
             self.freeze(row, &submission, &submitter, Some(why)).await?;
         }
         Ok(same)

@@ -32,6 +32,15 @@ pub enum ExecutorError {
     /// This process is no longer the one that may write.
     #[error("the lease is lost")]
     LeaseLost,
+    /// An act that was counted does not count any more: the floor file has changed or time has gone
+    /// by.
+    #[error("{who}'s signature does not count any more: {why}")]
+    Lapsed {
+        /// Who signed, as the receipt says.
+        who: String,
+        /// The rule that it does not meet now.
+        why: String,
+    },
     /// A row is not what only an honest writer stores.
     #[error("a stored row is not believed: {0}")]
     Hostile(String),

@@ -20,7 +20,7 @@ use crate::acts::{About, Verified};
 use crate::error::ExecutorError;
 use crate::fault;
 use crate::object::Reading;
-use crate::review::sees_all;
+use crate::review::{changed_since, sees_all};
 use crate::start::Executor;
 
 /// What a submission wants, against what the heads say.
@@ -85,9 +85,7 @@ impl Executor {
             let applied = head.head.applied.clone();
             let base_hash = applied.as_ref().map(|applied| applied.document_hash);
             if wanted.base_revision != head.head.base_revision() || wanted.base_hash != base_hash {
-                return Err(ExecutorError::Superseded(format!(
-                    "{subject} has changed since this was proposed; look at it and propose again"
-                )));
+                return Err(ExecutorError::Superseded(changed_since(subject)));
             }
             let revision = numbers.get(&subject.to_string()).copied().unwrap_or(0);
             if revision <= wanted.base_revision {
@@ -235,7 +233,7 @@ impl Executor {
             self.tombstone_void(row, why.unwrap_or_default()).await?;
         }
         fault::point("freeze")?;
-        self.store.plan_freeze(row, &stored, plan.risk.as_str(), now, &[event]).await?;
+        self.store.plan_freeze(row, &stored, plan.risk.as_str(), why, now, &[event]).await?;
         fault::point("frozen")?;
         tracing::info!(request = %row.request, plan = %hash, risk = %plan.risk, "frozen");
         Ok(())

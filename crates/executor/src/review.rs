@@ -6,6 +6,7 @@ use strongroom_domain::event::{Event, EventKind};
 use strongroom_domain::name::GroupName;
 use strongroom_domain::person::PersonId;
 use strongroom_domain::request::{State, Tally, Vote, decide};
+use strongroom_domain::subject::Subject;
 use strongroom_plan::Plan;
 use strongroom_storage::act::ActRow;
 use strongroom_storage::request::{RequestRow, Visibility};
@@ -26,6 +27,24 @@ pub(crate) fn sees_all() -> Visibility {
     }
 }
 
+/// Why votes are gone when somebody else must sign now.
+pub(crate) const RULES_CHANGED: &str =
+    "the rules of who must sign have changed since the plan was frozen; votes are void";
+
+/// A token is one act, whatever id it is stored under.
+const REPLAYED: &str = "this sign-in was handed in before, as another act";
+
+/// Whether an act that was judged before holds the same token.
+fn is_replay(acts: &[ActRow], act: &ActRow) -> bool {
+    let mut judged = acts.iter().filter(|other| other.receipt.is_some());
+    judged.any(|other| other.act != act.act && other.id_token == act.id_token)
+}
+
+/// What a request is superseded with.
+pub(crate) fn changed_since(subject: &Subject) -> String {
+    format!("{subject} has changed since this was proposed; look at it and propose again")
+}
+
 impl Executor {
     /// Takes one request as far as it goes now.
     pub(crate) async fn request_advance(&mut self, row: &RequestRow) -> Result<(), ExecutorError> {
@@ -37,6 +56,10 @@ impl Executor {
             Err(ExecutorError::Hostile(why)) if self.is_behind() => Err(ExecutorError::Wait(
                 format!("the executor's clock is behind the database's; it waits ({why})"),
             )),
+            // Nothing follows from it, and whoever looks at the request must know why.
+            Err(error @ ExecutorError::Lapsed { .. }) => {
+                Err(ExecutorError::Wait(error.to_string()))
+            }
             result => result,
         };
         match result {
@@ -146,10 +169,27 @@ impl Executor {
             self.move_on(row, State::Expired, why, EventKind::RequestExpired).await?;
             return Ok(true);
         }
+        if row.state == State::InReview {
+            self.is_current(&plan)?;
+            if plan.rules != self.context(&[], &[])?.rules_digest() {
+                let submitter = self.submitter(row, &submission).await?;
+                self.freeze(row, &submission, &submitter, Some(RULES_CHANGED)).await?;
+                return Ok(true);
+            }
+        }
         let about = About::Plan { plan: &plan, hash: stored.hash };
-        let submitter = self.submitter(row, &submission).await?.accepted.person.id;
+        // A submission that does not count any more approves nothing; a no to it still counts.
+        let (submitter, mut lapsed) = match self.submitter(row, &submission).await {
+            Ok(verified) => (verified.accepted.person.id, None),
+            Err(error @ ExecutorError::Lapsed { .. }) => (plan.submitter.clone(), Some(error)),
+            Err(error) => return Err(error),
+        };
         let acts = self.store.acts_of_request(row.request).await?;
         for act in acts.iter().filter(|act| act.receipt.is_none() && act.kind != "submit") {
+            if is_replay(&acts, act) {
+                self.act_refuse(Some(row.request), act, REPLAYED).await?;
+                continue;
+            }
             let verified = match self.act_judge(act, about).await {
                 Ok(verified) => verified,
                 Err(Ok(reason)) => {
@@ -169,7 +209,11 @@ impl Executor {
         }
         let tally = Tally::count(&plan.stages, &submitter, &self.votes(&acts, about));
         let ended = self.ended(&acts, about);
-        let next = decide(row.state, ended.as_ref().map(|(end, _)| *end), tally.is_complete());
+        let complete = lapsed.is_none() && tally.is_complete();
+        if !complete && lapsed.is_none() {
+            lapsed = self.lapsed_vote(&acts, about);
+        }
+        let next = decide(row.state, ended.as_ref().map(|(end, _)| *end), complete);
         match next {
             Some(State::Approved) => {
                 let people: Vec<_> = tally.counted.iter().collect();
@@ -178,8 +222,11 @@ impl Executor {
                 self.transition(row, State::Approved, None, &[event]).await?;
             }
             Some(State::InReview) => {
-                let why = "votes have become too old before it could be applied";
-                self.transition(row, State::InReview, Some(why), &[]).await?;
+                let why = lapsed.map_or_else(
+                    || "votes that counted do not count any more".to_owned(),
+                    |error| error.to_string(),
+                );
+                self.transition(row, State::InReview, Some(&why), &[]).await?;
             }
             Some(end) => {
                 let kind = match end {
@@ -189,9 +236,34 @@ impl Executor {
                 let why = ended.map(|(end, who)| format!("{} by {who}", end.as_str()));
                 self.move_on(row, end, why.as_deref(), kind).await?;
             }
-            None => return Ok(false),
+            None => return lapsed.map_or(Ok(false), Err),
         }
         Ok(true)
+    }
+
+    /// Nobody is asked to sign a plan on top of what is not applied any more.
+    fn is_current(&self, plan: &Plan) -> Result<(), ExecutorError> {
+        for document in &plan.documents {
+            let head = self.heads.get(&document.subject).map(|head| &head.head);
+            // One that is being written to is looked at again when that is over.
+            let revision = match head {
+                Some(head) if head.applying.is_some() => continue,
+                Some(head) => head.base_revision(),
+                None => 0,
+            };
+            if revision != document.base_revision {
+                return Err(ExecutorError::Superseded(changed_since(&document.subject)));
+            }
+        }
+        Ok(())
+    }
+
+    /// The first approval that was counted and does not count any more.
+    fn lapsed_vote(&self, acts: &[ActRow], about: About<'_>) -> Option<ExecutorError> {
+        let votes = acts.iter().filter(|act| act.receipt.is_some() && act.kind == "approve");
+        votes
+            .filter_map(|act| self.act_recheck(act, about).err())
+            .find(|error| matches!(error, ExecutorError::Lapsed { .. }))
     }
 
     /// What a reject or a withdrawal that counts makes of the request, and whose it is.

@@ -113,7 +113,9 @@ impl Executor {
         if floor.act_clients.len() > 1 && floor.person_claim == "sub" {
             let metadata = issuer.metadata().await;
             let metadata = metadata.map_err(|e| ExecutorError::Refused(e.to_string()))?;
-            if metadata.subject_types_supported.iter().any(|kind| kind != "public") {
+            let kinds = &metadata.subject_types_supported;
+            // A provider that does not say it may do either.
+            if kinds.is_empty() || kinds.iter().any(|kind| kind != "public") {
                 return refuse(
                     "the provider may give one person another `sub` in each act client; name a \
                      claim that is the same in all of them as person_claim in the floor file"

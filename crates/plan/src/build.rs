@@ -21,7 +21,7 @@ use crate::model::{RENDERER, Step};
 use crate::regain::{regained, returning};
 use crate::risk::{Assessment, assess};
 use crate::sharing::{Sharing, host_roles, shared};
-use crate::stages::{FloorVotes, stages};
+use crate::stages::{FloorVotes, stages, unfillable};
 use crate::steps::{Observed, steps};
 
 /// What a plan depends on besides the documents it changes.
@@ -147,6 +147,9 @@ pub enum Refusal {
     /// A document tries to be about another subject than it replaces.
     #[error("the proposed document is not about {0}")]
     OtherSubject(Subject),
+    /// Nobody could ever sign: the rules for one stage have no group in common.
+    #[error("nobody could ever sign for {0:?}: no group votes in it; ask the platform team")]
+    NobodyCanFill(String),
     /// The policy text does not come back as it was meant.
     #[error("render a policy: {0}")]
     Policy(String),
@@ -285,11 +288,16 @@ pub fn build_since_vote(
         assessed.iter().flat_map(|(_, assessment)| assessment.reasons.clone()).collect();
     reasons.sort_by(|a, b| (b.risk, &a.text).cmp(&(a.risk, &b.text)));
     reasons.dedup();
+    let stages = stages(context, &assessed, submitter_groups);
+    let empty: Vec<Refusal> = unfillable(&stages).map(Refusal::NobodyCanFill).collect();
+    if !empty.is_empty() {
+        return Err(empty);
+    }
     Ok(Draft {
         steps,
         risk,
         reasons,
-        stages: stages(context, &assessed, submitter_groups),
+        stages,
         pins,
         standing_orders: standing_orders(context, changes),
     })

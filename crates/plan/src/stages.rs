@@ -122,6 +122,13 @@ fn owners_stage_name(team: &TeamName) -> String {
     format!("owners of {team}")
 }
 
+/// Stages that ask for votes and that nobody could ever give one in. A group that nobody is known
+/// to be in is none: who is in it, only the provider knows.
+pub fn unfillable(stages: &[Stage]) -> impl Iterator<Item = String> {
+    let empty = stages.iter().filter(|stage| stage.votes > 0 && stage.groups.is_empty());
+    empty.map(|stage| stage.name.clone())
+}
+
 /// Whether people voted on this subject's document when these stages were filled. Votes of the
 /// owners of another team say nothing about it; the platform's are about the whole plan.
 pub fn voted_on(stages: &[Stage], subject: &Subject) -> bool {

@@ -41,6 +41,17 @@ pub struct SessionRow {
     pub expires_at: Timestamp,
 }
 
+/// A person as seen at their last sign-in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KnownPerson {
+    /// Who.
+    pub id: PersonId,
+    /// A name to read.
+    pub display: String,
+    /// When they signed in last.
+    pub signed_in_at: Timestamp,
+}
+
 impl Store {
     /// Begins a sign-in.
     pub async fn sign_in_create(
@@ -163,19 +174,24 @@ impl Store {
         Ok(())
     }
 
-    /// Names of people who signed in with one of these groups, newest first.
+    /// People who signed in with one of these groups, newest first.
     pub async fn people_in_groups(
         &self,
         groups: &BTreeSet<String>,
-    ) -> Result<Vec<(String, Timestamp)>, StorageError> {
+    ) -> Result<Vec<KnownPerson>, StorageError> {
         let groups: Vec<&String> = groups.iter().collect();
-        let rows: Vec<(String, jiff_sqlx::Timestamp)> = sqlx::query_as(
-            "SELECT display, last_sign_in_at FROM people WHERE groups && $1 \
+        let rows: Vec<(String, String, String, jiff_sqlx::Timestamp)> = sqlx::query_as(
+            "SELECT issuer, person, display, last_sign_in_at FROM people WHERE groups && $1 \
              ORDER BY last_sign_in_at DESC LIMIT 50",
         )
         .bind(&groups)
         .fetch_all(&self.pool)
         .await?;
-        Ok(rows.into_iter().map(|(display, at)| (display, at.to_jiff())).collect())
+        let person = |(issuer, person, display, at): (String, String, String, _)| KnownPerson {
+            id: PersonId { issuer, person },
+            display,
+            signed_in_at: jiff_sqlx::Timestamp::to_jiff(at),
+        };
+        Ok(rows.into_iter().map(person).collect())
     }
 }

@@ -62,12 +62,14 @@ impl Store {
         })
     }
 
-    /// Stores a plan and moves its request to review, if nobody else moved it.
+    /// Stores a plan and moves its request to review, if nobody else moved it. `why` says what has
+    /// become of the round before.
     pub async fn plan_freeze(
         &self,
         row: &RequestRow,
         plan: &PlanRow,
         risk: &str,
+        why: Option<&str>,
         at: Timestamp,
         events: &[Event],
     ) -> Result<(), StorageError> {
@@ -88,7 +90,7 @@ impl Store {
         .await?;
         let changed = sqlx::query(
             "UPDATE change_requests SET state = 'in_review', round = $3, risk = $4, \
-             plan_hash = $5, state_reason = NULL, version = version + 1, updated_at = $6 \
+             plan_hash = $5, state_reason = $7, version = version + 1, updated_at = $6 \
              WHERE request_id = $1 AND version = $2",
         )
         .bind(plan.request.as_uuid())
@@ -97,6 +99,7 @@ impl Store {
         .bind(risk)
         .bind(&plan.hash.as_bytes()[..])
         .bind(to_db(at))
+        .bind(why)
         .execute(&mut *tx)
         .await?;
         if changed.rows_affected() != 1 {

@@ -20,7 +20,7 @@ use strongroom_storage::act::{NewAct, ReceiptRow};
 use strongroom_storage::event::EventFilter;
 use strongroom_storage::inventory::Inventory;
 use strongroom_storage::journal::{JournalEntry, Outcome};
-use strongroom_storage::person::NewSession;
+use strongroom_storage::person::{KnownPerson, NewSession};
 use strongroom_storage::plan::PlanRow;
 use strongroom_storage::request::{RequestFilter, Visibility};
 use strongroom_storage::roles::ensure_database;
@@ -213,7 +213,7 @@ async fn a_request_goes_its_way_under_the_two_roles() {
         expires_at: at(900),
     };
     let frozen = event(EventKind::PlanFrozen, Some(new.request), None);
-    db.executor.plan_freeze(&row, &plan, "high", at(3), &[frozen]).await.unwrap();
+    db.executor.plan_freeze(&row, &plan, "high", None, at(3), &[frozen]).await.unwrap();
     assert_eq!(db.api.plan_latest(new.request).await.unwrap().hash, plan.hash);
     // The row was read before the freeze: whoever still holds it is told.
     let stale = db.executor.request_transition(&row, State::Approved, None, at(4), &[]).await;
@@ -504,7 +504,8 @@ async fn sign_ins_work_once_and_sessions_end() {
     store.session_end(session, at(145)).await.unwrap();
     assert!(store.session_use(&[7; 32], at(146), at(200)).await.is_err(), "ended");
     let known = store.people_in_groups(&["payments-dev".to_owned()].into()).await.unwrap();
-    assert_eq!(known, [("alice".to_owned(), at(0))]);
+    let alice = KnownPerson { id: who.id.clone(), display: "alice".into(), signed_in_at: at(0) };
+    assert_eq!(known, [alice]);
     assert!(store.people_in_groups(&["others".to_owned()].into()).await.unwrap().is_empty());
 }
 

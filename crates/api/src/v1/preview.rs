@@ -13,6 +13,7 @@ use strongroom_domain::subject::Subject;
 use crate::body::Body;
 use crate::extract::SignedIn;
 use crate::problem::Problem;
+use crate::v1::signers::Stage;
 
 /// The body of `POST /api/v1/requests/preview`.
 #[derive(Debug, Deserialize)]
@@ -69,15 +70,6 @@ pub(crate) struct Change {
     after: Option<Value>,
 }
 
-/// Who must sign.
-#[derive(Debug, Serialize)]
-pub(crate) struct Stage {
-    name: String,
-    groups: Vec<String>,
-    votes: u32,
-    known: Vec<String>,
-}
-
 /// A service account as the cluster last reported it.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -108,12 +100,6 @@ impl From<View> for Preview {
             changed: each.changed,
             managed_by: each.managed_by,
         };
-        let stage = |(stage, known): (strongroom_domain::request::Stage, Vec<String>)| Stage {
-            name: stage.name,
-            groups: stage.groups.into_iter().collect(),
-            votes: stage.votes,
-            known,
-        };
         let account = |each: preview::PreviewAccount| AccountView {
             cluster: each.cluster,
             namespace: each.namespace,
@@ -128,7 +114,7 @@ impl From<View> for Preview {
             steps: view.steps.iter().map(StepView::from).collect(),
             risk: view.risk,
             reasons: view.reasons,
-            stages: view.stages.into_iter().map(stage).collect(),
+            stages: view.stages.into_iter().map(Into::into).collect(),
             summary: view.summary,
             accounts: view.accounts.into_iter().map(account).collect(),
             observed_at: view.observed_at,

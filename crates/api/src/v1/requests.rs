@@ -18,6 +18,7 @@ use crate::body::Body;
 use crate::extract::{Path, Query, SignedIn, limit, named};
 use crate::problem::Problem;
 use crate::v1::acts::SignedAct;
+use crate::v1::signers::Stage;
 use crate::v1::{Page, base64, hex};
 
 /// The body of `POST /api/v1/requests`.
@@ -114,6 +115,7 @@ pub(crate) struct Detail {
     #[serde(flatten)]
     head: Head,
     documents: Vec<DetailDocument>,
+    stages: Vec<Stage>,
 }
 
 /// One document of a request.
@@ -183,7 +185,7 @@ pub(crate) async fn show(
     SignedIn(ctx): SignedIn,
     Path(id): Path<String>,
 ) -> Result<Json<Detail>, Problem> {
-    let RequestDetail { row, documents } = request::request_get(&ctx, named(&id)?).await?;
+    let RequestDetail { row, documents, stages } = request::request_get(&ctx, named(&id)?).await?;
     let document = |each: request::RequestDocument| DetailDocument {
         subject: each.subject,
         revision: each.revision,
@@ -192,7 +194,8 @@ pub(crate) async fn show(
         base_document: each.base_document,
     };
     let documents = documents.into_iter().map(document).collect();
-    Ok(Json(Detail { head: row.into(), documents }))
+    let stages = stages.into_iter().map(Into::into).collect();
+    Ok(Json(Detail { head: row.into(), documents, stages }))
 }
 
 /// A frozen plan, as it was signed.

@@ -71,10 +71,17 @@ async fn a_vote_is_stored_once_and_shown_with_its_receipt() {
     assert_eq!(answer.status, 202, "{:#}", answer.body);
     let again = bob.post(&path(request), &body).await;
     assert_eq!((again.status, &again.body), (202, &answer.body));
+    // Twice at once is the same act too.
+    let second = app.act_body(&bob, ActKind::Approve, request, vote);
+    let path_of = path(request);
+    let posts = (bob.post(&path_of, &second), bob.post(&path_of, &second));
+    let (one, two) = tokio::join!(posts.0, posts.1);
+    assert_eq!((one.status, two.status, &one.body), (202, 202, &two.body));
+    assert_ne!(one.body, answer.body);
 
     app.executor.count(answer.text("/actId")).await;
     let acts = bob.get(&path(request)).await;
-    assert_eq!(acts.count(), 2);
+    assert_eq!(acts.count(), 3);
     assert_eq!(acts.text("/items/1/kind"), "approve");
     assert_eq!(acts.text("/items/1/stage"), "owners of payments");
     assert_eq!(acts.text("/items/1/comment"), "fine");

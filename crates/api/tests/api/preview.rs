@@ -87,7 +87,11 @@ async fn a_new_team_is_told_whole() {
             "payments-leads"
           ],
           "known": [
-            "bob"
+            {
+              "display": "bob",
+              "signedInAt": "2026-11-23T12:00:00Z",
+              "submitter": false
+            }
           ],
           "name": "owners of payments",
           "votes": 1
@@ -229,4 +233,33 @@ async fn a_re_created_namespace_asks_for_attestation() {
     let elsewhere = json!({ "documents": [payments()], "attest": ["prod-eu/orders-prod"] });
     let answer = alice.post("/api/v1/requests/preview", &elsewhere).await;
     assert_eq!(answer.pointers(), ["/attest/0"]);
+}
+
+/// Who is in a group is known only from sign-ins: nobody is refused for it, and it is shown, with
+/// the age, before submitting and on the request.
+#[tokio::test]
+async fn a_stage_that_only_the_submitter_is_known_for_is_shown_as_such() {
+    let app = with_cluster().await;
+    let dana = app.sign_in("dana", &["payments-dev", "platform-sre"]).await;
+    let known = |answer: &Answer, stage: usize| {
+        assert_eq!(answer.status, 200, "{:#}", answer.body);
+        answer.body["stages"][stage]["known"].clone()
+    };
+    let alone = json!([{ "display": "dana", "signedInAt": "2026-11-23T12:00:00Z",
+        "submitter": true }]);
+    let answer = preview(&dana, &[payments()]).await;
+    assert_eq!(answer.text("/stages/0/name"), "owners of payments");
+    assert_eq!(known(&answer, 0), json!([]), "nobody with such a group has signed in");
+    assert_eq!(known(&answer, 1), alone);
+
+    // Not refused: somebody whom we have never seen may be in the group.
+    let request = app.submit(&dana, &[payments()]).await;
+    app.executor.freeze_plan(request, &[("platform", "platform-sre")]).await;
+    let path = format!("/api/v1/requests/{request}");
+    assert_eq!(known(&dana.get(&path).await, 0), alone);
+    app.sign_in("sue", &["platform-sre"]).await;
+    let shown = known(&dana.get(&path).await, 0);
+    let names: Vec<_> = shown.as_array().unwrap().iter().map(|who| &who["submitter"]).collect();
+    assert_eq!(names.len(), 2, "{shown}");
+    assert!(names.contains(&&json!(false)), "{shown}");
 }

@@ -1,5 +1,7 @@
 //! Who must sign: the default table of the design, and the floor under every Platform document.
 
+use std::collections::BTreeSet;
+
 use strongroom_domain::document::Document;
 use strongroom_domain::document::platform::{Approvals, Platform, Votes};
 use strongroom_domain::risk::Risk;
@@ -9,7 +11,7 @@ use super::support::{
     applied, change, cluster, context, dev_binding, first, groups, live, one, shop,
 };
 use crate::stages::FloorVotes;
-use crate::{Change, Context, build};
+use crate::{Change, Context, Refusal, build};
 
 /// `name: votes of groups`, in order.
 fn stages_in(context: &Context, changes: &[Change], submitter: &[&str]) -> (Risk, Vec<String>) {
@@ -204,4 +206,23 @@ fn the_platform_comes_last_and_empty_stages_do_not_come_at_all() {
     assert!(stages.last().unwrap().starts_with("platform"));
     let (_, stages) = stages_of(&narrowed(), OWNER);
     assert!(stages.is_empty());
+}
+
+/// A group that nobody is known to be in is the provider's business; no group at all is a mistake
+/// that nobody could ever vote away.
+#[test]
+fn a_stage_that_nobody_could_ever_fill_is_refused() {
+    let nobody = Context { platform_groups: BTreeSet::new(), ..context() };
+    let refused = |proposed: &str, context: &Context| {
+        let change = change(&one(&shop("")), &one(proposed));
+        let observed = applied(&[&one(&shop(""))]).observe(context, std::slice::from_ref(&change));
+        let changes = [change];
+        build(context, &changes, &observed, &live(&changes), &[], &groups(EDITOR)).err()
+    };
+    let wanted = vec![Refusal::NobodyCanFill("platform".into())];
+    assert_eq!(refused(&high(), &nobody), Some(wanted));
+    assert!(Refusal::NobodyCanFill("platform".into()).to_string().contains("ask the platform"));
+    // A narrowing asks the platform for nothing, and every stage has a group.
+    assert_eq!(refused(&narrowed(), &nobody), None);
+    assert_eq!(refused(&high(), &context()), None);
 }

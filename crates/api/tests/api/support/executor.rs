@@ -176,7 +176,7 @@ impl Executor {
             frozen_at: plan.frozen_at,
             expires_at: plan.expires_at,
         };
-        self.store.plan_freeze(&row, &stored, "high", self.now, &[]).await.unwrap();
+        self.store.plan_freeze(&row, &stored, "high", None, self.now, &[]).await.unwrap();
         hash
     }
 
