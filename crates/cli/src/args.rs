@@ -145,15 +145,23 @@ pub struct ApplyArgs {
     /// The documents.
     #[command(flatten)]
     pub files: Files,
-    /// Why; everybody who votes reads it
-    #[arg(long, value_name = "TEXT")]
-    pub reason: Option<String>,
     /// Trust the UID that this namespace has now; may be repeated
     #[arg(long, value_name = "CLUSTER/NAMESPACE")]
     pub reattest: Vec<String>,
     /// Let this go on again, which is held; may be repeated
     #[arg(long, value_name = "TARGET")]
     pub lift: Vec<String>,
+    /// Reason and waiting.
+    #[command(flatten)]
+    pub propose: ProposeArgs,
+}
+
+/// What every verb that submits takes.
+#[derive(Debug, Clone, Args)]
+pub struct ProposeArgs {
+    /// Why; everybody who votes reads it
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Option<String>,
     /// Show what would change and stop
     #[arg(long)]
     pub dry_run: bool,
@@ -239,6 +247,17 @@ pub enum RequestCommand {
     Show {
         /// The request's id
         id: String,
+    },
+    /// Propose what a request proposed that has ended, once more, on top of what is applied now
+    #[command(before_help = "Examples:
+  strongroom request again 0199b5d0-0000-7000-8000-000000000002
+  strongroom request again 0199b5d0-0000-7000-8000-000000000002 --reason 'PAY-12: still wanted'")]
+    Again {
+        /// The request that was superseded, has expired or failed, or was taken back
+        id: String,
+        /// Reason and waiting.
+        #[command(flatten)]
+        propose: ProposeArgs,
     },
     /// Change requests, newest first
     #[command(

@@ -5,6 +5,7 @@ pub mod event;
 pub mod plan;
 pub mod preview;
 pub mod request;
+pub mod signers;
 pub mod table;
 pub mod text;
 pub mod words;

@@ -1,10 +1,12 @@
 //! One module per verb. A verb gets the client, does one thing, and says how it ended.
 
+pub mod again;
 pub mod apply;
 pub mod diff;
 pub mod get;
 pub mod kv;
 pub mod login;
+pub mod propose;
 pub mod request;
 pub mod suspend;
 pub mod version;

@@ -17,7 +17,9 @@ mod list;
 mod preview;
 
 pub use list::{AppliedDocument, BindingView, Cursor, EventView, Named, Page, RequestSummary};
-pub use preview::{AccountView, FieldChange, Preview, PreviewDocument, StageView, StepView};
+pub use preview::{
+    AccountView, FieldChange, KnownView, Preview, PreviewDocument, StageView, StepView,
+};
 
 views! {
     /// `GET /trust`.
@@ -148,6 +150,9 @@ views! {
         plan_hash: Option<String>,
         /// What it proposes.
         documents: Vec<RequestDocument>,
+        /// Who of those who must sign is known from sign-ins.
+        #[serde(default)]
+        stages: Vec<StageView>,
     }
     /// `GET /suspensions/{id}`.
     SuspensionView {

@@ -6,6 +6,7 @@ use strongroom_domain::document::Document;
 
 use super::diff::{self, StepDiff};
 use super::plan::indented;
+use super::signers;
 use super::text::{Style, clean, count, time_text};
 use super::words;
 use crate::api::types::Preview;
@@ -63,12 +64,7 @@ fn signers(out: &mut String, preview: &Preview, style: Style) {
     }
     for (number, stage) in preview.stages.iter().enumerate() {
         let groups: Vec<String> = stage.groups.iter().map(|group| clean(group)).collect();
-        let known: Vec<String> = stage.known.iter().map(|name| clean(name)).collect();
-        let known = if known.is_empty() {
-            style.yellow("nobody with such a group has signed in yet")
-        } else {
-            format!("seen: {}", known.join(", "))
-        };
+        let known = signers::known(stage, "you", style);
         let _ = writeln!(
             out,
             "  {}. {}: {} of {} ({known})",

@@ -7,6 +7,7 @@ use strongroom_domain::document::node;
 use super::diff;
 use super::event;
 use super::plan::indented;
+use super::signers;
 use super::text::{Style, clean, clean_block, time_text};
 use crate::api::types::{ActItemView, EventView, RequestView};
 use crate::verify::VerifiedPlan;
@@ -34,7 +35,7 @@ pub fn request(
         Some(plan) => {
             out.push('\n');
             out.push_str(&super::plan::plan(&plan.plan, &plan.documents, &plan.hash, style));
-            votes(&mut out, plan, acts, style);
+            votes(&mut out, request, plan, acts, style);
         }
         None => documents(&mut out, request, style),
     }
@@ -102,7 +103,13 @@ fn documents(out: &mut String, request: &RequestView, style: Style) {
 }
 
 /// Who counts in which stage, by verified receipts of this round.
-fn votes(out: &mut String, plan: &VerifiedPlan, acts: &[JudgedAct], style: Style) {
+fn votes(
+    out: &mut String,
+    request: &RequestView,
+    plan: &VerifiedPlan,
+    acts: &[JudgedAct],
+    style: Style,
+) {
     let _ = writeln!(out, "\n{}", style.bold("Votes"));
     if plan.plan.stages.is_empty() {
         out.push_str("  none needed\n");
@@ -123,6 +130,12 @@ fn votes(out: &mut String, plan: &VerifiedPlan, acts: &[JudgedAct], style: Style
         let text = if filled { style.green(&text) } else { style.yellow(&text) };
         let who = if names.is_empty() { String::new() } else { format!("  {}", names.join(", ")) };
         let _ = writeln!(out, "  {}: {text}{who}", clean(&stage.name));
+        // Whom to ask, while somebody is still to be asked.
+        let told = request.stages.iter().find(|told| told.name == stage.name);
+        if let Some(told) = told.filter(|_| !filled && request.state == "in_review") {
+            let submitter = format!("{}, who submitted it", clean(&request.submitted_by.display));
+            let _ = writeln!(out, "    {}", signers::known(told, &submitter, style));
+        }
     }
 }
 

@@ -9,13 +9,14 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::render::text::Style;
 use crate::render::{diff, preview};
-use crate::{files, output, verbs::apply};
+use crate::verbs::propose;
+use crate::{files, output};
 
 /// Exit 0 without, 1 with differences. Failures are moved above 1 by the caller.
 pub async fn run(client: &Client, args: &DiffArgs) -> Result<Exit, Failure> {
     let documents = files::load(&args.files.filename)?;
     let preview = client.api.preview(&documents, &[], &[]).await?;
-    apply::check_preview(&documents, &preview)?;
+    propose::check_preview(&documents, &preview)?;
     match client.output {
         None | Some(Output::Table | Output::Wide) => {
             let text = differences(client, &documents, &preview, client.screen.style_out()).await?;

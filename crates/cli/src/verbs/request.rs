@@ -1,4 +1,4 @@
-//! `request show` and `request list`.
+//! `request show` and `request list`; `request again` is in `again`.
 
 use serde_json::json;
 use strongroom_acts::receipt::Answer;
@@ -20,6 +20,7 @@ const TIMELINE: usize = 500;
 pub async fn run(client: &Client, command: &RequestCommand) -> Result<Exit, Failure> {
     match command {
         RequestCommand::Show { id } => show(client, id).await,
+        RequestCommand::Again { id, propose } => super::again::run(client, id, propose).await,
         RequestCommand::List { state, subject, limit } => {
             super::get::requests(client, state.as_deref(), subject.clone(), *limit).await?;
             Ok(Exit::Ok)

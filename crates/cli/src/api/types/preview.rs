@@ -83,7 +83,16 @@ views! {
         votes: u32,
         /// People who have signed in with such a group.
         #[serde(default)]
-        known: Vec<String>,
+        known: Vec<KnownView>,
+    }
+    /// Somebody who has signed in with a group of a stage.
+    KnownView {
+        /// A name to read.
+        display: String,
+        /// Their last sign-in.
+        signed_in_at: String,
+        /// Whether it is the submitter.
+        submitter: bool,
     }
     /// A service account of a preview.
     AccountView {

@@ -1,0 +1,371 @@
+//! From documents to a signed submission: preview, confirm, sign, submit, say what comes next.
+//!
+//! What is signed are the documents as this program decoded them. The preview only says what they
+//! are based on, and that is checked against the base documents themselves.
+
+use std::time::Duration;
+
+use serde::Serialize;
+use serde_json::json;
+use strongroom_acts::submission_digest;
+use strongroom_domain::act::{ActItem, ActKind, Submission, SubmittedDocument};
+use strongroom_domain::clock::Clock as _;
+use strongroom_domain::document::Document;
+use strongroom_domain::hold::Target;
+use strongroom_domain::id::RequestId;
+use strongroom_domain::request::State;
+
+use crate::act::{self, Act, Answer, SignedAct};
+use crate::api::types::{Preview, RequestView};
+use crate::args::{Output, ProposeArgs};
+use crate::client::Client;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::render::text::clean;
+use crate::{output, render};
+
+#[derive(Serialize)]
+struct Body<'a> {
+    submission: &'a Submission,
+    act: &'a SignedAct<'a>,
+}
+
+/// What is proposed.
+pub struct Proposal {
+    /// The documents.
+    pub documents: Vec<Document>,
+    /// Namespaces to trust again; sorted.
+    pub attest: Vec<String>,
+    /// What is to go on again; sorted.
+    pub lift: Vec<Target>,
+    /// The reason, unless another one is given.
+    pub reason: Option<String>,
+}
+
+/// Proposes documents.
+pub async fn propose(
+    client: &Client,
+    proposal: Proposal,
+    args: &ProposeArgs,
+) -> Result<Exit, Failure> {
+    output::only(client.output, &[Output::Table, Output::Json, Output::Yaml, Output::Name])?;
+    let Proposal { documents, attest, lift, reason: told } = proposal;
+    let preview = client.api.preview(&documents, &attest, &lift).await?;
+    check_preview(&documents, &preview)?;
+    let chosen = to_submit(&documents, &preview, &attest, &lift);
+    if chosen.is_empty() {
+        return nothing(client, &documents);
+    }
+    show(client, args, &preview, &documents)?;
+    if args.dry_run {
+        return Ok(Exit::Ok);
+    }
+
+    let reason = reason(client, args.reason.clone().or(told)).await?;
+    let submission = submission(client, chosen, attest, lift, reason).await?;
+    client.screen.confirm(&question(&submission)).await?;
+    let content = submission_digest(&submission);
+    let item = ActItem { request: submission.request, round: 0, stage: String::new(), content };
+    let signed =
+        act::sign(client, Act { kind: ActKind::Submit, item, comment: "", after: None }).await?;
+    let stored =
+        client.api.submit(&Body { submission: &submission, act: &signed }).await?.request_id;
+    if stored != submission.request {
+        return Err(Failure::new(Exit::Conflict, "submit the request")
+            .because("the server stored it under another id than was signed"));
+    }
+    client.screen.say(&format!("request {stored} is stored"));
+    let answer = act::answer(client, stored, &signed, None).await?;
+    let exit = match answer {
+        Answer::Refused(reason) => {
+            return Err(Failure::new(Exit::Denied, "submit the request")
+                .because(format!("the executor refused the submission: {reason}"))
+                .next(format!("look at it with `strongroom request show {stored}`")));
+        }
+        Answer::Counted => Exit::Ok,
+        Answer::None => {
+            client.screen.say(
+                "the executor has not answered yet; the request waits until `strongroom execute` runs",
+            );
+            Exit::Waiting
+        }
+    };
+    if args.wait {
+        let (view, exit) = wait(client, stored, args.timeout).await?;
+        return tell(client, &view, exit);
+    }
+    let view = client.api.change_request(stored).await?;
+    tell(client, &view, exit)
+}
+
+fn nothing(client: &Client, documents: &[Document]) -> Result<Exit, Failure> {
+    match client.output {
+        Some(shape @ (Output::Json | Output::Yaml)) => {
+            client.screen.data(&output::value(&json!({ "unchanged": true }), shape)?);
+        }
+        Some(Output::Name) => {}
+        _ => {
+            let names: Vec<String> =
+                documents.iter().map(|document| document.subject().to_string()).collect();
+            client.screen.data(&format!("no change: {}", names.join(", ")));
+        }
+    }
+    Ok(Exit::Ok)
+}
+
+fn show(
+    client: &Client,
+    args: &ProposeArgs,
+    preview: &Preview,
+    documents: &[Document],
+) -> Result<(), Failure> {
+    match client.output {
+        Some(shape @ (Output::Json | Output::Yaml)) if args.dry_run => {
+            client.screen.data(&output::value(preview, shape)?);
+        }
+        None | Some(Output::Table) if args.dry_run => {
+            let style = client.screen.style_out();
+            client.screen.data(&render::preview::preview(preview, documents, style));
+        }
+        _ => {
+            let style = client.screen.style_err();
+            client.screen.show(&render::preview::preview(preview, documents, style));
+        }
+    }
+    Ok(())
+}
+
+/// The API understood exactly these documents.
+pub fn check_preview(documents: &[Document], preview: &Preview) -> Result<(), Failure> {
+    let failed = |why: String| Err(Failure::new(Exit::Conflict, "check the preview").because(why));
+    if documents.len() != preview.documents.len() {
+        return failed("the server tells about another number of documents than were sent".into());
+    }
+    for (document, told) in documents.iter().zip(&preview.documents) {
+        if document.subject() != told.subject {
+            return failed(format!("the server tells about {} instead", told.subject));
+        }
+        if document.to_value() != told.document {
+            return failed(format!("the server understood {} otherwise", told.subject));
+        }
+        if (told.base_revision == 0) != told.base_hash.is_none() {
+            return failed(format!("the base of {} is not told whole", told.subject));
+        }
+    }
+    Ok(())
+}
+
+/// What goes into the submission: what changed, and what an attested namespace belongs to. With no
+/// change in any document but steps to do, all of it: the engine differs from what is declared.
+fn to_submit<'a>(
+    documents: &'a [Document],
+    preview: &'a Preview,
+    attest: &[String],
+    lift: &[Target],
+) -> Vec<(&'a Document, u64, Option<strongroom_domain::Digest>)> {
+    if preview.unchanged && attest.is_empty() && lift.is_empty() {
+        return Vec::new();
+    }
+    let all = documents
+        .iter()
+        .zip(&preview.documents)
+        .map(|(document, told)| (document, told.base_revision, told.base_hash, told.changed));
+    let wanted: Vec<_> = all
+        .clone()
+        .filter(|(document, .., changed)| {
+            let subject = document.subject();
+            *changed
+                || claims(document, attest)
+                || lift.iter().any(|target| target.subject() == subject)
+        })
+        .collect();
+    let wanted = if wanted.is_empty() { all.collect() } else { wanted };
+    wanted.into_iter().map(|(document, revision, hash, _)| (document, revision, hash)).collect()
+}
+
+fn claims(document: &Document, attest: &[String]) -> bool {
+    let Document::Team(team) = document else {
+        return false;
+    };
+    team.namespaces
+        .iter()
+        .any(|claim| attest.contains(&format!("{}/{}", claim.cluster, claim.name)))
+}
+
+async fn submission(
+    client: &Client,
+    chosen: Vec<(&Document, u64, Option<strongroom_domain::Digest>)>,
+    attest: Vec<String>,
+    lift: Vec<Target>,
+    reason: String,
+) -> Result<Submission, Failure> {
+    let mut documents = Vec::new();
+    for (document, base_revision, base_hash) in chosen {
+        let subject = document.subject();
+        if let Some(hash) = base_hash {
+            let revision = Some(base_revision);
+            let base = client.api.document(subject.kind(), subject.name(), revision).await?;
+            let own = Document::from_value(&base.document).map(|document| document.digest());
+            if own != Ok(hash) {
+                return Err(Failure::new(Exit::Conflict, format!("check the base of {subject}"))
+                    .because("the base document does not have the hash that the preview names"));
+            }
+        }
+        let document = document.to_value();
+        documents.push(SubmittedDocument { subject, base_revision, base_hash, document });
+    }
+    // A UUID v7 holds the time of its making; the time comes from the one clock.
+    let now = client.clock.now();
+    let (seconds, nanos) = (now.as_second().unsigned_abs(), now.subsec_nanosecond().unsigned_abs());
+    let at = uuid::Timestamp::from_unix(uuid::NoContext, seconds, nanos);
+    let request = RequestId::from_uuid(uuid::Uuid::new_v7(at));
+    Ok(Submission { request, documents, attest, lift, reason })
+}
+
+async fn reason(client: &Client, given: Option<String>) -> Result<String, Failure> {
+    let given = match given {
+        Some(reason) => reason,
+        None if client.screen.has_person() => client.screen.ask("Why? (a reason): ").await?,
+        None => String::new(),
+    };
+    match given.trim() {
+        "" => Err(Failure::usage("submit without a reason")
+            .because("everybody who votes reads why the change is wanted")
+            .next("add --reason 'TICKET-1: what for'")),
+        reason => Ok(reason.to_owned()),
+    }
+}
+
+fn question(submission: &Submission) -> String {
+    let names: Vec<String> =
+        submission.documents.iter().map(|document| document.subject.to_string()).collect();
+    format!("Sign and submit {}?", names.join(", "))
+}
+
+/// Waits until the request has ended, and says how.
+async fn wait(
+    client: &Client,
+    id: RequestId,
+    seconds: u64,
+) -> Result<(RequestView, Exit), Failure> {
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(seconds);
+    let mut last = String::new();
+    loop {
+        let view = client.api.change_request(id).await?;
+        if view.state != last {
+            client.screen.progress(&format!("{id}: {}", clean(&view.state)));
+            last.clone_from(&view.state);
+        }
+        if let Some(exit) = ended(&view.state) {
+            return Ok((view, exit));
+        }
+        if tokio::time::Instant::now() >= deadline {
+            let waiting = matches!(view.state.as_str(), "submitted" | "in_review");
+            return Ok((view, if waiting { Exit::Waiting } else { Exit::TimedOut }));
+        }
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+}
+
+/// How a final state ends a command; `None` while the request goes on.
+pub fn ended(state: &str) -> Option<Exit> {
+    match State::from_word(state)? {
+        State::Applied => Some(Exit::Ok),
+        State::Failed => Some(Exit::Failed),
+        State::Rejected => Some(Exit::Denied),
+        State::Withdrawn | State::Expired | State::Superseded => Some(Exit::Conflict),
+        State::Submitted | State::InReview | State::Approved | State::Applying => None,
+    }
+}
+
+fn tell(client: &Client, view: &RequestView, exit: Exit) -> Result<Exit, Failure> {
+    let id = view.request_id;
+    match client.output {
+        Some(shape @ (Output::Json | Output::Yaml)) => {
+            client.screen.data(&output::value(view, shape)?);
+        }
+        Some(Output::Name) => client.screen.data(&format!("request/{id}")),
+        _ => client.screen.data(&format!("request/{id} {}", clean(&view.state))),
+    }
+    if let Some(reason) = view.state_reason.as_deref().filter(|reason| !reason.is_empty()) {
+        client.screen.say(&clean(reason));
+    }
+    if ended(&view.state).is_none() {
+        client.screen.say(&format!(
+            "next: whoever must sign runs `strongroom approve {id}`;\n      \
+             follow it with `strongroom request show {id}`"
+        ));
+    }
+    Ok(exit)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::verify::tests::TEAM;
+
+    fn preview(changed: bool, unchanged: bool) -> (Vec<Document>, Preview) {
+        let documents = Document::from_yaml(TEAM).unwrap();
+        let preview = serde_json::from_value(json!({
+            "documents": [{ "subject": "team/payments", "baseRevision": 3,
+                "baseHash": documents[0].digest(), "document": documents[0].to_value(),
+                "changed": changed, "managedBy": "cli" }],
+            "unchanged": unchanged, "risk": "low",
+        }))
+        .unwrap();
+        (documents, preview)
+    }
+
+    #[test]
+    fn only_what_changes_is_submitted() {
+        let chosen = |changed, unchanged, attest: &[&str]| {
+            let (documents, preview) = preview(changed, unchanged);
+            let attest: Vec<String> = attest.iter().map(ToString::to_string).collect();
+            to_submit(&documents, &preview, &attest, &[]).len()
+        };
+        assert_eq!(chosen(false, true, &[]), 0);
+        assert_eq!(chosen(true, false, &[]), 1);
+        assert_eq!(chosen(false, false, &[]), 1, "the engine differs");
+        assert_eq!(chosen(false, true, &["prod-eu/payments-prod"]), 1);
+    }
+
+    #[test]
+    fn a_preview_of_something_else_is_refused() {
+        let (documents, good) = preview(true, false);
+        check_preview(&documents, &good).unwrap();
+        let refused = |change: &dyn Fn(&mut Preview)| {
+            let mut other = good.clone();
+            change(&mut other);
+            check_preview(&documents, &other).unwrap_err().exit
+        };
+        assert_eq!(refused(&|p| p.documents.clear()), Exit::Conflict);
+        assert_eq!(refused(&|p| p.documents[0].base_hash = None), Exit::Conflict);
+        assert_eq!(
+            refused(&|p| p.documents[0].subject = "team/other".parse().unwrap()),
+            Exit::Conflict
+        );
+        let deeper = refused(&|p| p.documents[0].document["spec"]["contact"] = json!("evil"));
+        assert_eq!(deeper, Exit::Conflict);
+    }
+
+    #[test]
+    fn every_end_has_its_code() {
+        let ends = [
+            ("applied", Some(Exit::Ok)),
+            ("failed", Some(Exit::Failed)),
+            ("rejected", Some(Exit::Denied)),
+            ("withdrawn", Some(Exit::Conflict)),
+            ("expired", Some(Exit::Conflict)),
+            ("superseded", Some(Exit::Conflict)),
+            ("submitted", None),
+            ("in_review", None),
+            ("approved", None),
+            ("applying", None),
+        ];
+        for (state, exit) in ends {
+            assert_eq!(ended(state), exit, "{state}");
+        }
+    }
+}
