@@ -1,12 +1,9 @@
 //! Who may decide: a person's own vote, a second one, an ordinary sign-in, a replay.
 
 use serde_json::{Value, json};
-use strongroom_acts::{comment_digest, new_salt, nonce};
-use strongroom_authn::code_flow::FlowRequest;
-use strongroom_authn::{CodeFlow, Issuer};
-use strongroom_domain::act::{ActItem, ActKind, Statement};
 
-use crate::support::{Lab, Team, browser};
+use crate::forger::Forger;
+use crate::support::{Lab, Team};
 
 /// Every way in which one person could decide alone is refused and recorded.
 #[tokio::test]
@@ -36,7 +33,7 @@ async fn apr_02_nobody_decides_alone() {
         assert_ne!(printed.unwrap().code, 0, "{name}'s vote counts");
     }
     // 3. A sign-in's token as a vote, and a vote's token made for another plan.
-    let forger = Forger::new(&lab).await;
+    let forger = Forger::of(&lab, "sue").await;
     let plan = forger.plan(&request).await;
     let statement = forger.statement(&request, &plan, "platform");
     let sign_in = forger.token("sue", forger.sign_in_client(), &statement).await;
@@ -123,130 +120,4 @@ async fn apr_01_a_changed_engine_makes_a_new_round() {
 
 fn finish(team: &Team) {
     println!("APR-01: {} applied only after the foreign policy was gone", team.slug);
-}
-
-/// Somebody who has taken over the API and a person's session, but not the provider.
-struct Forger {
-    http: reqwest::Client,
-    server: String,
-    session: String,
-    issuer: Issuer,
-    trust: Value,
-    sign_in_client: String,
-}
-
-impl Forger {
-    async fn new(lab: &Lab) -> Self {
-        let http = strongroom_lab::engine::http_client(None).unwrap();
-        let server = lab.server().to_owned();
-        let get = |path: &str| format!("{server}/api/v1/{path}");
-        let trust: Value = http.get(get("trust")).send().await.unwrap().json().await.unwrap();
-        let begun: Value =
-            http.post(get("sign-ins")).json(&json!({})).send().await.unwrap().json().await.unwrap();
-        let issuer = Issuer::new(trust["issuer"].as_str().unwrap(), None, &[]).unwrap();
-        let client = begun["clientId"].as_str().unwrap().to_owned();
-        let nonce = begun["nonce"].as_str().unwrap();
-        let token = id_token(&issuer, "sue", &client, nonce).await;
-        let id = begun["signInId"].as_str().unwrap();
-        let session: Value = http
-            .post(get(&format!("sign-ins/{id}/complete")))
-            .json(&json!({ "idToken": token }))
-            .send()
-            .await
-            .unwrap()
-            .json()
-            .await
-            .unwrap();
-        Self {
-            session: session["token"].as_str().unwrap().to_owned(),
-            sign_in_client: client,
-            http,
-            server,
-            issuer,
-            trust,
-        }
-    }
-
-    fn sign_in_client(&self) -> &str {
-        &self.sign_in_client
-    }
-
-    async fn get(&self, path: &str) -> Value {
-        let url = format!("{}/api/v1/{path}", self.server);
-        let request = self.http.get(url).bearer_auth(&self.session);
-        request.send().await.unwrap().json().await.unwrap()
-    }
-
-    async fn plan(&self, request: &str) -> Value {
-        self.get(&format!("requests/{request}/plan")).await
-    }
-
-    async fn acts(&self, request: &str) -> Vec<Value> {
-        self.get(&format!("requests/{request}/acts")).await["items"].as_array().cloned().unwrap()
-    }
-
-    fn statement(&self, request: &str, plan: &Value, stage: &str) -> Statement {
-        Statement {
-            deployment: self.trust["deployment"].as_str().unwrap().parse().unwrap(),
-            issuer: self.issuer.url().to_owned(),
-            audience: self.trust["actClients"]["cli"].as_str().unwrap().to_owned(),
-            act: ActKind::Approve,
-            items: vec![ActItem {
-                request: request.parse().unwrap(),
-                round: u32::try_from(plan["round"].as_u64().unwrap()).unwrap(),
-                stage: stage.to_owned(),
-                content: plan["hash"].as_str().unwrap().parse().unwrap(),
-            }],
-            comment: comment_digest(""),
-            salt: new_salt().unwrap(),
-        }
-    }
-
-    async fn token(&self, user: &str, client: &str, statement: &Statement) -> String {
-        // The sign-in of a vote must be after the freeze.
-        tokio::time::sleep(std::time::Duration::from_secs(2)).await;
-        id_token(&self.issuer, user, client, &nonce(statement).unwrap()).await
-    }
-
-    /// Offers a token as a vote; the sentence it was refused with, if it was.
-    async fn offer(&self, request: &str, statement: &Statement, token: &str) -> Option<String> {
-        let answer = self
-            .http
-            .post(format!("{}/api/v1/requests/{request}/acts", self.server))
-            .bearer_auth(&self.session)
-            .json(&json!({ "statement": statement, "idToken": token, "comment": "" }))
-            .send()
-            .await
-            .unwrap();
-        let status = answer.status();
-        let body: Value = answer.json().await.unwrap();
-        if status.is_client_error() {
-            return Some(body.to_string());
-        }
-        for _ in 0..100 {
-            let acts = self.acts(request).await;
-            let act = acts.iter().find(|act| act["actId"] == body["actId"]).unwrap();
-            match act["receipt"]["verdict"].as_str() {
-                Some("refused") => return act["receipt"]["reason"].as_str().map(str::to_owned),
-                Some(_) => return None,
-                None => tokio::time::sleep(std::time::Duration::from_millis(100)).await,
-            }
-        }
-        panic!("the executor did not answer");
-    }
-}
-
-async fn id_token(issuer: &Issuer, user: &str, client: &str, nonce: &str) -> String {
-    let ask = FlowRequest {
-        client_id: client,
-        redirect_uri: "http://127.0.0.1:7/callback",
-        scopes: &["groups"],
-        nonce,
-        max_age: Some(300),
-        prompt_login: false,
-    };
-    let flow = CodeFlow::begin(issuer, &ask).await.unwrap();
-    let target = browser(user).authorize(flow.authorize_url.as_str()).await.unwrap();
-    let code = target.query_pairs().find(|(name, _)| name == "code").unwrap().1.into_owned();
-    flow.finish(issuer, &code).await.unwrap()
 }

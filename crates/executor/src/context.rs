@@ -6,7 +6,7 @@ use strongroom_domain::document::{Cluster as ClusterDocument, Document, Platform
 use strongroom_domain::hold::Target;
 use strongroom_domain::subject::Subject;
 use strongroom_kubernetes::{Cluster, ClusterAccess, Lookup};
-use strongroom_plan::build::{LiveNamespaces, named_namespaces};
+use strongroom_plan::build::{LiveNamespaces, claimed_namespaces, claims, named_namespaces};
 use strongroom_plan::sharing::{Host, Sharing, hosts_of};
 use strongroom_plan::stages::FloorVotes;
 use strongroom_plan::{Change, Context, Holds};
@@ -111,8 +111,17 @@ impl Executor {
         for (_, head) in self.heads.iter().filter(|(subject, _)| !ours.contains(*subject)) {
             let applied = head.head.applied.iter();
             let targets = head.head.applying.iter().map(|applying| &applying.target);
-            for pins in applied.chain(targets).map(|each| &each.pins) {
-                if let Some(name) = claimed.iter().find(|name| pins.contains_key(*name)) {
+            for each in applied.chain(targets) {
+                // Most heads pin none of them; of the others the document tells claims from what is
+                // another team's.
+                if !claimed.iter().any(|name| each.pins.contains_key(name)) {
+                    continue;
+                }
+                let theirs: BTreeSet<String> = match Document::from_value(&each.document) {
+                    Ok(Document::Team(team)) => claims(&team).collect(),
+                    _ => each.pins.keys().cloned().collect(),
+                };
+                if let Some(name) = claimed.intersection(&theirs).next() {
                     return Err(ExecutorError::Wait(format!(
                         "the namespace {name} is claimed by another team; a namespace has one team"
                     )));

@@ -13,6 +13,7 @@ pub mod person;
 pub mod postgres;
 pub mod process;
 pub mod provider;
+mod provider_admin;
 pub mod tls;
 
 pub use browser::Browser;
@@ -22,3 +23,4 @@ pub use parts::Parts;
 pub use person::Person;
 pub use postgres::Postgres;
 pub use provider::{Client, Provider, ProviderOptions, User};
+pub use provider_admin::ProviderAdmin;

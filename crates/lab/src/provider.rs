@@ -8,9 +8,10 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
 
-use crate::engine::{Engine, EngineOptions, InitRequest, http_client};
+use crate::engine::{Engine, EngineOptions, InitRequest};
 use crate::parts::Parts;
 use crate::process::{random_word, remembered};
+use crate::provider_admin::ProviderAdmin;
 
 /// The provider's name inside the second OpenBao.
 const NAME: &str = "lab";
@@ -51,41 +52,11 @@ pub struct ProviderOptions {
 pub struct Provider {
     engine: Engine,
     clients: BTreeMap<String, (String, Option<String>)>,
-    admin: Admin,
+    admin: ProviderAdmin,
+    admin_password: String,
 }
 
-/// Calls of the provider's own administrator.
-#[derive(Debug, Clone)]
-struct Admin {
-    http: reqwest::Client,
-    address: String,
-    token: String,
-}
-
-impl Admin {
-    async fn send(&self, method: reqwest::Method, path: &str, body: Value) -> Result<Value> {
-        let request = self
-            .http
-            .request(method, format!("{}/v1/{path}", self.address))
-            .header("x-vault-token", &self.token);
-        let request = if body.is_null() { request } else { request.json(&body) };
-        let answer = request.send().await.with_context(|| format!("call the provider: {path}"))?;
-        let status = answer.status();
-        let text = answer.text().await?;
-        anyhow::ensure!(status.is_success(), "provider {path}: {status} {text}");
-        Ok(serde_json::from_str(&text).unwrap_or_default())
-    }
-
-    async fn post(&self, path: &str, body: Value) -> Result<Value> {
-        self.send(reqwest::Method::POST, path, body).await
-    }
-
-    async fn get(&self, path: &str) -> Result<Value> {
-        self.send(reqwest::Method::GET, path, Value::Null).await
-    }
-}
-
-fn text(value: &Value, pointer: &str) -> Result<String> {
+pub(crate) fn text(value: &Value, pointer: &str) -> Result<String> {
     let found = value.pointer(pointer).and_then(Value::as_str);
     Ok(found.with_context(|| format!("no {pointer} in the provider's answer"))?.to_owned())
 }
@@ -122,17 +93,9 @@ impl Provider {
         };
         let engine =
             Engine::start(parts, dir, engine_options).await.context("start the provider")?;
-        let http = http_client(None)?;
-        let login: Value = http
-            .post(format!("{}/v1/auth/admins/login/admin", engine.address()))
-            .json(&json!({ "password": password }))
-            .send()
-            .await?
-            .json()
-            .await?;
-        let token = text(&login, "/auth/client_token")?;
-        let admin = Admin { http, address: engine.address().to_owned(), token };
-        let mut provider = Self { engine, clients: BTreeMap::new(), admin };
+        let admin = ProviderAdmin::sign_in(engine.address(), &password).await?;
+        let mut provider =
+            Self { engine, clients: BTreeMap::new(), admin, admin_password: password };
         provider.configure(options).await.context("configure the provider")?;
         Ok(provider)
     }
@@ -199,6 +162,11 @@ impl Provider {
     /// `http://127.0.0.1:port`, where its login page is.
     pub fn address(&self) -> &str {
         self.engine.address()
+    }
+
+    /// The password of the provider's administrator.
+    pub fn admin_password(&self) -> &str {
+        &self.admin_password
     }
 
     /// The client id of a client.

@@ -197,21 +197,28 @@ pub fn keys(context: &Context, changes: &[Change]) -> Result<BTreeSet<ObjectKey>
     Ok(keys)
 }
 
-/// Every namespace that the proposed documents claim, as `cluster/namespace`, or use as another
-/// team's.
+/// Every namespace that the proposed documents claim, as `cluster/namespace`.
+pub fn claimed_namespaces(changes: &[Change]) -> BTreeSet<String> {
+    proposed_teams(changes).flat_map(claims).collect()
+}
+
+/// Every namespace that the proposed documents claim, or use as another team's.
 pub fn named_namespaces(changes: &[Change]) -> BTreeSet<String> {
-    let mut names = BTreeSet::new();
-    for change in changes {
-        if let Document::Team(team) = &change.proposed {
-            names.extend(claims(team));
-            names.extend(shared(team).map(|shared| shared.place()));
-        }
-    }
+    let used = |team| shared(team).map(|shared| shared.place());
+    let mut names = claimed_namespaces(changes);
+    names.extend(proposed_teams(changes).flat_map(used));
     names
 }
 
+fn proposed_teams(changes: &[Change]) -> impl Iterator<Item = &Team> {
+    changes.iter().filter_map(|change| match &change.proposed {
+        Document::Team(team) => Some(&**team),
+        _ => None,
+    })
+}
+
 /// The namespaces that a team claims, as `cluster/namespace`.
-fn claims(team: &Team) -> impl Iterator<Item = String> {
+pub fn claims(team: &Team) -> impl Iterator<Item = String> {
     team.namespaces.iter().map(|claim| format!("{}/{}", claim.cluster, claim.name))
 }
 

@@ -35,7 +35,12 @@ pub async fn run(options: &DevOptions) -> Result<()> {
                 "admin_password": stack.administrator()?.password(),
                 "audit_log": stack.engine().audit_logs()[0],
             },
-            "provider": { "issuer": stack.provider().issuer() },
+            "provider": {
+                "issuer": stack.provider().issuer(),
+                "address": stack.provider().address(),
+                // Only a lab tells it: tests turn keys and move people between groups.
+                "admin_password": stack.provider().admin_password(),
+            },
             "kubernetes": {
                 "server": api.server(), "ca_pem": api.ca_pem(), "admin_token": api.admin_token(),
             },
