@@ -19,6 +19,7 @@ mod policies;
 mod raw;
 mod replay;
 mod reuse;
+mod sharing;
 mod spelling;
 mod stack;
 mod support;

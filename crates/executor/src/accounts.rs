@@ -21,7 +21,7 @@ use strongroom_vault_model::path::auth_mount;
 use strongroom_vault_model::policy::PolicyName;
 use strongroom_vault_model::wire;
 
-use crate::bindings::GROUP_GONE;
+use crate::bindings::{GROUP_GONE, HAS_ENDED};
 use crate::error::ExecutorError;
 use crate::record::{Write, Written};
 use crate::standings::Standing;
@@ -109,7 +109,13 @@ impl Executor {
                 }
                 other => {
                     let (reason, namespace_uid) = match other {
-                        Settled::NoNamespace => ("the namespace is gone".to_owned(), None),
+                        Settled::NoNamespace => (
+                            format!(
+                                "the namespace is gone; when there is one again, a request with \
+                                 --reattest {cluster}/{namespace} trusts it"
+                            ),
+                            None,
+                        ),
                         Settled::Found { namespace_uid, .. }
                         | Settled::NoAccount { namespace_uid } => (
                             format!(
@@ -141,15 +147,33 @@ impl Executor {
                 self.entity_end(&account, "its namespace is not the one that was voted on").await?;
             }
         } else if !self.group_members(team, name, binding, &members).await? {
+            let (state, reason) = self.group_missing(name, binding).await?;
             for (_, standing) in &mut standings {
-                standing.state = "suspended";
-                standing.reason = Some(GROUP_GONE.to_owned());
+                standing.state = state;
+                standing.reason = Some(reason.to_owned());
             }
         }
         for (account, standing) in standings {
             self.standing_store(team, binding, &account, standing).await?;
         }
         Ok(all_known)
+    }
+
+    /// Why a binding's group is not there: an end takes the policy too, and stands although a clock
+    /// was put back; a hand rather takes one of them.
+    async fn group_missing(
+        &self,
+        name: &PolicyName,
+        binding: &Binding,
+    ) -> Result<(&'static str, &'static str), ExecutorError> {
+        if binding.until.is_some() {
+            let mut reading = self.reading();
+            let policy = ObjectKey::Policy(name.clone());
+            if self.read_now(&mut reading, &policy).await?.0.is_none() {
+                return Ok(("ended", HAS_ENDED));
+            }
+        }
+        Ok(("suspended", GROUP_GONE))
     }
 
     pub(crate) async fn accessor(

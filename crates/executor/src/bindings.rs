@@ -27,6 +27,10 @@ pub(crate) const SUSPEND: &str = "suspend";
 pub(crate) const GROUP_GONE: &str = "its group in the engine was taken away by hand; a request with \
      the team's document gives it back";
 
+/// Why a binding that ended once stays ended.
+pub(crate) const HAS_ENDED: &str = "it has ended already, whatever the clock says now; a request \
+     with another end gives it back";
+
 /// What was last made true for each binding, so that a quiet cluster costs nothing.
 #[derive(Debug, Default)]
 pub(crate) struct Attached {

@@ -33,7 +33,7 @@ pub struct Assessment {
 
 /// Judges one document against the applied one.
 pub fn assess(base: Option<&Document>, proposed: &Document, attest: &[String]) -> Assessment {
-    let mut found = Reasons::default();
+    let mut found = Judged::default();
     match (base, proposed) {
         (_, Document::Cluster(cluster)) => {
             found.add(
@@ -114,7 +114,7 @@ impl Assessment {
 
 /// What is found out about one document.
 #[derive(Default)]
-struct Reasons {
+struct Judged {
     reasons: Vec<RiskReason>,
     /// What the change takes away from the team itself, one sentence each.
     narrowed: Vec<String>,
@@ -122,7 +122,7 @@ struct Reasons {
     hosts: BTreeSet<TeamName>,
 }
 
-impl Reasons {
+impl Judged {
     fn add(&mut self, risk: Risk, text: String) {
         self.reasons.push(RiskReason { risk, text });
     }

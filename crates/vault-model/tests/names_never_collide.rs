@@ -4,7 +4,6 @@
 //! Pairs are made close to each other on purpose: few letters, hyphens moved, endings added.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-#![expect(clippy::print_stdout, reason = "figures are printed for who reads the run")]
 
 use std::collections::BTreeMap;
 

@@ -12,10 +12,10 @@ use strongroom_domain::document::team::{
 };
 use strongroom_domain::risk::Risk;
 
-use super::Reasons;
+use super::Judged;
 
 /// Every binding of a team, against what the team had.
-pub(super) fn changes(found: &mut Reasons, base: &Team, team: &Team) {
+pub(super) fn changes(found: &mut Judged, base: &Team, team: &Team) {
     for binding in &team.bindings {
         let old = base.bindings.iter().find(|old| old.name == binding.name);
         if old != Some(binding) {
@@ -32,7 +32,7 @@ pub(super) fn changes(found: &mut Reasons, base: &Team, team: &Team) {
 }
 
 /// One binding that is new or not what it was.
-pub(super) fn judge(found: &mut Reasons, base: Option<&Team>, team: &Team, binding: &Binding) {
+pub(super) fn judge(found: &mut Judged, base: Option<&Team>, team: &Team, binding: &Binding) {
     let name = &binding.name;
     let old = base.and_then(|base| base.bindings.iter().find(|old| old.name == *name));
     if let Some((old, base)) = old.zip(base) {
@@ -109,7 +109,7 @@ fn environment(team: &Team, binding: &Binding) -> Option<Environment> {
 }
 
 fn judge_access(
-    found: &mut Reasons,
+    found: &mut Judged,
     team: &Team,
     base: Option<&Team>,
     binding: &Binding,
@@ -157,7 +157,7 @@ fn lasts_longer(one: Option<Date>, other: Option<Date>) -> bool {
 
 /// An end is not got round by a binding of another name: what one binding gives the same namespace
 /// or people only until a day, no other gives them longer without being a longer end date.
-fn judge_end(found: &mut Reasons, base: &Team, binding: &Binding, access: &Access) {
+fn judge_end(found: &mut Judged, base: &Team, binding: &Binding, access: &Access) {
     let here = || base.bindings.iter().filter(|had| same_place(&had.holder, &binding.holder));
     let had_already = here().any(|had| {
         had.access.iter().any(|each| covers(each, access))
@@ -188,7 +188,7 @@ fn judge_end(found: &mut Reasons, base: &Team, binding: &Binding, access: &Acces
 }
 
 /// What a binding outside production had before, and production begins to use now.
-fn judge_kept(found: &mut Reasons, base: &Team, team: &Team, binding: &Binding) {
+fn judge_kept(found: &mut Judged, base: &Team, team: &Team, binding: &Binding) {
     if environment(team, binding) == Some(Environment::Production) {
         return;
     }

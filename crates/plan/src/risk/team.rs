@@ -7,11 +7,11 @@ use strongroom_domain::document::team::{Claim, Environment, Holder};
 use strongroom_domain::risk::Risk;
 use strongroom_vault_model::name::GroupName;
 
-use super::{Reasons, access};
+use super::{Judged, access};
 use crate::sharing::shared;
 
 /// A team that was not there before.
-pub(super) fn first(found: &mut Reasons, team: &Team) {
+pub(super) fn first(found: &mut Judged, team: &Team) {
     found.add(Risk::High, format!("{} is a new team and names its own people", team.name));
     for claim in &team.namespaces {
         found.add(Risk::High, format!("first claim on {}", place(claim)));
@@ -22,7 +22,7 @@ pub(super) fn first(found: &mut Reasons, team: &Team) {
 }
 
 /// A team that was there.
-pub(super) fn change(found: &mut Reasons, base: &Team, team: &Team) {
+pub(super) fn change(found: &mut Judged, base: &Team, team: &Team) {
     judge_removal(found, base, team);
     judge_people(found, base, team);
     judge_mounts(found, base, team);
@@ -36,7 +36,7 @@ pub(super) fn change(found: &mut Reasons, base: &Team, team: &Team) {
     }
 }
 
-fn judge_removal(found: &mut Reasons, base: &Team, team: &Team) {
+fn judge_removal(found: &mut Judged, base: &Team, team: &Team) {
     let name = &team.name;
     match (base.removed, team.removed) {
         (false, true) => found.add(
@@ -51,7 +51,7 @@ fn judge_removal(found: &mut Reasons, base: &Team, team: &Team) {
 }
 
 /// Namespaces of this team, or used by it, whose new UID is to be trusted.
-pub(super) fn attested(found: &mut Reasons, team: &Team, attest: &[String]) {
+pub(super) fn attested(found: &mut Judged, team: &Team, attest: &[String]) {
     for shared in shared(team).filter(|shared| attest.contains(&shared.place())) {
         let (place, host) = (shared.place(), shared.host);
         let text =
@@ -73,7 +73,7 @@ fn place(claim: &Claim) -> String {
     format!("the namespace {} of {}", claim.name, claim.cluster)
 }
 
-fn judge_people(found: &mut Reasons, base: &Team, team: &Team) {
+fn judge_people(found: &mut Judged, base: &Team, team: &Team) {
     let lists = [
         ("owners", &base.people.owners, &team.people.owners),
         ("editors", &base.people.editors, &team.people.editors),
@@ -90,7 +90,7 @@ fn judge_people(found: &mut Reasons, base: &Team, team: &Team) {
     }
 }
 
-fn judge_mounts(found: &mut Reasons, base: &Team, team: &Team) {
+fn judge_mounts(found: &mut Judged, base: &Team, team: &Team) {
     for old in &base.mounts {
         match team.mounts.iter().find(|mount| mount.name == old.name) {
             None => found.add(
@@ -114,7 +114,7 @@ fn judge_mounts(found: &mut Reasons, base: &Team, team: &Team) {
     }
 }
 
-fn judge_claims(found: &mut Reasons, base: &Team, team: &Team) {
+fn judge_claims(found: &mut Judged, base: &Team, team: &Team) {
     for claim in &team.namespaces {
         let place = place(claim);
         let Some(old) = base.claim(&claim.cluster, &claim.name) else {

@@ -1,0 +1,129 @@
+//! Accounts of one team reach another team's secrets by both owners' consent, and a team is taken
+//! off with its data kept.
+
+use crate::support::{Lab, Team, document};
+
+/// A team of the orders people with one binding for an account of `host`.
+fn guest(slug: &str, host: &Team, shares: bool) -> String {
+    let bindings = format!(
+        "  bindings:\n    - name: till\n      cluster: prod-eu\n      namespace: {host}\n      \
+         team: {host}\n      serviceAccounts: [till, api]\n      \
+         access: [{{ mount: kv, path: menu/*, level: read }}]\n",
+        host = host.slug
+    );
+    format!(
+        "apiVersion: strongroom.dev/v1\nkind: Team\nmetadata: {{ name: {slug} }}\nspec:\n  \
+         displayName: Guest\n  contact: test@example.com\n  people:\n    \
+         owners: [{{ group: orders-leads }}]\n  mounts: [{{ name: kv, type: kv-v2 }}]\n{}",
+        if shares { bindings.as_str() } else { "" }
+    )
+}
+
+#[tokio::test]
+async fn sharing_needs_an_owner_of_each_and_ends_with_one_signature() {
+    let lab = Lab::get();
+    let host = lab.new_team("host").await;
+    lab.onboard(&host).await;
+    lab.kubernetes().create_service_account(&host.slug, "till").await.unwrap();
+    let slug = host.slug.replace("host-", "guest-");
+    let shared = lab.write("guest.yaml", &guest(&slug, &host, true));
+    let carol = lab.person("carol").await;
+
+    // A namespace that is not that team's is refused with the names that matter.
+    let wrong = guest(&slug, &host, true)
+        .replace(&format!("namespace: {}", host.slug), "namespace: elsewhere");
+    let wrong = lab.write("wrong.yaml", &wrong).display().to_string();
+    let printed = carol.run(&["apply", "-f", &wrong, "--dry-run", "--reason", "look"]).await;
+    let printed = printed.unwrap();
+    assert_ne!(printed.code, 0);
+    assert!(printed.err.contains("does not claim the namespace"), "{}", printed.err);
+
+    let request = carol.submits(&shared, "the till reads our menu", &[]).await.unwrap();
+    lab.until(&request, "in_review").await;
+    let shown = lab.request(&request).await;
+    assert_eq!(shown["risk"], "critical", "{shown:#}");
+    // The host's owner sees a request of a team that he is not in, and signs it.
+    lab.person("bob").await.approves(&request).await.unwrap();
+    for name in ["sam", "kim"] {
+        assert_eq!(lab.request(&request).await["state"], "in_review");
+        lab.person(name).await.approves(&request).await.unwrap();
+    }
+    lab.until(&request, "applied").await;
+    let secret = format!("{slug}/kv/menu/today");
+    carol.must(&["kv", "put", &secret, "dish=-"], Some("soup"), 0).await.unwrap();
+
+    let path = format!("team/{slug}/kv/data/menu/today");
+    let till = lab.workload(&host.slug, "till").await;
+    till.reads_soon(&path).await;
+    // One account in two teams' bindings has both, and a neighbour in the namespace neither.
+    let api = lab.workload(&host.slug, "api").await;
+    api.reads_soon(&path).await;
+    let own = format!("team/{}/kv/data/prod/api/db", host.slug);
+    api.reads_soon(&own).await;
+    assert!(till.is_refused(&own).await, "the till reads its own team's secrets");
+    assert!(lab.workload(&host.slug, "batch").await.is_refused(&path).await);
+
+    // The host cannot give the namespace up under its guest.
+    let text = document(&host.slug, true);
+    let given_up = text.split("  namespaces:").next().unwrap().to_owned();
+    let given_up = lab.write("given-up.yaml", &given_up).display().to_string();
+    let bob = lab.person("bob").await;
+    let printed = bob.run(&["apply", "-f", &given_up, "--dry-run", "--reason", "look"]).await;
+    assert!(printed.unwrap().err.contains("is shared with the team"));
+
+    // The guest's owner alone takes it back.
+    let alone = lab.write("alone.yaml", &guest(&slug, &host, false));
+    let request = carol.submits(&alone, "no more", &[]).await.unwrap();
+    lab.until(&request, "applied").await;
+    let took = till.refused_soon(&path).await;
+    api.refused_soon(&path).await;
+    assert!(!api.is_refused(&own).await, "its own team's secrets went with it");
+    println!(
+        "sharing: an owner of each and two of the platform; taken back, refused after {took:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_removed_team_reaches_nothing_and_loses_nothing() {
+    let lab = Lab::get();
+    let team = lab.new_team("gone").await;
+    lab.onboard(&team).await;
+    let path = format!("team/{}/kv/data/prod/api/db", team.slug);
+    let live = lab.workload(&team.slug, "api").await;
+    live.reads_soon(&path).await;
+    let bob = lab.person("bob").await;
+    let text = document(&team.slug, true);
+    let kept = text.split("  namespaces:").next().unwrap();
+    let removed = lab.write("removed.yaml", &format!("{kept}  removed: true\n"));
+    let request = bob.submits(&removed, "the product is no more", &[]).await.unwrap();
+    lab.until(&request, "in_review").await;
+    assert_eq!(lab.request(&request).await["risk"], "critical");
+    for name in ["sam", "kim"] {
+        lab.person(name).await.approves(&request).await.unwrap();
+    }
+    lab.until(&request, "applied").await;
+    let took = live.refused_soon(&path).await;
+    let put = format!("{}/kv/prod/api/db", team.slug);
+    let printed = bob.must(&["kv", "put", &put, "password=-"], Some("x"), 5).await;
+    assert!(printed.is_ok(), "an owner still sets values: {printed:?}");
+
+    let admin = lab.admin().await;
+    let mount = admin.read(&format!("sys/mounts/team/{}/kv", team.slug), "{mount}").await;
+    let mount = mount.unwrap().unwrap();
+    assert!(mount["description"].as_str().unwrap().ends_with("(quarantined)"), "{mount:#}");
+    let value = admin.read(&path, "{secret}").await.unwrap().unwrap();
+    assert_eq!(value["data"]["password"], "s3cr3t", "the data is not what it was");
+
+    // Its name is never anybody else's, and its namespace is free.
+    let other = lab.write("other.yaml", &document(&team.slug, true).replace("payments", "orders"));
+    let other = other.display().to_string();
+    let carol = lab.person("carol").await;
+    let printed = carol.run(&["apply", "-f", &other, "--dry-run", "--reason", "mine"]).await;
+    assert!(printed.unwrap().err.contains("is taken"));
+    let back = bob.submits(&team.file, "it comes back", &[]).await.unwrap();
+    lab.until(&back, "in_review").await;
+    lab.person("sue").await.approves(&back).await.unwrap();
+    lab.until(&back, "applied").await;
+    lab.workload(&team.slug, "api").await.reads_soon(&path).await;
+    println!("removal: a live token is refused {took:?} after; the data is kept and comes back");
+}
