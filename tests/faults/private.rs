@@ -8,7 +8,9 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
+use serde_json::Value;
 use sqlx::postgres::{PgPool, PgPoolOptions};
+use strongroom_lab::ProviderAdmin;
 use strongroom_test_support::{SharedLab, program};
 use tokio::process::{Child, Command};
 
@@ -109,6 +111,33 @@ impl PrivateLab {
         let url = format!("{server}/strongroom");
         let options = PgPoolOptions::new().max_connections(4);
         options.connect(&url).await.unwrap()
+    }
+
+    /// The administrator of the provider, whom only tests have.
+    pub async fn provider(&self) -> ProviderAdmin {
+        let text = |name: &str| self.lab.text(&format!("/provider/{name}"));
+        ProviderAdmin::sign_in(text("address"), text("admin_password")).await.unwrap()
+    }
+
+    /// A copy of the executor's configuration that stands on a changed floor.
+    pub fn other_floor(&self, name: &str, change: impl FnOnce(&mut Value)) -> PathBuf {
+        let read = |file: &str| -> Value {
+            let text = std::fs::read_to_string(self.dir().join(file)).unwrap();
+            serde_json::from_str(&text).unwrap()
+        };
+        let (mut floor, mut config) = (read("floor.yaml"), read("execute.yaml"));
+        change(&mut floor);
+        let floor_file = format!("floor-{name}.yaml");
+        std::fs::write(self.dir().join(&floor_file), floor.to_string()).unwrap();
+        config["floor_file"] = floor_file.into();
+        let file = self.dir().join(format!("execute-{name}.yaml"));
+        std::fs::write(&file, config.to_string()).unwrap();
+        file
+    }
+
+    /// What an executor of the test's own has logged.
+    pub fn log(&self, name: &str) -> String {
+        std::fs::read_to_string(self.dir().join(format!("{name}.log"))).unwrap()
     }
 
     pub async fn end(mut self) {

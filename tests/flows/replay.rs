@@ -75,7 +75,7 @@ async fn stored_again(database: &PgPool, act: &str) -> String {
 async fn put_in(database: &PgPool, request: &str, statement: &Statement, token: &str) {
     let put = "INSERT INTO acts (act_id, request_id, act, id_token, token_digest, statement, \
                comment, claimed_display, received_at) VALUES (gen_random_uuid(), $1::uuid, \
-               'approve', $2, sha256($2::bytea), $3, '', 'sue', now())";
+               'approve', $2, sha256(convert_to($2, 'UTF8')), $3, '', 'sue', now())";
     let bytes = strongroom_acts::statement::canonical_bytes(statement);
     sqlx::query(put).bind(request).bind(token).bind(bytes).execute(database).await.unwrap();
 }

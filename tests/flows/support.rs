@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use strongroom_engine::error::Failure;
 use strongroom_engine::{EngineAddress, EngineClient, EngineError, Session, auth};
 use strongroom_lab::kubernetes::KubernetesApi;
-use strongroom_lab::{Browser, Person, ProviderAdmin};
+use strongroom_lab::{Browser, Person};
 use strongroom_test_support::{SharedLab, program};
 use tokio::sync::OnceCell;
 
@@ -81,13 +81,6 @@ impl Lab {
             policies: Vec::new(),
         };
         Session::with_login(client, login)
-    }
-
-    /// The administrator of the provider, whom only tests have.
-    pub async fn provider(&self) -> ProviderAdmin {
-        let (address, password) =
-            (self.text("/provider/address"), self.text("/provider/admin_password"));
-        ProviderAdmin::sign_in(address, password).await.unwrap()
     }
 
     /// A person who has signed in.

@@ -343,11 +343,14 @@ fn the_nonce_is_the_hash_of_this_act() {
 }
 
 #[test]
-fn a_hybrid_flow_token_is_no_act_whatever_its_nonce() {
-    assert_eq!(refusal(with("c_hash", "LDktKdoQak3Pk0cnXxCltA")), Refusal::HybridFlow);
-    assert_eq!(refusal(with("c_hash", Value::Null)), Refusal::HybridFlow);
-    // The hash of the access token stands in tokens of code flows too.
+fn a_hybrid_flow_token_counts_only_by_its_nonce() {
+    // OpenBao's code flow gives both hashes: neither says which flow it was.
+    with("c_hash", "LDktKdoQak3Pk0cnXxCltA").unwrap();
     with("at_hash", "77QmUPtjPfzWtF2AnpK9RQ").unwrap();
+    let mut claims = claims();
+    claims["c_hash"] = json!("LDktKdoQak3Pk0cnXxCltA");
+    claims["nonce"] = json!("made-by-a-false-page");
+    assert_eq!(refusal(judged(&claims)), Refusal::Nonce);
 }
 
 /// A token made at `iat` after a sign-in at `auth_time`.
@@ -541,7 +544,6 @@ fn a_refusal_is_one_plain_sentence() {
         Refusal::Issuer,
         Refusal::Audience,
         Refusal::AuthorizedParty,
-        Refusal::HybridFlow,
         Refusal::Nonce,
         Refusal::Future,
         Refusal::BeforeFreeze,

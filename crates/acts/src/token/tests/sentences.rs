@@ -41,6 +41,10 @@ fn every_token_that_is_no_act_is_told_why() {
         claims.remove("groups");
         claims.insert("_claim_names".into(), elsewhere.clone());
     });
+    let hybrid = changed(|claims| {
+        claims.insert("c_hash".into(), json!("LDktKdoQak3Pk0cnXxCltA"));
+        claims.insert("nonce".into(), json!("made-by-a-false-page"));
+    });
     let kid = Some("key-1");
     let table = [
         ("groups missing", without("groups"), no_groups()),
@@ -56,7 +60,7 @@ fn every_token_that_is_no_act_is_told_why() {
         ("of the other act client", with("aud", "strongroom-ballot"), Refusal::Audience),
         ("of two clients", with("aud", json!([CLIENT, "strongroom-web"])), Refusal::Audience),
         ("another azp", with("azp", "strongroom-web"), Refusal::AuthorizedParty),
-        ("of a hybrid flow", with("c_hash", "LDktKdoQak3Pk0cnXxCltA"), Refusal::HybridFlow),
+        ("of a hybrid flow that a false page began", hybrid, Refusal::Nonce),
         ("of another act", with("nonce", "srg1.another"), Refusal::Nonce),
         ("an ordinary sign-in's nonce", with("nonce", "n-0S6_WzA2Mj"), Refusal::Nonce),
         ("no nonce", without("nonce"), Refusal::Nonce),
