@@ -116,12 +116,12 @@ async fn a_turned_key_and_a_provider_that_is_away_hold_up_nothing_that_is_decide
     private.end().await;
 }
 
-/// A request that sue has agreed to and that the executor has not applied: it is ended between.
-async fn approved(private: &PrivateLab, team: &Team, viewers: &str) -> String {
+/// A request that somebody has agreed to and that the executor has not applied: it is ended between.
+async fn approved(private: &PrivateLab, team: &Team, viewers: &str, voter: &Person) -> String {
     let lab = &private.lab;
     let request = proposed(lab, &lab.person("bob").await, team, viewers).await;
     signal_part(private.dir(), "kubernetes", Signal::STOP);
-    lab.person("sue").await.run(&["approve", &request, "--yes"]).await.unwrap();
+    voter.run(&["approve", &request, "--yes"]).await.unwrap();
     lab.until(&request, "approved").await;
     request
 }
@@ -152,7 +152,7 @@ async fn what_the_floor_denies_does_not_count_at_apply() {
         (lab.person("bob").await, lab.person("sue").await, lab.person("sam").await);
 
     // A person: the vote is void, a new one is refused, another's counts.
-    let request = approved(&private, &team, "seen-1").await;
+    let request = approved(&private, &team, "seen-1", &sue).await;
     private.executor_end(Signal::KILL).await;
     signal_part(private.dir(), "kubernetes", Signal::CONT);
     let who = provider.person_id("sue").await.unwrap();
@@ -171,7 +171,7 @@ async fn what_the_floor_denies_does_not_count_at_apply() {
         ("key", "the key that signed the token is denied by the floor file"),
         ("time", "the sign-in is from before the floor file's `not_before`"),
     ] {
-        let request = approved(&private, &team, &format!("seen-{case}")).await;
+        let request = approved(&private, &team, &format!("seen-{case}"), &sam).await;
         executor.kill().await;
         signal_part(private.dir(), "kubernetes", Signal::CONT);
         let kids = kids(&database, &request).await;

@@ -86,7 +86,16 @@ pub async fn request_submit(
         new.seen_by.extend(hosts_owners(ctx, base.as_ref(), document).await?);
     }
     let events = [submitted(ctx, submission, digest), act.event(ctx, &new.act)];
-    match ctx.app.store.request_submit(&new, &events).await? {
+    let stored = match ctx.app.store.request_submit(&new, &events).await {
+        // It came in twice at once: its id or its token is there only since we looked.
+        Err(StorageError::AlreadyUsed(what)) => {
+            return known(ctx, &visibility, submission, &new.submission)
+                .await?
+                .ok_or_else(|| StorageError::AlreadyUsed(what).into());
+        }
+        other => other?,
+    };
+    match stored {
         Submitted::Created => {
             tracing::info!(request = %submission.request, "app.request.submitted");
             Ok(SubmitOutcome {
