@@ -74,7 +74,6 @@ async fn proposed(lab: &Lab, who: &Person, slug: &str, name: &str, viewers: &str
 }
 
 #[tokio::test]
-#[expect(clippy::too_many_lines, reason = "one table, read from top to bottom")]
 async fn apr_06_votes_count_as_the_rule_in_force_says() {
     let private = PrivateLab::start().await;
     let lab = &private.lab;

@@ -54,10 +54,10 @@ fn violations(name: &str, text: &str) -> Vec<String> {
                     found.extend(of_capabilities(&attribute.expr));
                 }
                 Structure::Attribute(attribute) => {
-                    found.push(format!("a rule {}", attribute.key.as_str()))
+                    found.push(format!("a rule {}", attribute.key.as_str()));
                 }
                 Structure::Block(block) => {
-                    found.push(format!("a block {}", block.identifier.as_str()))
+                    found.push(format!("a block {}", block.identifier.as_str()));
                 }
             }
         }

@@ -101,12 +101,14 @@ impl RawEngine {
 
 /// The path with nothing changed but what no request line can hold.
 fn target(path: &str) -> String {
+    use std::fmt::Write as _;
     let mut text = String::new();
     for byte in path.bytes() {
         if (0x21..=0x7e).contains(&byte) && !matches!(byte, b'#' | b'?') {
             text.push(char::from(byte));
         } else {
-            text.push_str(&format!("%{byte:02x}"));
+            // Writing to a String cannot fail.
+            let _ = write!(text, "%{byte:02x}");
         }
     }
     text

@@ -213,10 +213,10 @@ async fn by_the_client(
     for (number, (name, (what, pointer, message))) in files.iter().enumerate() {
         let line = printed.err.lines().find(|line| line.contains(name.as_str()));
         let line = line.unwrap_or_else(|| panic!("{what} is taken by the client"));
-        let alike = line.contains(&format!("{pointer}: {message}"));
+        let as_told = line.contains(&format!("{pointer}: {message}"));
         let no_yaml = line.contains("this is not YAML");
-        assert!(alike || no_yaml, "{what}: the client says {line:?}, the API {message:?}");
-        same += usize::from(alike);
+        assert!(as_told || no_yaml, "{what}: the client says {line:?}, the API {message:?}");
+        same += usize::from(as_told);
         // Alone it is refused as well.
         if number % 40 == 0 {
             let alone = apply(folder.join(name).display().to_string()).await;
