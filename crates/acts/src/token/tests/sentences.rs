@@ -3,8 +3,6 @@
 //! The other tests show that each rule holds; this one shows that each failure that a real provider
 //! or a real thief brings has its sentence, and prints them.
 
-#![expect(clippy::print_stdout, reason = "the table is printed for who reads the run")]
-
 use super::*;
 
 /// A good token with something changed in its claims.
