@@ -109,9 +109,9 @@ impl Executor {
         let ours: BTreeSet<Subject> = changes.iter().map(|each| each.proposed.subject()).collect();
         let claimed = claimed_namespaces(changes);
         for (_, head) in self.heads.iter().filter(|(subject, _)| !ours.contains(*subject)) {
-            let applied = head.head.applied.iter();
-            let targets = head.head.applying.iter().map(|applying| &applying.target);
-            for each in applied.chain(targets) {
+            let applied = head.head.applied.iter().map(|applied| (applied, true));
+            let targets = head.head.applying.iter().map(|applying| (&applying.target, false));
+            for (each, is_applied) in applied.chain(targets) {
                 // Most heads pin none of them; of the others the document tells claims from what is
                 // another team's.
                 if !claimed.iter().any(|name| each.pins.contains_key(name)) {
@@ -122,9 +122,15 @@ impl Executor {
                     _ => each.pins.keys().cloned().collect(),
                 };
                 if let Some(name) = claimed.intersection(&theirs).next() {
-                    return Err(ExecutorError::Wait(format!(
+                    let why = format!(
                         "the namespace {name} is claimed by another team; a namespace has one team"
-                    )));
+                    );
+                    // What is only begun may still go back.
+                    return Err(if is_applied {
+                        ExecutorError::Superseded(why)
+                    } else {
+                        ExecutorError::Wait(why)
+                    });
                 }
             }
         }
