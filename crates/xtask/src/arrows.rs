@@ -39,6 +39,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("cli", &["acts", "authn", "config", "domain", "engine", "plan", "vault-model"]),
     ("lab", &[]),
     ("simulation", &["domain", "plan", "vault-model"]),
+    ("bench", &["config", "domain", "engine", "lab", "plan", "vault-model"]),
     ("server", &["*"]),
     ("test-support", &["*"]),
     ("tests", &["*"]),
@@ -46,7 +47,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
 
 /// Third-party crates that only some of ours may use directly.
 const RESERVED: &[(&str, &[&str])] = &[
-    ("sqlx", &["storage", "test-support", "tests"]),
+    ("sqlx", &["storage", "test-support", "tests", "bench"]),
     ("kube", &["kubernetes"]),
     ("k8s-openapi", &["kubernetes"]),
     ("axum", &["api", "web", "server"]),

@@ -23,6 +23,8 @@ Examples:
   cargo xtask test             all tests on real parts
   cargo xtask test --full      with the long sizes
   cargo xtask test k8s_03      only tests whose name holds this
+  cargo xtask bench            measures against floors and peers, writes docs/benchmarks.md
+  cargo xtask bench 3 7        only these rows (--full: large sizes, --teams=10,10000: these)
   cargo xtask tools            only brings in the parts (--test: what tests need, --full: more)
   cargo xtask check            crate arrows, migrations, dependencies
   cargo xtask ci               what CI runs: formatting, lints, docs, checks, tests
@@ -36,6 +38,7 @@ fn main() -> ExitCode {
         "tools" => parts::bring(parts::Scope::from_arguments(&rest)).map(drop),
         "dev" => run::dev(&rest),
         "test" => run::test(&rest),
+        "bench" => run::bench(&rest),
         "check" => check::all(),
         "ci" => run::ci(),
         "cache-environment" => run::cache_environment(),

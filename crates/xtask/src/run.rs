@@ -26,9 +26,12 @@ fn cargo(parts: &Path) -> Command {
 fn build(parts: &Path) -> Result<std::path::PathBuf> {
     println!("building strongroom (the first time takes some minutes)");
     run(cargo(parts).args(["build", "--package", "strongroom-server"]))?;
-    let target = std::env::var_os("CARGO_TARGET_DIR")
-        .map_or_else(|| root().join("target"), std::path::PathBuf::from);
-    Ok(target.join("debug/strongroom"))
+    Ok(target().join("debug/strongroom"))
+}
+
+fn target() -> std::path::PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR")
+        .map_or_else(|| root().join("target"), std::path::PathBuf::from)
 }
 
 /// Brings in the lab, builds, and becomes `strongroom dev`.
@@ -72,6 +75,24 @@ pub fn test(arguments: &[String]) -> Result<()> {
     run(&mut lab).context("tests failed")?;
     println!("all tests passed after {:.0} s", begun.elapsed().as_secs_f64());
     Ok(())
+}
+
+/// Measures on a lab of its own; an optimized build, for what is measured is what would run.
+pub fn bench(arguments: &[String]) -> Result<()> {
+    let parts = bring(Scope::Dev)?;
+    println!("building strongroom and the benchmarks (the first time takes many minutes)");
+    // Without optimization over crates, which takes longer than it gives here.
+    let mut build = cargo(&parts);
+    build.env("CARGO_PROFILE_RELEASE_LTO", "off");
+    let packages = ["--package", "strongroom-server", "--package", "strongroom-bench"];
+    run(build.args(["build", "--release"]).args(packages))?;
+    let release = target().join("release");
+    let mut bench = Command::new(release.join("strongroom-bench"));
+    bench
+        .args(arguments)
+        .env("STRONGROOM_PARTS", &parts)
+        .env("STRONGROOM_BIN", release.join("strongroom"));
+    run(&mut bench)
 }
 
 /// Where the shared lab of a test run lives. Two checkouts that test at the same time name their own.
