@@ -17,9 +17,12 @@ use crate::heads::VersionedHead;
 use crate::start::{Executor, Watched};
 
 impl Executor {
-    /// The heads of clusters; there are few of them among many teams.
+    /// The heads of clusters. They come before those of teams, of which there may be thousands.
     fn cluster_heads(&self) -> impl Iterator<Item = (&Subject, &VersionedHead)> {
-        self.heads.iter().filter(|(subject, _)| matches!(subject, Subject::Cluster(_)))
+        self.heads
+            .iter()
+            .take_while(|(subject, _)| !matches!(subject, Subject::Team(_)))
+            .filter(|(subject, _)| matches!(subject, Subject::Cluster(_)))
     }
 
     /// The rules in force and the clusters that the changes may name.

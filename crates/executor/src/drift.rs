@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use serde_json::{Value, json};
+use serde_json::json;
 use strongroom_domain::document::Document;
 use strongroom_domain::event::{Actor, EventKind};
 use strongroom_domain::hold::Target;
@@ -39,6 +39,9 @@ const KIND: &str = "drift";
 /// How often the engine is asked whether anything was stored, without a feed.
 const INDEX_EVERY: Duration = Duration::from_secs(5);
 
+/// Namespaces, and the team that claims each.
+type Claims = BTreeMap<(ClusterName, NamespaceName), TeamName>;
+
 /// What the last look left.
 #[derive(Debug, Default)]
 pub(crate) struct DriftState {
@@ -49,7 +52,7 @@ pub(crate) struct DriftState {
     /// Who touched what made everything be looked at.
     pub(crate) culprit: Option<String>,
     /// Which team claims a namespace, by the applied documents.
-    claims: BTreeMap<(ClusterName, NamespaceName), TeamName>,
+    claims: Claims,
     /// The engine's ids of groups, as last read.
     groups: BTreeMap<String, ObjectKey>,
 }
@@ -99,23 +102,45 @@ impl Executor {
     /// Looks at everything that is managed, and lists what is not.
     async fn sweep(&mut self) -> Result<(), ExecutorError> {
         let begun = Instant::now();
-        let wanted = self.wanted_all()?;
         let mut reading = self.reading();
         self.prefill(&mut reading).await?;
-        let mut drifts = Vec::new();
-        for (subject, objects) in &wanted {
-            let keys = objects.keys().cloned().collect();
+        let (mut drifts, mut known, mut groups) = (Vec::new(), BTreeSet::new(), BTreeMap::new());
+        let (mut looked_at, mut claims) = (BTreeSet::new(), BTreeMap::new());
+        let subjects: Vec<Subject> = self.heads.keys().cloned().collect();
+        let (context, begun_hosts) = (self.context(&[], &[])?, self.hosts_of_begun());
+        // One subject after the other, and what is as it should be is forgotten at once: what a
+        // whole estate should be is larger than memory.
+        for subject in &subjects {
+            self.lease_keep().await?;
+            let Some((objects, claimed)) = self.wanted_by(subject, &context, &begun_hosts)? else {
+                continue;
+            };
+            looked_at.insert(subject.clone());
+            claims.extend(claimed);
+            let keys: BTreeSet<ObjectKey> = objects.keys().cloned().collect();
             let observed = self.observe(&mut reading, &keys).await?;
             for (key, fields) in objects {
-                let found = observed.get(key).flatten();
-                if let Some(drift) = judge(&self.mark, key, Some(fields), found) {
-                    drifts.push((subject.clone(), key.clone(), Some(fields.clone()), drift));
+                let found = observed.get(&key).flatten();
+                let drift = judge(&self.mark, &key, Some(&fields), found);
+                let is_group = matches!(key, ObjectKey::Group(_) | ObjectKey::Anchor(_));
+                if is_group
+                    && let Some(id) = reading.answer(&key).and_then(|a| a.get("id")?.as_str())
+                {
+                    groups.insert(id.to_owned(), key.clone());
+                }
+                match drift {
+                    Some(drift) => drifts.push((subject.clone(), key, Some(fields), drift)),
+                    // Anchors are shared by many subjects.
+                    None if matches!(key, ObjectKey::Anchor(_) | ObjectKey::AnchorAlias(_)) => {}
+                    None => reading.forget(&key),
                 }
             }
+            known.extend(keys);
         }
-        self.drift.groups = group_ids(&reading, &wanted);
+        self.drift.groups = groups;
+        self.drift.claims = claims;
         self.entities_look().await?;
-        let (leftover, foreign) = self.strangers(&mut reading, &wanted).await?;
+        let (leftover, foreign) = self.strangers(&mut reading, &known, &looked_at).await?;
         drifts.extend(leftover);
         let mut standing = BTreeSet::new();
         for (subject, key, wanted, drift) in drifts {
@@ -135,7 +160,7 @@ impl Executor {
         self.settle("foreign", foreign).await?;
         self.drift.index = sys::applied_index(self.engine.client()).await?;
         self.drift.swept = Some(Instant::now());
-        tracing::info!(subjects = wanted.len(), took = ?begun.elapsed(), "swept");
+        tracing::info!(subjects = looked_at.len(), took = ?begun.elapsed(), "swept");
         Ok(())
     }
 
@@ -171,13 +196,11 @@ impl Executor {
             let Some((subject, objects)) = self.wanted_of(&key)? else {
                 continue;
             };
-            // A group is read with the anchors it names.
-            let related = objects
-                .keys()
-                .filter(|other| matches!(other, ObjectKey::Anchor(_)) || **other == key)
-                .cloned()
-                .collect();
-            self.observe(&mut reading, &related).await?;
+            // A group is read with the anchors it names; each of them once in one look.
+            if matches!(key, ObjectKey::Group(_)) {
+                let anchors = objects.keys().filter(|other| matches!(other, ObjectKey::Anchor(_)));
+                self.observe(&mut reading, &anchors.cloned().collect()).await?;
+            }
             let (found, _) = self.read_now(&mut reading, &key).await?;
             let wanted = objects.get(&key);
             match judge(&self.mark, &key, wanted, found.as_ref()) {
@@ -342,35 +365,14 @@ impl Executor {
         .await
     }
 
-    /// What every subject should be now. What is being applied, or not believed, is left out.
-    fn wanted_all(&mut self) -> Result<Vec<(Subject, Objects)>, ExecutorError> {
-        let mut all = Vec::new();
-        let mut claims = BTreeMap::new();
-        let subjects: Vec<Subject> = self.heads.keys().cloned().collect();
-        let (context, begun) = (self.context(&[], &[])?, self.hosts_of_begun());
-        for subject in subjects {
-            if let Some(objects) = self.wanted_by(&subject, &context, &begun)? {
-                if let Some(Document::Team(team)) =
-                    self.heads.get(&subject).and_then(|head| head.document().ok().flatten())
-                {
-                    for claim in &team.namespaces {
-                        claims
-                            .insert((claim.cluster.clone(), claim.name.clone()), team.name.clone());
-                    }
-                }
-                all.push((subject, objects));
-            }
-        }
-        self.drift.claims = claims;
-        Ok(all)
-    }
-
+    /// What a subject should be now, and the namespaces it claims. What is being applied, or not
+    /// believed, is left out.
     fn wanted_by(
         &self,
         subject: &Subject,
         context: &Context,
         begun: &BTreeSet<TeamName>,
-    ) -> Result<Option<Objects>, ExecutorError> {
+    ) -> Result<Option<(Objects, Claims)>, ExecutorError> {
         let Some(head) = self.heads.get(subject) else { return Ok(None) };
         if head.head.applying.is_some() || self.unbelieved.contains_key(subject) {
             return Ok(None);
@@ -389,7 +391,13 @@ impl Executor {
             .collect();
         let objects = desired(context, &document, &suspended)
             .map_err(|error| ExecutorError::Stopped(error.to_string()))?;
-        Ok(Some(objects))
+        let mut claims = Claims::new();
+        if let Document::Team(team) = &document {
+            for claim in &team.namespaces {
+                claims.insert((claim.cluster.clone(), claim.name.clone()), team.name.clone());
+            }
+        }
+        Ok(Some((objects, claims)))
     }
 
     /// Teams whose namespaces a plan that has begun and not ended is about.
@@ -437,7 +445,7 @@ impl Executor {
             // Shared: any team that names the group stands for it.
             ObjectKey::Anchor(_) | ObjectKey::AnchorAlias(_) => {
                 for subject in self.heads.keys() {
-                    if let Some(objects) = self.wanted_by(subject, &context, &begun)?
+                    if let Some((objects, _)) = self.wanted_by(subject, &context, &begun)?
                         && objects.contains_key(key)
                     {
                         return Ok(Some((subject.clone(), objects)));
@@ -448,20 +456,9 @@ impl Executor {
         };
         // Of a team that is not applied, whatever bears our mark is a leftover.
         match (self.has_head(&subject), self.wanted_by(&subject, &context, &begun)?) {
-            (_, Some(objects)) => Ok(Some((subject, objects))),
+            (_, Some((objects, _))) => Ok(Some((subject, objects))),
             (true, None) => Ok(None),
             (false, None) => Ok(Some((subject, Objects::new()))),
         }
     }
-}
-
-fn group_ids(reading: &Reading, wanted: &[(Subject, Objects)]) -> BTreeMap<String, ObjectKey> {
-    let keys = wanted.iter().flat_map(|(_, objects)| objects.keys());
-    let groups = keys.filter(|key| matches!(key, ObjectKey::Group(_) | ObjectKey::Anchor(_)));
-    groups
-        .filter_map(|key| {
-            let id = reading.answer(key)?.get("id").and_then(Value::as_str)?;
-            Some((id.to_owned(), key.clone()))
-        })
-        .collect()
 }

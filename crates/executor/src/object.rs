@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use futures::{StreamExt as _, TryStreamExt as _, stream};
 use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 use strongroom_engine::error::Failure;
@@ -15,6 +16,9 @@ use crate::error::ExecutorError;
 use crate::fault;
 use crate::record::Written;
 use crate::start::Executor;
+
+/// How many reads go on side by side.
+const SIDE_BY_SIDE: usize = 8;
 
 /// What was read in one pass: each path once, and the engine's ids of groups.
 #[derive(Debug, Default)]
@@ -35,6 +39,16 @@ impl Reading {
         beneath.filter_map(|(path, answer)| Some((path, answer.as_ref()?)))
     }
 
+    /// What is beneath a mount that is not there need not be asked for.
+    fn is_beneath_nothing(&self, key: &ObjectKey) -> bool {
+        parent(key).is_some_and(|p| self.answers.get(&wire::read_path(&p)) == Some(&None))
+    }
+
+    /// Forgets what was read of an object that is as it should be: an estate is larger than memory.
+    pub(crate) fn forget(&mut self, key: &ObjectKey) {
+        self.answers.remove(&wire::read_path(key));
+    }
+
     /// What the engine answered for an object, if it was read and is there.
     pub(crate) fn answer(&self, key: &ObjectKey) -> Option<&Value> {
         self.answers.get(&wire::read_path(key))?.as_ref()
@@ -53,6 +67,7 @@ impl Executor {
         reading: &mut Reading,
         keys: &BTreeSet<ObjectKey>,
     ) -> Result<Observed, ExecutorError> {
+        self.read_missing(reading, keys).await?;
         let mut observed = Vec::new();
         // In this order anchors are known before the groups that name them.
         for key in keys {
@@ -62,18 +77,43 @@ impl Executor {
         Ok(observed.into_iter().collect())
     }
 
+    /// Reads what is not known yet, several objects at a time: reads follow from nothing but the
+    /// key, except that mounts come before what is beneath them.
+    async fn read_missing(
+        &self,
+        reading: &mut Reading,
+        keys: &BTreeSet<ObjectKey>,
+    ) -> Result<(), ExecutorError> {
+        for beneath in [false, true] {
+            let missing: BTreeMap<String, &'static str> = keys
+                .iter()
+                .filter(|key| parent(key).is_some() == beneath && !reading.is_beneath_nothing(key))
+                .map(|key| (wire::read_path(key), wire::template(key)))
+                .filter(|(path, _)| !reading.answers.contains_key(path))
+                .collect();
+            let read = |(path, template): (String, &'static str)| {
+                let engine = self.engine.clone();
+                async move {
+                    let answer = engine.read(&path, template).await?;
+                    Ok::<_, EngineError>((path, answer))
+                }
+            };
+            let answers: Vec<(String, Option<Value>)> = stream::iter(missing)
+                .map(read)
+                .buffer_unordered(SIDE_BY_SIDE)
+                .try_collect()
+                .await?;
+            reading.answers.extend(answers);
+        }
+        Ok(())
+    }
+
     async fn observe_one(
         &self,
         reading: &mut Reading,
         key: &ObjectKey,
     ) -> Result<Option<Fields>, ExecutorError> {
-        // What is beneath a mount that is not there need not be asked for.
-        let parent = match key {
-            ObjectKey::MountConfig(mount) => Some(ObjectKey::Mount(mount.clone())),
-            ObjectKey::AuthConfig(cluster) => Some(ObjectKey::AuthMount(cluster.clone())),
-            _ => None,
-        };
-        if parent.is_some_and(|p| reading.answers.get(&wire::read_path(&p)) == Some(&None)) {
+        if reading.is_beneath_nothing(key) {
             return Ok(None);
         }
         let path = wire::read_path(key);
@@ -230,6 +270,15 @@ impl Executor {
             kept.extend(entity.map(|entity| entity.id).filter(|id| now.contains(id.as_str())));
         }
         Ok(kept)
+    }
+}
+
+/// The mount that an object is beneath.
+fn parent(key: &ObjectKey) -> Option<ObjectKey> {
+    match key {
+        ObjectKey::MountConfig(mount) => Some(ObjectKey::Mount(mount.clone())),
+        ObjectKey::AuthConfig(cluster) => Some(ObjectKey::AuthMount(cluster.clone())),
+        _ => None,
     }
 }
 

@@ -6,7 +6,6 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 use strongroom_domain::subject::Subject;
 use strongroom_engine::{Call, Method};
-use strongroom_plan::desired::Objects;
 use strongroom_plan::drift::{Drift, judge};
 use strongroom_storage::finding::Finding;
 use strongroom_vault_model::object::{Fields, ObjectKey};
@@ -46,11 +45,9 @@ impl Executor {
     pub(crate) async fn strangers(
         &self,
         reading: &mut Reading,
-        wanted: &[(Subject, Objects)],
+        known: &BTreeSet<ObjectKey>,
+        looked_at: &BTreeSet<Subject>,
     ) -> Result<(Vec<Leftover>, Vec<Finding>), ExecutorError> {
-        let known: BTreeSet<&ObjectKey> =
-            wanted.iter().flat_map(|(_, objects)| objects.keys()).collect();
-        let looked_at: BTreeSet<&Subject> = wanted.iter().map(|(subject, _)| subject).collect();
         let (mut leftover, mut foreign) = (Vec::new(), Vec::new());
         for list in ["sys/policies/acl", "identity/group/name"] {
             for name in self.engine.list(list, list).await? {
@@ -83,7 +80,7 @@ impl Executor {
             }
         }
         foreign.extend(self.foreign_mounts(reading));
-        foreign.extend(self.foreign_roles(&known).await?);
+        foreign.extend(self.foreign_roles(known).await?);
         Ok((leftover, foreign))
     }
 
@@ -110,7 +107,7 @@ impl Executor {
 
     async fn foreign_roles(
         &self,
-        known: &BTreeSet<&ObjectKey>,
+        known: &BTreeSet<ObjectKey>,
     ) -> Result<Vec<Finding>, ExecutorError> {
         let mut foreign = Vec::new();
         for cluster in self.clusters.keys() {
