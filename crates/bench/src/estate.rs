@@ -16,6 +16,7 @@ use strongroom_domain::head::Head;
 use strongroom_engine::error::Failure;
 use strongroom_engine::{EngineError, Session, kv, sys};
 use strongroom_plan::desired::{Objects, desired};
+use strongroom_plan::sharing::Sharing;
 use strongroom_plan::stages::FloorVotes;
 use strongroom_plan::{Context, Holds};
 use strongroom_vault_model::name::ClusterName;
@@ -61,6 +62,7 @@ pub fn context(mark: Mark, ttl: u32, clusters: BTreeMap<ClusterName, Cluster>) -
         policies_expire: true,
         clusters,
         holds: Holds::default(),
+        sharing: Sharing::default(),
     }
 }
 

@@ -91,9 +91,9 @@ impl Lab {
         let pid = pid.context("no executor")?;
         kill_process(pid, Signal::TERM)?;
         let start = Instant::now();
-        let stat = format!("/proc/{}/stat", pid.as_raw_nonzero());
+        let times = format!("/proc/{}/stat", pid.as_raw_nonzero());
         // A zombie until `dev` reaps it, which it does at its own end.
-        while std::fs::read_to_string(&stat).is_ok_and(|text| !text.contains(") Z")) {
+        while std::fs::read_to_string(&times).is_ok_and(|text| !text.contains(") Z")) {
             if start.elapsed() > Duration::from_mins(1) {
                 bail!("the lab's executor does not end");
             }

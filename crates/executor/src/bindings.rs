@@ -99,6 +99,7 @@ impl Executor {
         self.bindings_count = teams.iter().map(|(team, _)| team.bindings.len()).sum();
         let holds = Holds { now: self.held.clone(), ..Holds::default() };
         for (team, pins) in teams {
+            self.lease_keep().await?;
             for role in TeamRole::ALL {
                 let name = PolicyName::People(team.name.clone(), role);
                 if holds.team_is_held(&team) && !self.attached.seen.contains_key(&name) {

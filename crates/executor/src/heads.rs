@@ -114,24 +114,38 @@ impl Executor {
                 subjects.push(subject);
             }
         }
-        for subject in subjects {
-            match self.head_read(&subject).await {
-                Ok(head) if head.version > 0 => {
-                    if let Err(ExecutorError::Stopped(why)) = head.document() {
-                        self.unbelieved.insert(subject.clone(), why);
-                    }
-                    self.head_remember(subject, head);
-                }
-                Ok(_) => {}
-                // One head that cannot be read freezes its own subject and no other: nothing is
-                // planned or attached for it until somebody has looked.
-                Err(ExecutorError::Stopped(why)) => {
-                    self.unbelieved.insert(subject, why);
-                }
-                Err(error) => return Err(error),
+        // Several at a time: whoever takes over an estate of thousands must not take minutes.
+        for some in subjects.chunks(16) {
+            let read = some.iter().map(|subject| self.head_read(subject));
+            let read = futures::future::join_all(read).await;
+            for (subject, head) in some.iter().cloned().zip(read) {
+                self.head_loaded(subject, head)?;
             }
         }
         tracing::info!(count = self.heads.len(), "heads are loaded");
+        Ok(())
+    }
+
+    fn head_loaded(
+        &mut self,
+        subject: Subject,
+        head: Result<VersionedHead, ExecutorError>,
+    ) -> Result<(), ExecutorError> {
+        match head {
+            Ok(head) if head.version > 0 => {
+                if let Err(ExecutorError::Stopped(why)) = head.document() {
+                    self.unbelieved.insert(subject.clone(), why);
+                }
+                self.head_remember(subject, head);
+            }
+            Ok(_) => {}
+            // One head that cannot be read freezes its own subject and no other: nothing is
+            // planned or attached for it until somebody has looked.
+            Err(ExecutorError::Stopped(why)) => {
+                self.unbelieved.insert(subject, why);
+            }
+            Err(error) => return Err(error),
+        }
         Ok(())
     }
 

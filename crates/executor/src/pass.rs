@@ -19,6 +19,10 @@ use crate::start::Executor;
 /// How long the lease lasts unless it is renewed, seconds.
 const LEASE_SECONDS: i32 = 20;
 
+/// How often it is renewed: an estate in which nothing happens should write nothing else. What is
+/// left of it then is longer than any write may take, and each write looks at it again.
+const RENEW: Duration = Duration::from_secs(5);
+
 /// How long the executor sleeps at most.
 const TICK: Duration = Duration::from_millis(500);
 
@@ -66,11 +70,26 @@ pub async fn run(
 
 impl Executor {
     async fn pass(&mut self, looked: &mut Option<(Instant, Date)>) -> Result<(), ExecutorError> {
-        let Some(epoch) =
-            self.store.lease_acquire(&self.lease, &self.holder, LEASE_SECONDS).await?
-        else {
+        if self.epoch == 0 || self.renewed.is_none_or(|at| at.elapsed() > RENEW) {
+            self.renewed = None;
+            if !self.lease_renew(looked).await? {
+                return Ok(());
+            }
+        }
+        self.pass_held(looked).await
+    }
+
+    /// Takes or renews the lease, and loads everything where it is newly taken. `false`: somebody
+    /// else holds it.
+    async fn lease_renew(
+        &mut self,
+        looked: &mut Option<(Instant, Date)>,
+    ) -> Result<bool, ExecutorError> {
+        let asked = Instant::now();
+        let acquired = self.store.lease_acquire(&self.lease, &self.holder, LEASE_SECONDS).await?;
+        let Some(epoch) = acquired else {
             self.epoch = 0;
-            return Ok(());
+            return Ok(false);
         };
         if epoch != self.epoch {
             tracing::info!(epoch, "lease is taken");
@@ -88,10 +107,34 @@ impl Executor {
             self.differing.clear();
             self.clock_compare().await?;
             self.records_compare().await?;
-            for subject in self.heads.keys().cloned().collect::<Vec<_>>() {
-                self.subject_publish(&subject).await?;
+            let subjects: Vec<_> = self.heads.keys().cloned().collect();
+            for some in subjects.chunks(8) {
+                let put = some.iter().map(|subject| self.subject_publish(subject));
+                futures::future::try_join_all(put).await?;
             }
         }
+        self.renewed = Some(asked);
+        Ok(true)
+    }
+
+    /// Renews the lease in the middle of a long look, where it is time to. Who lost it stops.
+    pub(crate) async fn lease_keep(&mut self) -> Result<(), ExecutorError> {
+        if self.renewed.is_some_and(|at| at.elapsed() < RENEW) {
+            return Ok(());
+        }
+        let asked = Instant::now();
+        let epoch = self.store.lease_acquire(&self.lease, &self.holder, LEASE_SECONDS).await?;
+        if self.epoch == 0 || epoch != Some(self.epoch) {
+            return Err(ExecutorError::LeaseLost);
+        }
+        self.renewed = Some(asked);
+        Ok(())
+    }
+
+    async fn pass_held(
+        &mut self,
+        looked: &mut Option<(Instant, Date)>,
+    ) -> Result<(), ExecutorError> {
         self.clusters_refresh().await?;
         let work = self.store.work_claim(&self.holder, LEASE_SECONDS, 200).await?;
         // What ends at a date ends as soon as the day is another.
@@ -188,7 +231,7 @@ impl Executor {
                 moved |= (after.state, after.round) != before;
             }
             // The lease is renewed between requests; each engine write checks it again.
-            self.store.lease_acquire(&self.lease, &self.holder, LEASE_SECONDS).await?;
+            self.lease_keep().await?;
             if !moved {
                 break;
             }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::json;
@@ -59,6 +59,8 @@ pub struct Executor {
     pub(crate) holder: String,
     /// The epoch of the lease it holds; 0 while it holds none.
     pub(crate) epoch: i64,
+    /// When the lease was last renewed.
+    pub(crate) renewed: Option<Instant>,
     /// What is applied, as the engine says; loaded when the lease is taken.
     pub(crate) heads: BTreeMap<Subject, VersionedHead>,
     /// Accounts in namespaces of other teams, by the applied documents.
@@ -169,6 +171,7 @@ impl Executor {
             issuer,
             clock,
             epoch: 0,
+            renewed: None,
             heads: BTreeMap::new(),
             guests: Guests::default(),
             ended: Tombstones::new(),
