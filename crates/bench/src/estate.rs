@@ -145,7 +145,7 @@ impl Estate {
             for document in &documents {
                 objects.extend(self.objects(document)?);
             }
-            write_all(&lab.admin, &objects, &mut self.known, SIDE_BY_SIDE, |text| text).await?;
+            write_all(&lab.admin, &objects, &mut self.known, SIDE_BY_SIDE, str::to_owned).await?;
             self.remember(lab, &documents, &pins).await?;
             self.teams = until;
         }
@@ -266,7 +266,7 @@ pub async fn write_all(
     objects: &Objects,
     known: &mut Known,
     side_by_side: usize,
-    named: fn(String) -> String,
+    named: fn(&str) -> String,
 ) -> Result<u64> {
     let mut count = 0;
     let mut phase: Vec<(&ObjectKey, &Fields)> = Vec::new();
@@ -314,11 +314,11 @@ async fn write_one(
     key: &ObjectKey,
     fields: &Fields,
     ids: &Ids,
-    named: fn(String) -> String,
+    named: fn(&str) -> String,
 ) -> Result<()> {
     let (path, body) = wire::write(key, fields, false, ids, &[])?;
-    let path = named(path);
-    let body: Value = serde_json::from_str(&named(body.to_string()))?;
+    let path = named(&path);
+    let body: Value = serde_json::from_str(&named(&body.to_string()))?;
     loop {
         match session.write(&path, wire::template(key), &body).await {
             // A new KV mount takes up to two seconds until it serves; nothing was written.
@@ -342,7 +342,7 @@ async fn write_one(
 }
 
 /// Another name for everything of a team, which the executor takes for none of its own.
-pub fn bare(text: String) -> String {
+pub fn bare(text: &str) -> String {
     text.replace("team/", "bare/").replace("team.", "bare.").replace("role/", "role/bare-")
 }
 

@@ -186,7 +186,7 @@ async fn terraform_calls(lab: &Lab, estate: &Estate, known: &mut Known) -> Resul
         objects.keys().filter(|k| !matches!(k, ObjectKey::AnchorAlias(_) | ObjectKey::Anchor(_)));
     let twice = keys.flat_map(|key| {
         let times = if matches!(key, ObjectKey::Policy(_)) { 2 } else { 1 };
-        vec![bare(wire::read_path(key)); times]
+        vec![bare(&wire::read_path(key)); times]
     });
     stream::iter(twice)
         .map(|path| async move { lab.admin.read(&path, "{object}").await })
