@@ -33,8 +33,10 @@ async fn lives(live: &Workload, path: &str, seconds: u64) -> (u32, Vec<String>) 
         if !matches!(read, Ok(Some(_))) {
             errors.push(format!("read: {read:?}"));
         }
-        if !live.renews().await && !live.renews().await {
-            errors.push("renew".to_owned());
+        if let Err(first) = live.renew().await
+            && let Err(error) = live.renew().await
+        {
+            errors.push(format!("renew: {first}, {error}"));
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     }

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use rustix::process::Signal;
 use serde_json::Value;
 use sqlx::postgres::PgPool;
 use sqlx::{AssertSqlSafe, Executor as _};
@@ -157,7 +158,7 @@ async fn apr_02b_a_no_stands_although_the_database_forgot_it() {
     keep(&database).await;
     let cases = [(&requests[0], &sue, "rejected"), (&requests[1], &bob, "withdrawn")];
     for ((request, end), person, state) in cases {
-        person.does(&[end, request, "--reason", "no", "--yes"]).await.unwrap();
+        person.does(&[end, request, "--comment", "no", "--yes"]).await.unwrap();
         lab.until(request, state).await;
     }
     put_back(&database).await;
@@ -175,5 +176,63 @@ async fn apr_02b_a_no_stands_although_the_database_forgot_it() {
     let events = sue.does(&["get", "events", "--request", &requests[0].0, "-o", "json"]).await;
     assert!(events.unwrap().contains("request.rejected"), "the ledger does not tell it again");
     println!("APR-02b: {} requests that were over stay so in an older database", cases.len());
+    private.end().await;
+}
+
+/// A plan is half written, the executor is gone, and so is everything that the database knew of the
+/// request: the heads alone carry it to its end.
+#[tokio::test]
+async fn rel_07_a_half_done_plan_goes_on_although_the_database_forgot_it() {
+    let private = PrivateLab::start().await;
+    let lab = &private.lab;
+    let database = private.database().await;
+    let team = lab.new_team("half").await;
+    let people = (lab.person("alice").await, lab.person("bob").await, lab.person("sue").await);
+    keep(&database).await;
+    private.executor_end(Signal::TERM).await;
+    // In the middle of the steps: some thirty places come after the first head is written.
+    let mut half = private.executor("half", None, &[("STRONGROOM_FAULT", "kill:40")]);
+    let request = people.0.submits(&team.file, "a team", &[]).await.unwrap();
+    lab.until(&request, "in_review").await;
+    people.1.approves(&request).await.unwrap();
+    let _ = people.2.run(&["approve", &request, "--yes"]).await.unwrap();
+    assert!(half.ends_within(Duration::from_mins(1)).await, "it was not broken off");
+    let admin = lab.admin().await;
+    let head = format!("strongroom/data/heads/team/{}", team.slug);
+    let read = async || admin.read(&head, "{head}").await.unwrap().unwrap()["data"].clone();
+    let begun = read().await;
+    assert!(begun["applied"].is_null() && begun["applying"].is_object(), "{begun:#}");
+    put_back(&database).await;
+
+    let _executor = private.executor("after", None, &[]);
+    let start = Instant::now();
+    loop {
+        let now = read().await;
+        if now["applying"].is_null() {
+            assert_eq!(now["applied"]["request"], request.as_str(), "{now:#}");
+            break;
+        }
+        assert!(start.elapsed() < Duration::from_mins(1), "it does not go on");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    let took = start.elapsed();
+    let group = format!("identity/group/name/team.{}.binding.api", team.slug);
+    let start = Instant::now();
+    loop {
+        let group = admin.read(&group, "{group}").await.unwrap().unwrap_or_default();
+        if group["member_entity_ids"].as_array().is_some_and(|members| members.len() == 1) {
+            break;
+        }
+        // What the database forgot is frozen: nobody new is attached before somebody has looked.
+        let out = lab.person("sam").await.does(&["get", "findings", "-o", "json"]).await.unwrap();
+        if out.contains(&format!("team/{}", team.slug)) {
+            break;
+        }
+        assert!(start.elapsed() < Duration::from_mins(1), "{group:#}");
+        tokio::time::sleep(Duration::from_millis(300)).await;
+    }
+    println!(
+        "REL-07: a half-done plan that the database forgot is carried out {took:?} after a start"
+    );
     private.end().await;
 }

@@ -279,8 +279,12 @@ impl Workload {
     }
 
     pub async fn renews(&self) -> bool {
+        self.renew().await.is_ok()
+    }
+
+    pub async fn renew(&self) -> Result<(), EngineError> {
         let path = "auth/token/renew-self";
-        self.session.write(path, path, &json!({})).await.is_ok()
+        self.session.write(path, path, &json!({})).await.map(drop)
     }
 }
 

@@ -70,16 +70,19 @@ impl Ended {
         }
     }
 
-    /// What it forbids to a request that is in this state and round.
+    /// What it forbids to a request that is in this state and round, and of which no head says that
+    /// its plan has begun: what has begun is judged by the heads alone.
     pub fn forbids(&self, state: State, round: u32) -> Forbids {
         match (self.over, state) {
             (_, state) if state.is_final() => Forbids::Nothing,
-            // What has begun is judged by the heads alone; if none of them has begun, it failed.
             (Some(_), State::Applying) => Forbids::Request(State::Failed),
+            // What failed after it had begun is, to a row that knows nothing of that, out of date.
+            (Some(State::Failed), _) => Forbids::Request(State::Superseded),
             (Some(over), _) => Forbids::Request(over),
             (None, State::InReview | State::Approved) if round <= self.void_rounds => {
                 Forbids::Round
             }
+            (None, State::Applying) if round <= self.void_rounds => Forbids::Request(State::Failed),
             (None, _) => Forbids::Nothing,
         }
     }
@@ -121,14 +124,16 @@ mod tests {
         assert_eq!(ended.forbids(State::InReview, 3), Forbids::Nothing);
         // Nothing is frozen yet, so there is no vote to be void.
         assert_eq!(ended.forbids(State::Submitted, 0), Forbids::Nothing);
-        // What has begun is judged by the heads.
-        assert_eq!(ended.forbids(State::Applying, 2), Forbids::Nothing);
+        // A row that says it has begun, and no head does.
+        assert_eq!(ended.forbids(State::Applying, 2), Forbids::Request(State::Failed));
+        assert_eq!(ended.forbids(State::Applying, 3), Forbids::Nothing);
     }
 
     #[test]
     fn whatever_it_forbids_the_state_machine_allows_to_follow() {
         let open = [State::Submitted, State::InReview, State::Approved, State::Applying];
-        let ends = [State::Rejected, State::Withdrawn, State::Expired, State::Superseded];
+        let ends =
+            [State::Rejected, State::Withdrawn, State::Expired, State::Superseded, State::Failed];
         for state in open {
             for end in ends {
                 let mut ended = ended();

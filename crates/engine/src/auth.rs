@@ -62,6 +62,20 @@ pub async fn own_accessor(session: &Session) -> Result<String, EngineError> {
     Ok(accessor.to_owned())
 }
 
+/// The policies of another token, its own and those of its entity, by its accessor.
+pub async fn policies_of(session: &Session, accessor: &str) -> Result<Vec<String>, EngineError> {
+    let template = "auth/token/lookup-accessor";
+    let answer = session.write(template, template, &json!({ "accessor": accessor })).await?;
+    let list = |name: &str| {
+        let words = answer.data.get(name).and_then(Value::as_array);
+        words.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned)
+    };
+    let mut all: Vec<String> = list("policies").chain(list("identity_policies")).collect();
+    all.sort();
+    all.dedup();
+    Ok(all)
+}
+
 /// Makes a new `SecretID` for a role; the session's token must allow it.
 pub async fn approle_new_secret_id(
     session: &Session,

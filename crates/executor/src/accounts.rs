@@ -143,8 +143,17 @@ impl Executor {
             }
             // One write stops every live token of the binding; then the entities go for good.
             self.group_end(name, "suspend on a changed UID", reason).await?;
-            for account in desired::accounts(binding) {
-                self.entity_end(&account, "its namespace is not the one that was voted on").await?;
+            for (account, standing) in &standings {
+                // Another team's vote may trust the namespace that is there now: that entity is its.
+                let live = standing.namespace_uid.as_deref();
+                let entity = self.entity_of(account).await?;
+                let trusted = entity.is_some_and(|entity| {
+                    live.is_some() && entity.metadata["namespace_uid"].as_str() == live
+                });
+                if !trusted {
+                    let why = "its namespace is not the one that was voted on";
+                    self.entity_end(account, why).await?;
+                }
             }
         } else if !self.group_members(team, name, binding, &members).await? {
             let (state, reason) = self.group_missing(name, binding).await?;

@@ -49,13 +49,29 @@ impl Executor {
                 return self.finish(row, &plan, &stored).await;
             }
             Progress::NotBegun | Progress::Done => {
-                if row.state == State::Applying && self.is_ended(row).await? {
+                if row.state == State::Applying
+                    && self.is_over_before_begun(row, &plan, &stored).await?
+                {
                     return Ok(());
                 }
                 self.check_signatures(row, &plan, &stored).await?;
                 (false, (0..plan.documents.len()).collect())
             }
         };
+        self.may_write(&plan).await?;
+        let mut reading = self.reading();
+        if !resume && !self.is_still_so(row, &plan, &mut reading).await? {
+            return Ok(());
+        }
+        let row = &self.enter_applying(row, &plan, &stored).await?;
+        match self.carry_out(&plan, &stored, &begin, &mut reading, resume).await? {
+            None => self.finish(row, &plan, &stored).await,
+            Some((step, why)) => self.fail(row, &plan, Some(step), &why).await,
+        }
+    }
+
+    /// Whether anything may be written now.
+    pub(crate) async fn may_write(&self, plan: &Plan) -> Result<(), ExecutorError> {
         if let Some(why) = self.held.get(&Target::Platform)
             && !plan.lift.contains(&Target::Platform)
         {
@@ -71,38 +87,43 @@ impl Executor {
                 "the engine has {devices} audit devices; Strongroom writes with two or more"
             )));
         }
-        let mut reading = self.reading();
-        if !resume && !self.is_still_so(row, &plan, &mut reading).await? {
-            return Ok(());
-        }
-        let row = &self.enter_applying(row, &plan, &stored).await?;
+        Ok(())
+    }
+
+    /// Heads, steps, heads. Gives the step that it stopped at for good, and why.
+    pub(crate) async fn carry_out<'p>(
+        &mut self,
+        plan: &'p Plan,
+        stored: &PlanRow,
+        begin: &[usize],
+        reading: &mut Reading,
+        resume: bool,
+    ) -> Result<Option<(&'p Step, String)>, ExecutorError> {
         // After an interruption those that are missing: nothing was written before the last of them.
-        self.heads_applying(&plan, &stored, &begin).await?;
+        self.heads_applying(plan, stored, begin).await?;
         // After an interruption too: nobody is attached while the head says `applying`, and a
         // token from before the vote must never be adopted.
-        self.reset_entities(&plan).await?;
+        self.reset_entities(plan).await?;
         if resume {
             // Groups name anchors by the engine's ids, which the first try had read.
             let lists = plan.steps.iter().filter_map(|step| step.after.as_ref()?.get("anchors"));
             let names = lists.filter_map(Value::as_array).flatten().filter_map(Value::as_str);
             let anchors = names.filter_map(|name| ObjectKey::parse("anchor", name).ok()).collect();
-            self.observe(&mut reading, &anchors).await?;
+            self.observe(reading, &anchors).await?;
         }
         for (place, step) in plan.steps.iter().enumerate() {
-            match self.step(&plan, &stored, place, &mut reading, resume).await {
+            match self.step(plan, stored, place, reading, resume).await {
                 Ok(()) => {}
                 // The engine says no, and trying again would not change that.
                 Err(ExecutorError::Engine(error)) if !error.is_temporary() => {
-                    return self.fail(row, &plan, Some(step), &error.to_string()).await;
+                    return Ok(Some((step, error.to_string())));
                 }
-                Err(ExecutorError::Stopped(why)) => {
-                    return self.fail(row, &plan, Some(step), &why).await;
-                }
+                Err(ExecutorError::Stopped(why)) => return Ok(Some((step, why))),
                 Err(error) => return Err(error),
             }
         }
-        self.heads_applied(&plan).await?;
-        self.finish(row, &plan, &stored).await
+        self.heads_applied(plan).await?;
+        Ok(None)
     }
 
     /// Stops in the middle: the heads say again what was applied before, and what was written stays
@@ -119,6 +140,25 @@ impl Executor {
         let event = self.event(EventKind::RequestFailed, Some(row.request), None, detail);
         self.tombstone_end(row, State::Failed, why).await?;
         self.transition(row, State::Failed, Some(why), &[event]).await
+    }
+
+    /// A row that says it is being applied while no head has begun: a no and a void round stand.
+    async fn is_over_before_begun(
+        &mut self,
+        row: &RequestRow,
+        plan: &Plan,
+        stored: &PlanRow,
+    ) -> Result<bool, ExecutorError> {
+        if self.is_ended(row).await? {
+            return Ok(true);
+        }
+        let acts = self.store.acts_of_request(row.request).await?;
+        let Some((end, who)) = self.ended(&acts, About::Plan { plan, hash: stored.hash }) else {
+            return Ok(false);
+        };
+        let why = format!("{} by {who} before the first write", end.as_str());
+        self.fail(row, plan, None, &why).await?;
+        Ok(true)
     }
 
     /// Every signature, once more, right before the first write.
@@ -192,7 +232,11 @@ impl Executor {
     }
 
     /// How far the plan has come, by the heads as they are now.
-    async fn progress(&mut self, plan: &Plan, stored: &PlanRow) -> Result<Progress, ExecutorError> {
+    pub(crate) async fn progress(
+        &mut self,
+        plan: &Plan,
+        stored: &PlanRow,
+    ) -> Result<Progress, ExecutorError> {
         for document in &plan.documents {
             let head = self.head_read(&document.subject).await?;
             self.head_remember(document.subject.clone(), head);
@@ -223,7 +267,7 @@ impl Executor {
         Ok(())
     }
 
-    async fn heads_back(&mut self, plan: &Plan) -> Result<(), ExecutorError> {
+    pub(crate) async fn heads_back(&mut self, plan: &Plan) -> Result<(), ExecutorError> {
         for document in &plan.documents {
             let mut head = self.head_read(&document.subject).await?;
             if head.head.go_back(plan.request) {
@@ -358,7 +402,7 @@ impl Executor {
             applied_revision: i64::try_from(head.head.base_revision()).unwrap_or(i64::MAX),
             applied_hash: applied.map(|applied| applied.document_hash.as_bytes().to_vec()),
             applied_document: document.map(|document| document.canonical()),
-            pins: json!(applied.map(|applied| &applied.pins)),
+            pins: applied.map_or_else(|| json!({}), |applied| json!(applied.pins)),
             holds: json!(
                 self.held
                     .iter()

@@ -78,10 +78,16 @@ impl Executor {
     /// Looks at every binding whose accounts, namespace, holds or end changed since it was last
     /// looked at.
     pub(crate) async fn bindings_keep(&mut self) -> Result<(), ExecutorError> {
-        let mut teams = Vec::new();
+        let (mut teams, mut begun) = (Vec::new(), Vec::new());
         for head in self.heads.values() {
-            // While a plan is being applied its own steps decide.
-            if head.head.applying.is_some() {
+            // While a plan is being applied its own steps decide what is given; what is held, has
+            // ended or is in another namespace is taken away all the same.
+            if let Some(applying) = &head.head.applying {
+                for side in head.head.applied.iter().chain([&applying.target]) {
+                    if let Ok(Document::Team(team)) = Document::from_value(&side.document) {
+                        begun.push((*team, side.pins.clone()));
+                    }
+                }
                 continue;
             }
             let document = match head.document() {
@@ -119,7 +125,57 @@ impl Executor {
                 self.keep(&name, seen, done)?;
             }
         }
+        for (team, pins) in &begun {
+            self.team_narrow(&holds, team, pins).await?;
+        }
         self.brake_tell().await
+    }
+
+    /// What may not wait until a plan about the team has ended. Nothing is given here, and nothing
+    /// is remembered as made true: the plan may still write.
+    async fn team_narrow(
+        &mut self,
+        holds: &Holds,
+        team: &Team,
+        pins: &BTreeMap<String, String>,
+    ) -> Result<(), ExecutorError> {
+        self.attached.is_pending = true;
+        if holds.team_is_held(team) {
+            for role in TeamRole::ALL {
+                let name = PolicyName::People(team.name.clone(), role);
+                self.group_end(&name, SUSPEND, "the team is suspended").await?;
+            }
+        }
+        for binding in &team.bindings {
+            let name = PolicyName::Binding(team.name.clone(), binding.name.clone());
+            let done = match self.seen(holds, team, binding) {
+                Some(Seen::Held(why)) => self.group_end(&name, SUSPEND, &why).await,
+                Some(Seen::Ended(until)) if self.brake_allows(&name) => {
+                    self.group_end(&name, END, &format!("its last day was {until}")).await
+                }
+                Some(Seen::Accounts(_, uid, _)) => {
+                    let elsewhere = match &binding.holder {
+                        Holder::Accounts { cluster, namespace, .. } => pins
+                            .get(&format!("{cluster}/{namespace}"))
+                            .is_some_and(|pin| uid.as_ref() != Some(pin)),
+                        Holder::People { .. } => false,
+                    };
+                    if elsewhere {
+                        let still = Some("a plan about the team is being applied");
+                        self.accounts_keep(team, binding, &name, pins, still).await.map(drop)
+                    } else {
+                        Ok(())
+                    }
+                }
+                _ => Ok(()),
+            };
+            match done {
+                Err(ExecutorError::LeaseLost) => return Err(ExecutorError::LeaseLost),
+                Err(error) => tracing::warn!(binding = %name, %error, "binding is not narrowed"),
+                Ok(()) => {}
+            }
+        }
+        Ok(())
     }
 
     /// Remembers what was made true. One binding that cannot be kept stops no other.

@@ -40,7 +40,8 @@ impl Executor {
         };
         let mut clusters: BTreeMap<ClusterName, ClusterDocument> = BTreeMap::new();
         for (_, head) in self.cluster_heads() {
-            if let Some(Document::Cluster(cluster)) = head.document()? {
+            // One that is not believed is as if it were not there, and holds up nobody else.
+            if let Ok(Some(Document::Cluster(cluster))) = head.document() {
                 clusters.insert(cluster.name.clone(), *cluster);
             }
         }
@@ -75,6 +76,10 @@ impl Executor {
         let mut hosts = BTreeMap::new();
         for name in hosts_of(changes) {
             let Some(head) = self.heads.get(&Subject::Team(name.clone())) else { continue };
+            if head.head.applying.is_some() {
+                let why = format!("another request is being applied to the team {name}");
+                return Err(ExecutorError::Wait(why));
+            }
             if let (Some(Document::Team(team)), Some(applied)) =
                 (head.document()?, &head.head.applied)
             {
@@ -111,6 +116,12 @@ impl Executor {
     pub(crate) fn claims_are_free(&self, changes: &[Change]) -> Result<(), ExecutorError> {
         let ours: BTreeSet<Subject> = changes.iter().map(|each| each.proposed.subject()).collect();
         let claimed = claimed_namespaces(changes);
+        if let Some(name) = claimed.intersection(&self.claims_said).next() {
+            return Err(ExecutorError::Wait(format!(
+                "the namespace {name} may be claimed by a team whose head cannot be read now; an SRE \
+                 looks at `strongroom get findings`"
+            )));
+        }
         for (_, head) in self.heads.iter().filter(|(subject, _)| !ours.contains(*subject)) {
             let applied = head.head.applied.iter().map(|applied| (applied, true));
             let targets = head.head.applying.iter().map(|applying| (&applying.target, false));
@@ -170,18 +181,23 @@ impl Executor {
     pub(crate) async fn clusters_refresh(&mut self) -> Result<(), ExecutorError> {
         let mut wanted = Vec::new();
         for (_, head) in self.cluster_heads() {
-            if let Some(Document::Cluster(cluster)) = head.document()? {
+            if let Ok(Some(Document::Cluster(cluster))) = head.document() {
                 wanted.push(*cluster);
             }
         }
         for document in wanted {
-            if self.clusters.contains_key(&document.name) {
-                continue;
+            // UIDs are read from where logins are checked: another server or CA is another watch.
+            let place =
+                [document.server.clone(), document.ca.clone(), document.credentials.to_string()];
+            match self.clusters.get(&document.name) {
+                Some(watched) if watched.place == place => continue,
+                Some(_) => drop(self.clusters.remove(&document.name)),
+                None => {}
             }
             match self.cluster_connect(&document).await {
                 Ok(cluster) => {
                     let inventory = strongroom_kubernetes::watch(&cluster);
-                    let watched = Watched { cluster, inventory, stored: None };
+                    let watched = Watched { cluster, inventory, stored: None, place };
                     self.clusters.insert(document.name.clone(), watched);
                 }
                 Err(error) => tracing::error!(cluster = %document.name, %error, "no watch"),

@@ -267,8 +267,36 @@ impl Executor {
         Some(found)
     }
 
-    /// Records a difference, and puts it back where that narrows.
+    /// Whether nothing may follow from how this object differs: whose names belong into a role is not
+    /// known while a team's head is not believed.
+    fn is_unknown(&self, key: &ObjectKey) -> bool {
+        matches!(key, ObjectKey::Role(..)) && self.guests_unknown
+    }
+
+    /// Records a difference, and puts it back where that narrows. One that cannot be put back stops
+    /// no other.
     async fn drift_treat(
+        &mut self,
+        reading: &mut Reading,
+        subject: &Subject,
+        key: &ObjectKey,
+        wanted: Option<&Fields>,
+        drift: &Drift,
+        who: Option<&str>,
+    ) -> Result<(), ExecutorError> {
+        if self.is_unknown(key) {
+            return Ok(());
+        }
+        match self.drift_treat_one(reading, subject, key, wanted, drift, who).await {
+            Err(error @ (ExecutorError::Stopped(_) | ExecutorError::Wait(_))) => {
+                tracing::error!(object = %key, %error, "it is not put back");
+                Ok(())
+            }
+            done => done,
+        }
+    }
+
+    async fn drift_treat_one(
         &mut self,
         reading: &mut Reading,
         subject: &Subject,

@@ -38,6 +38,8 @@ impl Executor {
         let ended = self.tombstone(row.request).await?.0;
         match ended.forbids(row.state, round) {
             Forbids::Nothing => Ok(false),
+            // Whatever keeps it from being frozen again, it runs out.
+            Forbids::Round if self.is_over(row.expires_at) => Ok(false),
             Forbids::Round => {
                 self.forgotten(row, &format!("that round {round} is void")).await?;
                 let submission = submission(row)?;

@@ -7,6 +7,8 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 use strongroom_domain::document::Document;
+use strongroom_domain::hold::Target;
+use strongroom_domain::subject::Subject;
 use strongroom_engine::identity::{self, Entity};
 use strongroom_kubernetes::Settled;
 use strongroom_plan::{Holds, Plan, desired};
@@ -111,8 +113,17 @@ impl Executor {
     /// Before a namespace is trusted again or a hold is lifted: whatever the accounts had is taken
     /// away, so that tokens from before stay dead, a newcomer's early token among them.
     pub(crate) async fn reset_entities(&mut self, plan: &Plan) -> Result<(), ExecutorError> {
-        for planned in &plan.documents {
-            let Ok(Document::Team(team)) = Document::from_value(&planned.document) else {
+        let planned = plan.documents.iter();
+        let mut teams: Vec<Document> =
+            planned.filter_map(|planned| Document::from_value(&planned.document).ok()).collect();
+        if plan.lift.iter().any(|target| matches!(target, Target::Cluster(_))) {
+            // Whoever has accounts there, and no document in this request.
+            let named: BTreeSet<Subject> = teams.iter().map(Document::subject).collect();
+            let others = self.heads.iter().filter(|(subject, _)| !named.contains(*subject));
+            teams.extend(others.filter_map(|(_, head)| head.document().ok().flatten()));
+        }
+        for document in teams {
+            let Document::Team(team) = document else {
                 continue;
             };
             let lift = plan.lift.iter().cloned().collect();
@@ -166,7 +177,7 @@ impl Executor {
             let Some(entity) = self.entity_of(&account).await? else { continue };
             let ours = entity.metadata.get("owner").and_then(Value::as_str);
             let uid = entity.metadata.get("uid").and_then(Value::as_str).unwrap_or_default();
-            let accessor = self.accessor(&account.cluster).await?;
+            let Ok(accessor) = self.accessor(&account.cluster).await else { continue };
             let alias = entity
                 .aliases
                 .iter()

@@ -15,8 +15,8 @@ pub enum ExecutorError {
     #[error("{0}")]
     Refused(String),
     /// The database failed.
-    #[error("the database: {0}")]
-    Storage(#[source] StorageError),
+    #[error("the database: {}", chain(.0))]
+    Storage(StorageError),
     /// The engine failed.
     #[error(transparent)]
     Engine(#[from] EngineError),
@@ -44,6 +44,18 @@ pub enum ExecutorError {
     /// A row is not what only an honest writer stores.
     #[error("a stored row is not believed: {0}")]
     Hostile(String),
+}
+
+/// An error with what caused it: this one ends in logs and in sentences, where nobody walks sources.
+fn chain(error: &StorageError) -> String {
+    let mut text = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
 }
 
 impl From<StorageError> for ExecutorError {

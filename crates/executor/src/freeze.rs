@@ -23,6 +23,10 @@ use crate::object::Reading;
 use crate::review::{changed_since, sees_all};
 use crate::start::Executor;
 
+/// How far a revision's number may be above the applied one: proposals that came to nothing have
+/// numbers too.
+const MOST_REVISIONS: u64 = 1_000_000;
+
 /// What a submission wants, against what the heads say.
 pub(crate) struct Proposal {
     pub(crate) changes: Vec<Change>,
@@ -88,9 +92,10 @@ impl Executor {
                 return Err(ExecutorError::Superseded(changed_since(subject)));
             }
             let revision = numbers.get(&subject.to_string()).copied().unwrap_or(0);
-            if revision <= wanted.base_revision {
+            // Numbers come from a row: one far off would make the next ones unwritable.
+            if !(1..=MOST_REVISIONS).contains(&revision.saturating_sub(wanted.base_revision)) {
                 return Err(ExecutorError::Hostile(format!(
-                    "the revision of {subject} is not newer than the applied one"
+                    "the revision of {subject} does not follow the applied one"
                 )));
             }
             documents.push(PlannedDocument {

@@ -7,6 +7,7 @@ use strongroom_domain::id::RequestId;
 use strongroom_domain::subject::Subject;
 use strongroom_engine::error::Failure;
 use strongroom_engine::kv;
+use strongroom_plan::build::claims;
 use strongroom_plan::sharing::Guests;
 use strongroom_vault_model::object::HEADS_MOUNT;
 
@@ -122,7 +123,28 @@ impl Executor {
                 self.head_loaded(subject, head)?;
             }
         }
+        self.unbelieved_remember().await?;
         tracing::info!(count = self.heads.len(), "heads are loaded");
+        Ok(())
+    }
+
+    /// What the database last heard of teams whose heads are not believed. It gives nobody rights:
+    /// it only keeps names in other teams' roles, and namespaces from being claimed by others.
+    async fn unbelieved_remember(&mut self) -> Result<(), ExecutorError> {
+        self.claims_said.clear();
+        self.guests_unknown = false;
+        let subjects: Vec<Subject> = self.unbelieved.keys().cloned().collect();
+        for subject in subjects.iter().filter(|each| matches!(each, Subject::Team(_))) {
+            let state = self.store.subject_state_get(subject).await?;
+            let bytes = state.and_then(|state| state.applied_document);
+            match bytes.as_deref().map(Document::from_canonical) {
+                Some(Ok(Document::Team(team))) if Subject::Team(team.name.clone()) == *subject => {
+                    self.guests.add(&team);
+                    self.claims_said.extend(claims(&team));
+                }
+                _ => self.guests_unknown = true,
+            }
+        }
         Ok(())
     }
 
@@ -208,6 +230,12 @@ impl Executor {
                 // Of a head that is not believed nothing is known, so what was known stays.
                 Err(_) => {}
                 Ok(_) => self.guests.forget(name),
+            }
+            // A plan that has begun may have written some of it already.
+            let begun = head.head.applying.as_ref();
+            let begun = begun.and_then(|begun| Document::from_value(&begun.target.document).ok());
+            if let Some(Document::Team(team)) = begun {
+                self.guests.add(&team);
             }
         }
         self.heads.insert(subject, head);

@@ -114,7 +114,8 @@ impl Executor {
             }
             _ => return Err(ExecutorError::Wait(format!("{subject} is not applied"))),
         }
-        if head.head.holds.contains_key(target) {
+        // One that only freezes takes nothing away: a person's hold stands over it.
+        if head.head.holds.get(target).is_some_and(|standing| !standing.frozen) {
             self.head_remember(subject, head);
             return Ok(());
         }

@@ -7,6 +7,7 @@
 mod accounts;
 mod acts;
 mod apply;
+mod begun;
 mod bindings;
 mod brake;
 mod context;

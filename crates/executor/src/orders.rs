@@ -68,7 +68,9 @@ impl Executor {
         for file in files {
             let answer = match self.order_take(&file).await {
                 Ok(text) => OrderAnswer { done: true, text },
-                Err(ExecutorError::Wait(text)) => OrderAnswer { done: false, text },
+                Err(ExecutorError::Wait(text) | ExecutorError::Stopped(text)) => {
+                    OrderAnswer { done: false, text }
+                }
                 // It stays and is tried again.
                 Err(error) => return Err(error),
             };

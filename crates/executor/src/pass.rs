@@ -168,6 +168,7 @@ impl Executor {
             self.bindings_keep().await?;
         }
         if slow || !work.is_empty() {
+            self.begun_resume().await?;
             self.requests_advance().await?;
             self.clusters_refresh().await?;
             self.bindings_keep().await?;

@@ -57,7 +57,12 @@ impl Executor {
                 format!("the executor's clock is behind the database's; it waits ({why})"),
             )),
             // Nothing follows from it, and whoever looks at the request must know why.
-            Err(error @ ExecutorError::Lapsed { .. }) => {
+            Err(
+                error @ (ExecutorError::Lapsed { .. }
+                | ExecutorError::Stopped(_)
+                | ExecutorError::Hostile(_)),
+            ) => {
+                tracing::error!(request = %row.request, %error, "request does not go on");
                 Err(ExecutorError::Wait(error.to_string()))
             }
             result => result,
@@ -79,6 +84,12 @@ impl Executor {
 
     async fn request_step(&mut self, row: &RequestRow) -> Result<(), ExecutorError> {
         // What has begun is judged by the heads; before that a no stands, whatever the rows say.
+        let begun = self.heads.values().any(|head| {
+            head.head.applying.as_ref().is_some_and(|begun| begun.target.request == row.request)
+        });
+        if begun && row.state == State::Approved {
+            return self.apply(row).await;
+        }
         if row.state != State::Applying && self.is_ended(row).await? {
             return Ok(());
         }
@@ -267,7 +278,7 @@ impl Executor {
     }
 
     /// What a reject or a withdrawal that counts makes of the request, and whose it is.
-    fn ended(&self, acts: &[ActRow], about: About<'_>) -> Option<(State, String)> {
+    pub(crate) fn ended(&self, acts: &[ActRow], about: About<'_>) -> Option<(State, String)> {
         acts.iter().filter(|act| act.receipt.is_some()).find_map(|act| {
             let verified = self.act_recheck(act, about).ok()?;
             let end = match verified.kind {

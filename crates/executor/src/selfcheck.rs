@@ -4,6 +4,7 @@
 //! executor was given, by whomever; it does not prevent it (design, threat model). An answer that
 //! names more than the executor needs stops applies; no answer changes nothing.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use strongroom_config::file;
@@ -12,10 +13,11 @@ use strongroom_engine::session::AppRole;
 use strongroom_engine::{Session, auth, sys};
 use strongroom_plan::desired;
 use strongroom_storage::finding::Finding;
-use strongroom_vault_model::bootstrap::forbidden_paths;
+use strongroom_vault_model::bootstrap::{EXECUTOR_POLICY, EXECUTOR_ROLE, forbidden_paths};
 use strongroom_vault_model::path::TeamMount;
 
 use secrecy::ExposeSecret as _;
+use serde_json::Value;
 
 use crate::error::ExecutorError;
 use crate::finding::{Severity, finding};
@@ -23,6 +25,8 @@ use crate::start::Executor;
 
 /// How often it is asked.
 const EVERY: Duration = Duration::from_mins(1);
+/// How long nobody may answer before somebody is told.
+const PATIENCE: Duration = Duration::from_mins(3);
 /// The mounts that are asked about each time; over time all of them.
 const MOUNTS: usize = 20;
 
@@ -33,6 +37,10 @@ pub(crate) struct SelfCheck {
     session: Option<Session>,
     /// Where the next mounts are taken from.
     next: usize,
+    /// What was answered red: asked each time until it is green again.
+    red_paths: BTreeSet<String>,
+    /// Since when nobody answers.
+    unanswered: Option<Instant>,
     /// The sentence of a red answer.
     pub(crate) red: Option<String>,
 }
@@ -56,9 +64,20 @@ impl Executor {
             Err(error) => {
                 self.selfcheck.session = None;
                 tracing::warn!(%error, "the auditor cannot ask what the executor may do");
-                return Ok(());
+                let since = *self.selfcheck.unanswered.get_or_insert_with(Instant::now);
+                if since.elapsed() < PATIENCE {
+                    return Ok(());
+                }
+                let text = format!("nobody can ask what the executor may do: {error}");
+                let next = "see that the AppRole strongroom-auditor is there as \
+                            docs/engine-bootstrap.md says, and that its files hold its credential";
+                // What was red is not green because nobody answers.
+                let found = finding("auditor", "auditor", Severity::Alarm, text, next);
+                return self.found(found).await;
             }
         };
+        self.selfcheck.unanswered = None;
+        self.resolved("auditor auditor").await?;
         self.settle("capabilities", found).await
     }
 
@@ -81,13 +100,27 @@ impl Executor {
             return Ok(Vec::new());
         };
         let own = auth::own_accessor(&self.engine).await?;
-        let paths = forbidden_paths(&self.some_mounts());
+        let mut paths = forbidden_paths(&self.some_mounts());
+        let again = self.selfcheck.red_paths.iter().filter(|path| !paths.contains(path)).cloned();
+        paths.extend(again.collect::<Vec<_>>());
         let answers = sys::capabilities_of(&session, &own, &paths).await?;
-        let more: Vec<String> = answers
+        let red: Vec<_> = answers
             .into_iter()
             .filter(|(_, words)| words.iter().any(|word| word != "deny"))
-            .map(|(path, words)| format!("{path} ({})", words.join(", ")))
             .collect();
+        self.selfcheck.red_paths = red.iter().map(|(path, _)| path.clone()).collect();
+        let mut more: Vec<String> =
+            red.into_iter().map(|(path, words)| format!("{path} ({})", words.join(", "))).collect();
+        // A right at one path only is seen by the policies themselves.
+        let policies = auth::policies_of(&session, &own).await?;
+        if policies != [EXECUTOR_ROLE] {
+            more.push(format!("its policies are {}", policies.join(", ")));
+        }
+        let path = format!("sys/policies/acl/{EXECUTOR_ROLE}");
+        let policy = session.read(&path, "sys/policies/acl/{name}").await?.unwrap_or_default();
+        if policy.get("policy").and_then(Value::as_str) != Some(EXECUTOR_POLICY) {
+            more.push(format!("the policy {EXECUTOR_ROLE} is another than this version needs"));
+        }
         if more.is_empty() {
             self.selfcheck.red = None;
             return Ok(Vec::new());

@@ -1,6 +1,6 @@
 //! What the executor holds, and the checks without which it does not start.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -65,6 +65,10 @@ pub struct Executor {
     pub(crate) heads: BTreeMap<Subject, VersionedHead>,
     /// Accounts in namespaces of other teams, by the applied documents.
     pub(crate) guests: Guests,
+    /// Whether there may be more of them: a team's head is not believed, and nothing else tells.
+    pub(crate) guests_unknown: bool,
+    /// Namespaces that teams claim by the database alone, because their heads are not believed.
+    pub(crate) claims_said: BTreeSet<String>,
     /// Tombstones that were looked at or written under this lease.
     pub(crate) ended: Tombstones,
     pub(crate) clusters: BTreeMap<ClusterName, Watched>,
@@ -96,6 +100,8 @@ pub(crate) struct Watched {
     pub(crate) inventory: Receiver<InventoryState>,
     /// What was last stored for people.
     pub(crate) stored: Option<InventoryState>,
+    /// Server, CA and credentials it was made from.
+    pub(crate) place: [String; 3],
 }
 
 impl Executor {
@@ -174,6 +180,8 @@ impl Executor {
             renewed: None,
             heads: BTreeMap::new(),
             guests: Guests::default(),
+            guests_unknown: false,
+            claims_said: BTreeSet::new(),
             ended: Tombstones::new(),
             clusters: BTreeMap::new(),
             accessors: BTreeMap::new(),

@@ -286,6 +286,7 @@ pub fn build_since_vote(
             assessment.brings_back(mount);
         }
         context.holds.judge(&change.proposed, &mut assessment);
+        context.holds.judge_beside(change.base.as_ref(), &change.proposed, &mut assessment);
         assessment
     };
     let assessed: Vec<(&Change, Assessment)> =

@@ -5,14 +5,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use strongroom_domain::document::team::{Binding, Holder};
+use strongroom_domain::document::team::{Access, Binding, Holder};
 use strongroom_domain::document::{Document, Team};
 use strongroom_domain::hold::Target;
 use strongroom_domain::risk::Risk;
 use strongroom_domain::subject::Subject;
+use strongroom_vault_model::name::{BindingName, TeamName};
 
 use crate::build::{Change, Refusal};
 use crate::risk::Assessment;
+use crate::risk::access::same_place;
 
 /// The holds that a plan is made under.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -74,13 +76,51 @@ impl Holds {
         }
     }
 
+    /// A hold is not got round by another name: what gives the same holder something at a path that
+    /// is held is worth as much as lifting it.
+    pub(crate) fn judge_beside(
+        &self,
+        base: Option<&Document>,
+        proposed: &Document,
+        assessment: &mut Assessment,
+    ) {
+        let (Some(Document::Team(base)), Document::Team(team)) = (base, proposed) else {
+            return;
+        };
+        for held in &base.bindings {
+            let target = Target::Binding(base.name.clone(), held.name.clone());
+            if !self.holds(&target) {
+                continue;
+            }
+            for binding in &team.bindings {
+                let new = !base.bindings.contains(binding) && binding.name != held.name;
+                let same_path = |access: &Access| {
+                    held.access
+                        .iter()
+                        .any(|had| had.mount == access.mount && had.path.overlaps(&access.path))
+                };
+                if new
+                    && same_place(&held.holder, &binding.holder)
+                    && binding.access.iter().any(same_path)
+                {
+                    let (name, other) = (&binding.name, &held.name);
+                    let text = format!("{name} reaches what {other} reached, which is held");
+                    assessment.raise(Risk::High, text);
+                }
+            }
+        }
+    }
+
     /// What lifting is worth.
     pub(crate) fn judge(&self, document: &Document, assessment: &mut Assessment) {
         let subject = document.subject();
         for target in self.lift.iter().filter(|target| target.subject() == subject) {
             if let Some(why) = self.now.get(target) {
-                assessment
-                    .raise(Risk::High, format!("{target} goes on again, which was held: {why}"));
+                let text = format!("{target} goes on again, which was held: {why}");
+                let hosts = hosts_under(target, document);
+                let risk = if hosts.is_empty() { Risk::High } else { Risk::Critical };
+                assessment.hosts.extend(hosts);
+                assessment.raise(risk, text);
             }
             if let Some(what) = self.differing.get(&subject)
                 && Target::from(subject.clone()) == *target
@@ -92,4 +132,23 @@ impl Holds {
             }
         }
     }
+}
+
+/// The other teams whose accounts reach something again when this is lifted.
+fn hosts_under(target: &Target, document: &Document) -> BTreeSet<TeamName> {
+    let Document::Team(team) = document else {
+        return BTreeSet::new();
+    };
+    let concerned = |name: &BindingName| match target {
+        Target::Binding(_, binding) => binding == name,
+        Target::Team(_) => true,
+        Target::Platform | Target::Cluster(_) => false,
+    };
+    let bindings = team.bindings.iter().filter(|binding| concerned(&binding.name));
+    bindings
+        .filter_map(|binding| match &binding.holder {
+            Holder::Accounts { host, .. } => host.clone(),
+            Holder::People { .. } => None,
+        })
+        .collect()
 }

@@ -5,7 +5,7 @@
 //! its bindings in `risk/access.rs`. Rows, labels and what a request says about itself are never
 //! asked.
 
-mod access;
+pub(crate) mod access;
 mod team;
 
 use std::collections::BTreeSet;

@@ -41,14 +41,18 @@ pub struct Guests(BTreeMap<TeamName, BTreeMap<Place, BTreeSet<ServiceAccountName
 impl Guests {
     /// What one team's document says, instead of what was said before.
     pub fn set(&mut self, team: &Team) {
-        let mut places: BTreeMap<Place, BTreeSet<ServiceAccountName>> = BTreeMap::new();
+        self.0.remove(&team.name);
+        self.add(team);
+    }
+
+    /// What one team's document says, beside what was said before.
+    pub fn add(&mut self, team: &Team) {
+        let mut places = self.0.remove(&team.name).unwrap_or_default();
         for shared in shared(team) {
             let place = (shared.cluster.clone(), shared.namespace.clone());
             places.entry(place).or_default().extend(shared.accounts.iter().cloned());
         }
-        if places.is_empty() {
-            self.0.remove(&team.name);
-        } else {
+        if !places.is_empty() {
             self.0.insert(team.name.clone(), places);
         }
     }

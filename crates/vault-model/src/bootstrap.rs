@@ -117,8 +117,10 @@ path "sys/wrapping/unwrap" { capabilities = ["update"] }
 "#;
 
 /// What the auditor may do: ask what a token may do.
-pub const AUDITOR_POLICY: &str = r#"# The auditor's own policy: it asks what a token may do, and reads nothing.
+pub const AUDITOR_POLICY: &str = r#"# The auditor's own policy: it asks what a token may do, and reads no secret.
 path "sys/capabilities-accessor" { capabilities = ["create", "update"] }
+path "auth/token/lookup-accessor" { capabilities = ["create", "update"] }
+path "sys/policies/acl/strongroom-executor" { capabilities = ["read"] }
 path "auth/token/lookup-self" { capabilities = ["read"] }
 path "auth/token/renew-self" { capabilities = ["create", "update"] }
 path "auth/token/revoke-self" { capabilities = ["create", "update"] }

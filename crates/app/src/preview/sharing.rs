@@ -2,7 +2,7 @@
 //!
 //! From what is stored, for people; the executor asks its heads.
 
-use strongroom_domain::document::Document;
+use strongroom_domain::document::{Document, Team};
 use strongroom_domain::subject::Subject;
 use strongroom_plan::Change;
 use strongroom_plan::model::Step;
@@ -42,14 +42,18 @@ pub(super) fn shown(
     visibility: &Visibility,
 ) -> Vec<Step> {
     let own = |step: &Step| match &step.object {
-        ObjectKey::Role(cluster, namespace) => documents.iter().any(|document| match document {
-            Document::Team(team) => {
-                team.claim(cluster, namespace).is_some()
-                    || !shared(team)
-                        .any(|each| each.cluster == cluster && each.namespace == namespace)
-            }
-            _ => true,
-        }),
+        ObjectKey::Role(cluster, namespace) => {
+            let teams = || {
+                documents.iter().filter_map(|document| match document {
+                    Document::Team(team) => Some(&**team),
+                    _ => None,
+                })
+            };
+            let used = |team: &Team| {
+                shared(team).any(|each| each.cluster == cluster && each.namespace == namespace)
+            };
+            !teams().any(used) || teams().any(|team| team.claim(cluster, namespace).is_some())
+        }
         _ => true,
     };
     if visibility.all { steps } else { steps.into_iter().filter(|step| own(step)).collect() }

@@ -5,6 +5,8 @@ use std::collections::BTreeSet;
 use strongroom_domain::Digest;
 use strongroom_domain::act::{ActKind, Submission};
 use strongroom_domain::document::Document;
+use strongroom_plan::build::claims;
+use strongroom_plan::sharing::shared;
 
 use super::MAX_DOCUMENTS;
 use crate::act::{ActInput, is_readable};
@@ -115,23 +117,22 @@ pub(super) fn decode(submission: &Submission, faults: &mut Vec<FieldFault>) -> V
     documents
 }
 
-/// Namespaces to trust again are claimed by a document of the request.
+/// Namespaces to trust again are claimed by a document of the request, or used by it as another
+/// team's.
 pub(crate) fn attested(base: &str, attest: &[String], documents: &[Document]) -> Vec<FieldFault> {
-    let claimed: BTreeSet<String> = documents
-        .iter()
-        .filter_map(|document| match document {
-            Document::Team(team) => Some(&team.namespaces),
-            _ => None,
-        })
-        .flatten()
-        .map(|claim| format!("{}/{}", claim.cluster, claim.name))
-        .collect();
-    let unknown = attest.iter().enumerate().filter(|(_, name)| !claimed.contains(*name));
+    let mut named = BTreeSet::new();
+    for document in documents {
+        if let Document::Team(team) = document {
+            named.extend(claims(team));
+            named.extend(shared(team).map(|shared| shared.place()));
+        }
+    }
+    let unknown = attest.iter().enumerate().filter(|(_, name)| !named.contains(*name));
     unknown
         .map(|(number, _)| {
             FieldFault::new(
                 format!("{base}/{number}"),
-                "no document of this request claims this namespace (written cluster/namespace)",
+                "no document of this request names this namespace (written cluster/namespace)",
             )
         })
         .collect()

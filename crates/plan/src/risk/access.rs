@@ -38,9 +38,9 @@ pub(super) fn judge(found: &mut Judged, base: Option<&Team>, team: &Team, bindin
     if let Some((old, base)) = old.zip(base) {
         match (old.until, binding.until) {
             (None, Some(_)) => found.narrow(format!("{name} gets an end")),
-            (Some(_), None) => found.add(Risk::High, format!("{name} no longer ends")),
+            (Some(_), None) => longer(found, binding, format!("{name} no longer ends")),
             (Some(old), Some(new)) if new > old => {
-                found.add(Risk::High, format!("{name} ends later"));
+                longer(found, binding, format!("{name} ends later"));
             }
             (Some(old), Some(new)) if new < old => found.narrow(format!("{name} ends earlier")),
             _ => {}
@@ -57,6 +57,15 @@ pub(super) fn judge(found: &mut Judged, base: Option<&Team>, team: &Team, bindin
         if let Some(base) = base {
             judge_end(found, base, binding, access);
         }
+    }
+}
+
+/// What lasts longer than people agreed to is as much as what is new: for accounts of another team
+/// that team agrees too.
+fn longer(found: &mut Judged, binding: &Binding, text: String) {
+    match &binding.holder {
+        Holder::Accounts { host: Some(host), .. } => found.share(host, text),
+        _ => found.add(Risk::High, text),
     }
 }
 
@@ -77,7 +86,7 @@ fn added<'a>(old: Option<&Binding>, new: &'a Binding) -> Vec<&'a Access> {
 
 /// Whether it is the same namespace, or the same group of people. Whoever runs things in a
 /// namespace can be any of its accounts.
-fn same_place(one: &Holder, other: &Holder) -> bool {
+pub(crate) fn same_place(one: &Holder, other: &Holder) -> bool {
     match (one, other) {
         (
             Holder::Accounts { cluster, namespace, host, .. },
