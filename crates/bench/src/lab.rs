@@ -138,7 +138,8 @@ impl Lab {
     /// A person who has signed in.
     pub async fn person(&self, name: &str) -> Result<Person> {
         let person = Person::new(&self.program, name, self.scratch.path(), self.text("/server")?)?;
-        person.does(&["login"]).await?;
+        // An executor behind the counting proxy publishes the proxy's address.
+        person.does(&["login", "--accept-new-trust"]).await?;
         Ok(person)
     }
 

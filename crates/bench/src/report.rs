@@ -52,7 +52,8 @@ impl Report {
         let dir = self.root.join("target/bench");
         std::fs::create_dir_all(&dir)?;
         std::fs::write(dir.join("rows.json"), serde_json::to_vec_pretty(&self.rows)?)?;
-        Ok(())
+        // Also when a later row fails.
+        self.write()
     }
 
     /// The table as a page.
