@@ -140,6 +140,7 @@ impl Executor {
         self.drift.groups = groups;
         self.drift.claims = claims;
         self.entities_look().await?;
+        self.lease_keep().await?;
         let (leftover, foreign) = self.strangers(&mut reading, &known, &looked_at).await?;
         drifts.extend(leftover);
         let mut standing = BTreeSet::new();

@@ -173,32 +173,38 @@ impl Executor {
             }
         }
         let mut found = Vec::new();
-        for account in accounts {
-            let Some(entity) = self.entity_of(&account).await? else { continue };
-            let ours = entity.metadata.get("owner").and_then(Value::as_str);
-            let uid = entity.metadata.get("uid").and_then(Value::as_str).unwrap_or_default();
-            let Ok(accessor) = self.accessor(&account.cluster).await else { continue };
-            let alias = entity
-                .aliases
-                .iter()
-                .all(|alias| alias.name == uid && alias.mount_accessor == accessor);
-            if ours != Some(self.mark.as_str())
-                || (entity.policies.is_empty() && alias && entity.aliases.len() <= 1)
-            {
-                continue;
+        let accounts: Vec<Account> = accounts.into_iter().collect();
+        for some in accounts.chunks(8) {
+            self.lease_keep().await?;
+            let read = some.iter().map(|account| self.entity_of(account));
+            let read = futures::future::try_join_all(read).await?;
+            for (account, entity) in some.iter().zip(read) {
+                let Some(entity) = entity else { continue };
+                let ours = entity.metadata.get("owner").and_then(Value::as_str);
+                let uid = entity.metadata.get("uid").and_then(Value::as_str).unwrap_or_default();
+                let Ok(accessor) = self.accessor(&account.cluster).await else { continue };
+                let alias = entity
+                    .aliases
+                    .iter()
+                    .all(|alias| alias.name == uid && alias.mount_accessor == accessor);
+                if ours != Some(self.mark.as_str())
+                    || (entity.policies.is_empty() && alias && entity.aliases.len() <= 1)
+                {
+                    continue;
+                }
+                let name = account.entity_name();
+                let text = format!(
+                    "the entity {name} was given policies or another login by hand; it is deleted, and \
+                     its workload logs in again"
+                );
+                let next = "find out who did it, and why";
+                let mut each = finding("entity", &name, Severity::Alarm, text, next);
+                each.object = Some(format!("entity {name}"));
+                each.culprit.clone_from(&self.drift.culprit);
+                found.push(each);
+                self.entity_end(account, "somebody put more into it").await?;
+                self.attached.forget_all();
             }
-            let name = account.entity_name();
-            let text = format!(
-                "the entity {name} was given policies or another login by hand; it is deleted, and \
-                 its workload logs in again"
-            );
-            let next = "find out who did it, and why";
-            let mut each = finding("entity", &name, Severity::Alarm, text, next);
-            each.object = Some(format!("entity {name}"));
-            each.culprit.clone_from(&self.drift.culprit);
-            found.push(each);
-            self.entity_end(&account, "somebody put more into it").await?;
-            self.attached.forget_all();
         }
         for each in found {
             let key = each.key.clone();
