@@ -19,7 +19,7 @@ pub struct Named {
     pub display_name: Option<String>,
     /// The applied revision.
     pub revision: i64,
-    /// `applied`, `applying` or `frozen`.
+    /// `applied`, `applying`, `frozen`, `suspended` or `removed`.
     pub state: String,
     /// When that was seen.
     pub updated_at: Timestamp,
@@ -43,11 +43,20 @@ fn named(state: SubjectState) -> Result<Named, AppError> {
         .as_ref()
         .and_then(|document| document.pointer("/spec/displayName"))
         .and_then(Value::as_str);
+    let removed = document
+        .as_ref()
+        .is_some_and(|document| document.pointer("/spec/removed") == Some(&Value::Bool(true)));
+    let held = state.holds.get(state.subject.to_string()).is_some();
+    let word = match state.state.as_str() {
+        "applied" if held => "suspended".to_owned(),
+        "applied" if removed => "removed".to_owned(),
+        _ => state.state,
+    };
     Ok(Named {
         name: state.subject.name().to_owned(),
         display_name: display_name.map(str::to_owned),
         revision: state.applied_revision,
-        state: state.state,
+        state: word,
         updated_at: state.updated_at,
     })
 }

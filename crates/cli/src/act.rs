@@ -18,6 +18,7 @@ use crate::api::types::ActItemView;
 use crate::client::Client;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::render::text::clean;
 use crate::signin::{self, SignIn};
 use crate::verify;
 
@@ -167,6 +168,8 @@ pub fn judge(
         ("counted", Some(Ok(Signed::Counted(receipt)))) => {
             let token = act.token_digest();
             if verify::receipt_is_for(&receipt, statement.act, &statement.items, &token) {
+                // Who signed is who signed in in the browser, whoever this context belongs to.
+                client.screen.say(&format!("signed as {}", clean(&receipt.display)));
                 Ok(Some(Answer::Counted))
             } else {
                 Err(forged())

@@ -105,7 +105,8 @@ pub async fn through_browser(
                 if !screen.has_person() {
                     return Err(Failure::new(Exit::Failed, purpose)
                         .because(format!("the browser did not open: {problem}"))
-                        .next("set BROWSER to a command that takes the address as last argument"));
+                        .next("set BROWSER to a command that takes the address as last argument")
+                        .next("or set BROWSER=true and open the printed address on this machine"));
                 }
             },
             () = &mut deadline => {

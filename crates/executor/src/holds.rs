@@ -130,6 +130,7 @@ impl Executor {
         self.store.event_append(&[event]).await?;
         self.subject_publish(&subject).await?;
         self.attached.forget_held(target);
+        self.holds_tell().await?;
         Ok(())
     }
 

@@ -17,8 +17,22 @@ use crate::start::Executor;
 const KIND: &str = "records-differ";
 
 impl Executor {
+    /// What stands still is told as long as it does.
+    pub(crate) async fn holds_tell(&mut self) -> Result<(), ExecutorError> {
+        let mut found = Vec::new();
+        for (target, sentence) in &self.held {
+            let next = format!("a request with --lift {target} lets it go on");
+            let mut each =
+                finding("held", &target.to_string(), Severity::Warning, sentence.clone(), &next);
+            each.subject = Some(target.subject().to_string());
+            found.push(each);
+        }
+        self.settle("held", found).await
+    }
+
     /// Compares every head with what the database says of it.
     pub(crate) async fn records_compare(&mut self) -> Result<(), ExecutorError> {
+        self.holds_tell().await?;
         let wanted: Vec<(Subject, i64)> = self
             .heads
             .iter()

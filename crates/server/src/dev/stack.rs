@@ -177,9 +177,12 @@ impl Stack {
              \n  password   {PASSWORD}\
              \n\nTry it in another terminal:\
              \n  export STRONGROOM_SERVER={server}\
-             \n  {program} login                 # opens the provider's page; sign in as sue\
+             \n  export STRONGROOM_CONTEXT=/tmp/bob.json   # one a person\
+             \n  export BROWSER='{program} dev-browser --user bob'   # or your own browser\
+             \n  {program} login\
              \n  {program} get teams\
              \n  {program} get bindings -o wide\
+             \n  {program} get document team/payments -o yaml\
              \n  {program} get events --subject team/payments\n{by_hand}",
             server = self.server,
             engine = self.engine.address(),
