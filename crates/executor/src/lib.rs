@@ -31,6 +31,7 @@ mod selfcheck;
 mod standings;
 mod start;
 mod strangers;
+mod wanted;
 
 pub use error::ExecutorError;
 pub use orders::{LocalOrder, OrderAnswer, order_leave};

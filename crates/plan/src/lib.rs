@@ -10,6 +10,7 @@ pub mod drift;
 pub mod holds;
 pub mod model;
 pub mod ownership;
+mod pins;
 mod regain;
 pub mod resume;
 pub mod risk;

@@ -1,0 +1,122 @@
+//! What each subject should be now, by its head: what drift is measured against.
+//!
+//! What is being applied, or not believed, is nobody's measure: nothing follows from it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use strongroom_domain::document::Document;
+use strongroom_domain::subject::Subject;
+use strongroom_kubernetes::InventoryState;
+use strongroom_plan::Context;
+use strongroom_plan::desired::{Objects, desired};
+use strongroom_plan::sharing::shared;
+use strongroom_vault_model::name::{ClusterName, NamespaceName, TeamName};
+use strongroom_vault_model::object::ObjectKey;
+
+use crate::error::ExecutorError;
+use crate::start::Executor;
+
+/// Namespaces, and the team that claims each.
+pub(crate) type Claims = BTreeMap<(ClusterName, NamespaceName), TeamName>;
+
+impl Executor {
+    /// What a subject should be now, and the namespaces it claims. What is being applied, or not
+    /// believed, is left out.
+    pub(crate) fn wanted_by(
+        &self,
+        subject: &Subject,
+        context: &Context,
+        begun: &BTreeSet<TeamName>,
+    ) -> Result<Option<(Objects, Claims)>, ExecutorError> {
+        let Some(head) = self.heads.get(subject) else { return Ok(None) };
+        if head.head.applying.is_some() || self.unbelieved.contains_key(subject) {
+            return Ok(None);
+        }
+        let Ok(Some(document)) = head.document() else { return Ok(None) };
+        // While another team's plan about accounts of this one is half done, its role is too.
+        if matches!(subject, Subject::Team(name) if begun.contains(name)) {
+            return Ok(None);
+        }
+        let pins = head.head.applied.as_ref().map(|applied| &applied.pins);
+        let suspended = pins
+            .into_iter()
+            .flatten()
+            .filter(|(place, pin)| self.is_other_namespace(place, pin))
+            .map(|(place, _)| place.clone())
+            .collect();
+        let objects = desired(context, &document, &suspended)
+            .map_err(|error| ExecutorError::Stopped(error.to_string()))?;
+        let mut claims = Claims::new();
+        if let Document::Team(team) = &document {
+            for claim in &team.namespaces {
+                claims.insert((claim.cluster.clone(), claim.name.clone()), team.name.clone());
+            }
+        }
+        Ok(Some((objects, claims)))
+    }
+
+    /// Teams whose namespaces a plan that has begun and not ended is about.
+    pub(crate) fn hosts_of_begun(&self) -> BTreeSet<TeamName> {
+        let begun = self.heads.values().filter_map(|head| head.head.applying.as_ref());
+        let targets = begun.filter_map(|begun| Document::from_value(&begun.target.document).ok());
+        targets
+            .flat_map(|target| match target {
+                Document::Team(guest) => shared(&guest).map(|each| each.host.clone()).collect(),
+                _ => Vec::new(),
+            })
+            .collect()
+    }
+
+    /// Whether the cluster is known to have another namespace there than the pinned one, or none.
+    fn is_other_namespace(&self, place: &str, pin: &str) -> bool {
+        let Some((cluster, namespace)) = place.split_once('/') else { return false };
+        let watched = ClusterName::new(cluster).ok().and_then(|name| self.clusters.get(&name));
+        let Some(watched) = watched else { return false };
+        match &*watched.inventory.borrow() {
+            InventoryState::Known(known) => {
+                known.namespaces.get(namespace).map(String::as_str) != Some(pin)
+            }
+            InventoryState::Unknown { .. } => false,
+        }
+    }
+
+    /// What the subject of one object should be; `None` where it is nobody's or must be left alone.
+    pub(crate) fn wanted_of(
+        &self,
+        key: &ObjectKey,
+    ) -> Result<Option<(Subject, Objects)>, ExecutorError> {
+        let (context, begun) = (self.context(&[], &[])?, self.hosts_of_begun());
+        let subject = match key {
+            ObjectKey::AuthMount(cluster) | ObjectKey::AuthConfig(cluster) => {
+                Subject::Cluster(cluster.clone())
+            }
+            ObjectKey::Mount(at) | ObjectKey::MountConfig(at) | ObjectKey::RateLimit(at) => {
+                Subject::Team(at.team.clone())
+            }
+            ObjectKey::Policy(name) | ObjectKey::Group(name) => Subject::Team(name.team().clone()),
+            ObjectKey::Role(cluster, namespace) => {
+                match self.drift.claims.get(&(cluster.clone(), namespace.clone())) {
+                    Some(team) => Subject::Team(team.clone()),
+                    None => return Ok(None),
+                }
+            }
+            // Shared: any team that names the group stands for it.
+            ObjectKey::Anchor(_) | ObjectKey::AnchorAlias(_) => {
+                for subject in self.heads.keys() {
+                    if let Some((objects, _)) = self.wanted_by(subject, &context, &begun)?
+                        && objects.contains_key(key)
+                    {
+                        return Ok(Some((subject.clone(), objects)));
+                    }
+                }
+                return Ok(None);
+            }
+        };
+        // Of a team that is not applied, whatever bears our mark is a leftover.
+        match (self.has_head(&subject), self.wanted_by(&subject, &context, &begun)?) {
+            (_, Some((objects, _))) => Ok(Some((subject, objects))),
+            (true, None) => Ok(None),
+            (false, None) => Ok(Some((subject, Objects::new()))),
+        }
+    }
+}
