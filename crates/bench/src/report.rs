@@ -60,7 +60,8 @@ impl Report {
     pub fn write(&self) -> Result<()> {
         let mut out = String::from(
             "# Benchmarks\n\nWritten by `cargo xtask bench` (`--full` for the large sizes, row numbers \
-             for single rows); not edited by hand. Targets are what a floor of the same run allows; \
+             for single rows); not edited by hand. A row stands until it is \
+             measured again, so rows may be of different runs; what stands in one row is of one. Targets are what a floor of the same run allows; \
              `missed` means missed. Counts are exact, from the engine's own audit log, its applied \
              index or a counting proxy. Ratios are medians of alternating pairs with smallest and \
              largest. Wall times are of a small shared machine: trust counts, ratios and growth.\n\n",
