@@ -23,6 +23,12 @@ pub async fn suspension_create(
     ctx.may_act()?;
     let visibility = ctx.visibility().await?;
     let subject = target.subject();
+    if matches!(target, Target::Platform | Target::Cluster(_)) && !ctx.is_platform() {
+        return Err(AppError::forbidden(
+            "freezing, and suspending a whole cluster, is for the platform team",
+            "ask one of its members; your own team and its bindings you can suspend yourself",
+        ));
+    }
     let platform = *target == Target::Platform;
     if !sees(&visibility, &subject)
         || (!platform && ctx.app.store.subject_state_get(&subject).await?.is_none())

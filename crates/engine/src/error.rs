@@ -91,13 +91,9 @@ impl EngineError {
     }
 }
 
-impl fmt::Display for EngineError {
+impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.operation {
-            Some(operation) => write!(f, "{operation} {} in the engine: ", self.template),
-            None => write!(f, "engine call {}: ", self.template),
-        }?;
-        match &self.failure {
+        match self {
             Failure::BadPath => f.write_str("the path is not in canonical form; nothing was sent"),
             Failure::Unreachable(why) => write!(f, "the engine cannot be reached ({why})"),
             Failure::TimedOut(why) => write!(f, "no answer in time ({why})"),
@@ -118,7 +114,17 @@ impl fmt::Display for EngineError {
                 f.write_str("the engine knows no vault namespaces and ignores the one it is given")
             }
             Failure::Malformed(why) => write!(f, "the answer is not one of an engine ({why})"),
+        }
+    }
+}
+
+impl fmt::Display for EngineError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.operation {
+            Some(operation) => write!(f, "{operation} {} in the engine: ", self.template),
+            None => write!(f, "engine call {}: ", self.template),
         }?;
+        self.failure.fmt(f)?;
         if let Some(id) = &self.request_id {
             write!(f, " [request {id}]")?;
         }

@@ -545,6 +545,12 @@ async fn caches_say_what_was_last_put() {
     assert_eq!(db.api.subject_state_get(&subject).await.unwrap().unwrap().applied_revision, 2);
     assert_eq!(db.api.subject_state_list("team").await.unwrap().len(), 1);
     assert!(db.api.subject_state_list("cluster").await.unwrap().is_empty());
+    // Bindings for accounts of other teams, among those that are not.
+    assert!(db.api.documents_that_share().await.unwrap().is_empty());
+    let shares = br#"{"spec":{"bindings":[{"name":"a"},{"name":"b","team":"shop"}]}}"#.to_vec();
+    state.applied_document = Some(shares.clone());
+    db.executor.subject_state_put(&state).await.unwrap();
+    assert_eq!(db.api.documents_that_share().await.unwrap(), [shares]);
 
     let mut binding = BindingState {
         team: "payments".into(),

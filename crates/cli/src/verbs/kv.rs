@@ -208,7 +208,8 @@ fn engine_failure(error: &EngineError, what: &str) -> Failure {
     let (exit, next) = match &error.failure {
         Cause::Denied => (
             Exit::Denied,
-            "setting needs to be an owner or editor of the team; reading needs a binding of your own",
+            "setting needs to be an owner or editor of a team that is not suspended; reading needs a \
+             binding of your own",
         ),
         Cause::NotFound => (Exit::NotFound, "check team, mount and path"),
         Cause::CasMismatch => {
@@ -220,7 +221,11 @@ fn engine_failure(error: &EngineError, what: &str) -> Failure {
         Cause::UnknownOutcome(_) => (Exit::Failed, "read it back before you try again"),
         _ => (Exit::Failed, "ask the platform team what the engine's log says of this request"),
     };
-    Failure::new(exit, what).caused_by(error).next(next)
+    let request = error.request_id.as_ref().map(|id| format!(" (request {id})"));
+    // What the person named is in `what` already; the engine's own paths say nothing to them.
+    Failure::new(exit, what)
+        .because(format!("{}{}", error.failure, request.unwrap_or_default()))
+        .next(next)
 }
 
 #[cfg(test)]
