@@ -180,6 +180,11 @@ async fn aud_07_hand_made_changes_are_found_and_put_back_where_that_narrows() {
     );
 
     // K8S-08: who changes the login configuration decides who is believed.
+    let calm = lab.new_team("calm").await;
+    lab.onboard(&calm).await;
+    let calm_secret = format!("team/{}/kv/data/prod/api/db", calm.slug);
+    let live = lab.workload(&calm.slug, "api").await;
+    live.reads_soon(&calm_secret).await;
     let config = "auth/k8s/prod-eu/config";
     let host = read(&admin, config, "/kubernetes_host").await;
     let start = Instant::now();
@@ -201,6 +206,11 @@ async fn aud_07_hand_made_changes_are_found_and_put_back_where_that_narrows() {
     let secret = format!("team/{}/kv/data/prod/api/db", late.slug);
     tokio::time::sleep(Duration::from_secs(2)).await;
     assert!(token.is_refused(&secret).await, "attached although the cluster is frozen");
+    // Frozen takes nothing away; a person does, over the executor's own hold.
+    assert!(!live.is_refused(&calm_secret).await, "frozen took something away");
+    let sue = lab.person("sue").await;
+    sue.does(&["suspend", "cluster/prod-eu", "--reason", "INC-4", "--yes"]).await.unwrap();
+    live.refused_soon(&calm_secret).await;
     took.sort();
     println!(
         "AUD-07: {} hand-made changes put back, {:?} at most; 2 narrowings and 1 foreign object \
