@@ -205,10 +205,12 @@ pub fn claimed_namespaces(changes: &[Change]) -> BTreeSet<String> {
 
 /// Every namespace that the proposed documents claim, or use as another team's.
 pub fn named_namespaces(changes: &[Change]) -> BTreeSet<String> {
-    let used = |team| shared(team).map(|shared| shared.place());
-    let mut names = claimed_namespaces(changes);
-    names.extend(proposed_teams(changes).flat_map(used));
-    names
+    proposed_teams(changes).flat_map(places).collect()
+}
+
+/// Every namespace that one team's document names: its claims, and other teams' that it uses.
+pub fn places(team: &Team) -> impl Iterator<Item = String> {
+    claims(team).chain(shared(team).map(|shared| shared.place()))
 }
 
 fn proposed_teams(changes: &[Change]) -> impl Iterator<Item = &Team> {

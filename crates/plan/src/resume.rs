@@ -13,8 +13,8 @@ use strongroom_domain::head::{Applied, Head, Stand};
 use strongroom_domain::subject::Subject;
 use strongroom_vault_model::object::{Fields, ObjectKey};
 
+use crate::build::places;
 use crate::model::{Plan, Step};
-use crate::sharing;
 use crate::stages::voted_on;
 use crate::steps::{members, same};
 
@@ -180,11 +180,7 @@ impl Plan {
     pub fn target(&self, hash: Digest, place: usize, base: Option<&Applied>) -> Applied {
         let document = &self.documents[place];
         let pins = match Document::from_value(&document.document) {
-            Ok(Document::Team(team)) => team
-                .namespaces
-                .iter()
-                .map(|claim| format!("{}/{}", claim.cluster, claim.name))
-                .chain(sharing::shared(&team).map(|shared| shared.place()))
+            Ok(Document::Team(team)) => places(&team)
                 .filter_map(|name| Some((name.clone(), self.pins.get(&name)?.clone())))
                 .collect(),
             _ => BTreeMap::new(),

@@ -5,8 +5,7 @@ use std::collections::BTreeSet;
 use strongroom_domain::Digest;
 use strongroom_domain::act::{ActKind, Submission};
 use strongroom_domain::document::Document;
-use strongroom_plan::build::claims;
-use strongroom_plan::sharing::shared;
+use strongroom_plan::build::places;
 
 use super::MAX_DOCUMENTS;
 use crate::act::{ActInput, is_readable};
@@ -123,8 +122,7 @@ pub(crate) fn attested(base: &str, attest: &[String], documents: &[Document]) ->
     let mut named = BTreeSet::new();
     for document in documents {
         if let Document::Team(team) = document {
-            named.extend(claims(team));
-            named.extend(shared(team).map(|shared| shared.place()));
+            named.extend(places(team));
         }
     }
     let unknown = attest.iter().enumerate().filter(|(_, name)| !named.contains(*name));

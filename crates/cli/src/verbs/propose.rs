@@ -14,6 +14,7 @@ use strongroom_domain::document::Document;
 use strongroom_domain::hold::Target;
 use strongroom_domain::id::RequestId;
 use strongroom_domain::request::State;
+use strongroom_plan::build::places;
 
 use crate::act::{self, Act, Answer, SignedAct};
 use crate::api::types::{Preview, RequestView};
@@ -175,7 +176,7 @@ fn to_submit<'a>(
         .filter(|(document, .., changed)| {
             let subject = document.subject();
             *changed
-                || claims(document, attest)
+                || names(document, attest)
                 || lift.iter().any(|target| target.subject() == subject)
         })
         .collect();
@@ -183,13 +184,11 @@ fn to_submit<'a>(
     wanted.into_iter().map(|(document, revision, hash, _)| (document, revision, hash)).collect()
 }
 
-fn claims(document: &Document, attest: &[String]) -> bool {
+fn names(document: &Document, attest: &[String]) -> bool {
     let Document::Team(team) = document else {
         return false;
     };
-    team.namespaces
-        .iter()
-        .any(|claim| attest.contains(&format!("{}/{}", claim.cluster, claim.name)))
+    places(team).any(|place| attest.contains(&place))
 }
 
 async fn submission(
