@@ -7,11 +7,12 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use crate::Digest;
+use crate::document::{Document, Fault};
 use crate::hold::{Hold, Target};
 use crate::id::{DeploymentId, RequestId};
+use crate::packed::Packed;
 use crate::subject::Subject;
 
 /// The version of this shape.
@@ -24,7 +25,7 @@ pub struct Applied {
     /// The revision's number.
     pub revision: u64,
     /// The document in its normal form.
-    pub document: Value,
+    pub document: Packed,
     /// SHA-256 of the document's canonical bytes.
     pub document_hash: Digest,
     /// The request that brought it.
@@ -37,7 +38,19 @@ pub struct Applied {
     /// after it by an owner's submission alone. Risk is judged against both, so that small steps
     /// nobody voted on add up.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub voted: Option<Value>,
+    pub voted: Option<Packed>,
+}
+
+impl Applied {
+    /// The document, decoded.
+    pub fn document(&self) -> Result<Document, Vec<Fault>> {
+        Document::from_value(&self.document.value())
+    }
+
+    /// The document that people last voted on, where it is another one, decoded.
+    pub fn voted(&self) -> Result<Option<Document>, Vec<Fault>> {
+        self.voted.as_ref().map(|voted| Document::from_value(&voted.value())).transpose()
+    }
 }
 
 /// A plan that has begun and not ended.
@@ -166,7 +179,7 @@ mod tests {
     fn applied(revision: u64, request: u128) -> Applied {
         Applied {
             revision,
-            document: Value::Null,
+            document: Packed::new(&serde_json::Value::Null).unwrap(),
             document_hash: Digest::of(b"document"),
             request: RequestId::from_uuid(Uuid::from_u128(request)),
             plan_hash: plan_hash(request),

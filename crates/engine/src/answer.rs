@@ -17,6 +17,9 @@ use crate::error::{EngineError, Failure};
 /// The largest answer that is read.
 pub(crate) const MAX_ANSWER: usize = 16 * 1024 * 1024;
 
+/// The largest answer of a bulk read: policies of some thirty thousand teams.
+pub(crate) const MAX_BULK: usize = 64 * 1024 * 1024;
+
 /// A good answer. Fields that we do not know stay in `data`.
 ///
 /// Its `Debug` shows neither `data` nor `auth`: they hold secrets and tokens.
@@ -65,6 +68,13 @@ impl Head {
             retry_after: seconds.map(Duration::from_secs),
             is_json: text(CONTENT_TYPE).is_some_and(|kind| kind.starts_with("application/json")),
         }
+    }
+}
+
+impl Head {
+    /// Whether the answer is one that a good one may stand in.
+    pub(crate) fn is_good(&self) -> bool {
+        self.status.is_success() && self.is_json
     }
 }
 

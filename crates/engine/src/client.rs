@@ -10,7 +10,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
 use tracing::Instrument as _;
 
-use crate::answer::{Envelope, Head, MAX_ANSWER, classify};
+use crate::answer::{Envelope, Head, MAX_ANSWER, MAX_BULK, classify};
 use crate::error::{EngineError, Failure};
 use crate::path;
 
@@ -19,6 +19,9 @@ const READ_TRIES: u32 = 4;
 
 /// The longest wait before a read is tried again; an engine that asks for more is told of.
 const LONGEST_WAIT: Duration = Duration::from_secs(2);
+
+/// How long a bulk read may take.
+const BULK_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Where an engine is and whom to trust there.
 #[derive(Debug, Clone)]
@@ -83,6 +86,8 @@ pub struct Call<'a> {
     pub body: Option<&'a Value>,
     /// Query parameters (the sign-in callback has some).
     pub query: &'a [(&'a str, &'a str)],
+    /// Whether the answer is about many objects: larger, and slower to come, than others.
+    pub bulk: bool,
 }
 
 impl fmt::Debug for Call<'_> {
@@ -94,7 +99,7 @@ impl fmt::Debug for Call<'_> {
 impl<'a> Call<'a> {
     /// A call without body.
     pub fn new(method: Method, path: &'a str, template: &'static str) -> Self {
-        Self { method, path, template, body: None, query: &[] }
+        Self { method, path, template, body: None, query: &[], bulk: false }
     }
 
     /// A write.
@@ -191,14 +196,25 @@ impl EngineClient {
         call: Call<'_>,
         token: Option<&SecretString>,
     ) -> Result<Envelope, EngineError> {
+        let (answer, write_id) = self.exchange(call, token, &mut classify).await?;
+        Ok(Envelope { write_id, ..answer })
+    }
+
+    /// Makes one call and takes the answer apart in some way; gives our id of a write, too.
+    pub(crate) async fn exchange<T>(
+        &self,
+        call: Call<'_>,
+        token: Option<&SecretString>,
+        open: &mut impl FnMut(&Call<'_>, &Head, &[u8]) -> Result<T, EngineError>,
+    ) -> Result<(T, Option<String>), EngineError> {
         let told = |error| EngineError { operation: Some(call.method), ..error };
         path::check(call.method, call.path, call.template).map_err(told)?;
         let span = tracing::debug_span!("engine.call", method = %call.method, path = call.template);
         async {
             let mut tries = 1;
             loop {
-                let error = match self.once(&call, token).await {
-                    Ok(envelope) => return Ok(envelope),
+                let error = match self.once(&call, token, open).await {
+                    Ok(answer) => return Ok(answer),
                     Err(error) => error,
                 };
                 let wait = wait_before_next(&error.failure, tries);
@@ -215,11 +231,12 @@ impl EngineClient {
         .await
     }
 
-    async fn once(
+    async fn once<T>(
         &self,
         call: &Call<'_>,
         token: Option<&SecretString>,
-    ) -> Result<Envelope, EngineError> {
+        open: &mut impl FnMut(&Call<'_>, &Head, &[u8]) -> Result<T, EngineError>,
+    ) -> Result<(T, Option<String>), EngineError> {
         let write_id = (!call.method.is_read()).then(|| uuid::Uuid::new_v4().to_string());
         let fail = |failure| EngineError {
             write_id: write_id.clone(),
@@ -239,6 +256,10 @@ impl EngineClient {
         if let Some(body) = call.body {
             request = request.json(body);
         }
+        let most = if call.bulk { MAX_BULK } else { MAX_ANSWER };
+        if call.bulk {
+            request = request.timeout(BULK_TIMEOUT);
+        }
         let lost = |error: reqwest::Error| {
             let why = transport(&error);
             fail(match call.method.is_read() {
@@ -252,14 +273,15 @@ impl EngineClient {
         let head = Head::of(response.status(), response.headers());
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(lost)? {
-            if body.len() + chunk.len() > MAX_ANSWER {
-                return Err(fail(Failure::Malformed("it is larger than 16 MiB".into())));
+            if body.len() + chunk.len() > most {
+                let why = format!("it is larger than {} MiB", most / 1024 / 1024);
+                return Err(fail(Failure::Malformed(why)));
             }
             body.extend_from_slice(&chunk);
         }
-        let answer = classify(call, &head, &body)
+        let answer = open(call, &head, &body)
             .map_err(|error| EngineError { write_id: write_id.clone(), ..error })?;
-        Ok(Envelope { write_id, ..answer })
+        Ok((answer, write_id))
     }
 }
 

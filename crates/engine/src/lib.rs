@@ -7,6 +7,7 @@
 mod answer;
 pub mod audit;
 pub mod auth;
+mod bulk;
 pub mod client;
 pub mod error;
 pub mod identity;

@@ -9,8 +9,9 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
-use crate::answer::Envelope;
+use crate::answer::{Envelope, Head, classify};
 use crate::auth::{Login, approle_login};
+use crate::bulk::take_apart;
 use crate::client::{Call, EngineClient, Method};
 use crate::error::{EngineError, Failure};
 
@@ -86,11 +87,37 @@ impl Session {
     /// engine is asked whether it still knows the token, and only if not the call is made once more
     /// with a fresh one. A denied call did nothing, so this repeats no write.
     pub async fn call(&self, call: Call<'_>) -> Result<Envelope, EngineError> {
+        let (answer, write_id) = self.exchange(call, &mut classify).await?;
+        Ok(Envelope { write_id, ..answer })
+    }
+
+    /// Reads an answer about many objects: every member of the object at `section` (field names from
+    /// the outside in) goes to `each`, one after the other. Only after `Ok` were they all.
+    pub async fn read_each(
+        &self,
+        method: Method,
+        path: &str,
+        template: &'static str,
+        section: &[&str],
+        mut each: impl FnMut(&str, Value),
+    ) -> Result<(), EngineError> {
+        let call = Call { bulk: true, ..Call::new(method, path, template) };
+        let mut open = |call: &Call<'_>, head: &Head, body: &[u8]| {
+            take_apart(call, head, body, section, &mut each)
+        };
+        self.exchange(call, &mut open).await.map(drop)
+    }
+
+    async fn exchange<T>(
+        &self,
+        call: Call<'_>,
+        open: &mut impl FnMut(&Call<'_>, &Head, &[u8]) -> Result<T, EngineError>,
+    ) -> Result<(T, Option<String>), EngineError> {
         let token = self.token().await?;
-        match self.client.call(call, Some(&token)).await {
+        match self.client.exchange(call, Some(&token), open).await {
             Err(error) if error.failure == Failure::Denied => {
                 match self.token_after_denial(&token).await? {
-                    Some(fresh) => self.client.call(call, Some(&fresh)).await,
+                    Some(fresh) => self.client.exchange(call, Some(&fresh), open).await,
                     None => Err(error),
                 }
             }

@@ -1,8 +1,6 @@
-//! Applying exactly what was signed: compare, head `applying`, step by step, head `applied`.
+//! Applying exactly what was signed: whether it may be, and what its rows say before and after.
 
-use std::collections::BTreeMap;
-
-use serde_json::{Value, json};
+use serde_json::json;
 use strongroom_domain::event::EventKind;
 use strongroom_domain::hold::Target;
 use strongroom_domain::request::{State, Tally};
@@ -10,17 +8,14 @@ use strongroom_domain::subject::Subject;
 use strongroom_engine::audit;
 use strongroom_plan::Plan;
 use strongroom_plan::model::Step;
-use strongroom_plan::resume::{Progress, Verdict, judge, progress};
+use strongroom_plan::resume::{Progress, progress};
 use strongroom_storage::plan::PlanRow;
 use strongroom_storage::request::RequestRow;
-use strongroom_storage::state::SubjectState;
-use strongroom_vault_model::object::{ObjectKey, fingerprint};
 
 use crate::acts::About;
 use crate::error::ExecutorError;
 use crate::freeze::submission;
 use crate::object::Reading;
-use crate::record::{Write, Written};
 use crate::review::RULES_CHANGED;
 use crate::start::Executor;
 
@@ -88,42 +83,6 @@ impl Executor {
             )));
         }
         Ok(())
-    }
-
-    /// Heads, steps, heads. Gives the step that it stopped at for good, and why.
-    pub(crate) async fn carry_out<'p>(
-        &mut self,
-        plan: &'p Plan,
-        stored: &PlanRow,
-        begin: &[usize],
-        reading: &mut Reading,
-        resume: bool,
-    ) -> Result<Option<(&'p Step, String)>, ExecutorError> {
-        // After an interruption those that are missing: nothing was written before the last of them.
-        self.heads_applying(plan, stored, begin).await?;
-        // After an interruption too: nobody is attached while the head says `applying`, and a
-        // token from before the vote must never be adopted.
-        self.reset_entities(plan).await?;
-        if resume {
-            // Groups name anchors by the engine's ids, which the first try had read.
-            let lists = plan.steps.iter().filter_map(|step| step.after.as_ref()?.get("anchors"));
-            let names = lists.filter_map(Value::as_array).flatten().filter_map(Value::as_str);
-            let anchors = names.filter_map(|name| ObjectKey::parse("anchor", name).ok()).collect();
-            self.observe(reading, &anchors).await?;
-        }
-        for (place, step) in plan.steps.iter().enumerate() {
-            match self.step(plan, stored, place, reading, resume).await {
-                Ok(()) => {}
-                // The engine says no, and trying again would not change that.
-                Err(ExecutorError::Engine(error)) if !error.is_temporary() => {
-                    return Ok(Some((step, error.to_string())));
-                }
-                Err(ExecutorError::Stopped(why)) => return Ok(Some((step, why))),
-                Err(error) => return Err(error),
-            }
-        }
-        self.heads_applied(plan).await?;
-        Ok(None)
     }
 
     /// Stops in the middle: the heads say again what was applied before, and what was written stays
@@ -237,107 +196,12 @@ impl Executor {
         plan: &Plan,
         stored: &PlanRow,
     ) -> Result<Progress, ExecutorError> {
-        for document in &plan.documents {
-            let head = self.head_read(&document.subject).await?;
-            self.head_remember(document.subject.clone(), head);
+        let subjects: Vec<&Subject> = plan.documents.iter().map(|d| &d.subject).collect();
+        for (subject, head) in subjects.iter().zip(self.heads_read(&subjects).await?) {
+            self.head_remember((*subject).clone(), head);
         }
         let heads = self.heads.values().map(|head| &head.head);
         Ok(progress(plan, &stored.canonical, stored.hash, heads))
-    }
-
-    /// All heads to `applying`, in name order, before the first step.
-    async fn heads_applying(
-        &mut self,
-        plan: &Plan,
-        stored: &PlanRow,
-        begin: &[usize],
-    ) -> Result<(), ExecutorError> {
-        let text = String::from_utf8_lossy(&stored.canonical).into_owned();
-        for place in begin.iter().copied() {
-            let document = &plan.documents[place];
-            let Some(mut head) = self.heads.get(&document.subject).cloned() else {
-                return Err(ExecutorError::Stopped("a head was not read".into()));
-            };
-            let target = plan.target(stored.hash, place, head.head.applied.as_ref());
-            head.head.begin(target, text.clone());
-            // If it fails, nothing more is written before all heads are loaded again; then those that
-            // had begun go on or go back.
-            self.head_write(head, Some(plan.request), "applying").await?;
-        }
-        Ok(())
-    }
-
-    pub(crate) async fn heads_back(&mut self, plan: &Plan) -> Result<(), ExecutorError> {
-        for document in &plan.documents {
-            let mut head = self.head_read(&document.subject).await?;
-            if head.head.go_back(plan.request) {
-                self.head_write(head, Some(plan.request), "back").await?;
-            }
-        }
-        Ok(())
-    }
-
-    async fn heads_applied(&mut self, plan: &Plan) -> Result<(), ExecutorError> {
-        for document in &plan.documents {
-            let Some(mut head) = self.heads.get(&document.subject).cloned() else {
-                continue;
-            };
-            if head.head.finish(&plan.lift) {
-                self.head_write(head, Some(plan.request), "applied").await?;
-            }
-        }
-        Ok(())
-    }
-
-    /// One step. After an interruption each is looked at alone: as before: do it; as after: it was
-    /// done; anything else: stop.
-    async fn step(
-        &self,
-        plan: &Plan,
-        stored: &PlanRow,
-        place: usize,
-        reading: &mut Reading,
-        resume: bool,
-    ) -> Result<(), ExecutorError> {
-        let step = &plan.steps[place];
-        let (kind, name) = (step.object.kind(), step.object.name());
-        let write = Write {
-            request: Some(plan.request),
-            plan_hash: Some(stored.hash),
-            standing_order: None,
-            subject: None,
-            step: step.ordinal,
-            operation: step.action.as_str(),
-            object_kind: kind,
-            object_name: &name,
-            after: step.after.as_ref().map(fingerprint),
-        };
-        if resume {
-            let (found, id) = self.read_now(reading, &step.object).await?;
-            match judge(&plan.steps, place, found.as_ref()) {
-                Verdict::Already => {
-                    let written = Written { read_back: id, ..Written::default() };
-                    return self.receipt(&write, "already", &written).await;
-                }
-                Verdict::Do => {}
-                Verdict::Stop => {
-                    return Err(ExecutorError::Stopped(format!(
-                        "{} is neither as before nor as after step {}",
-                        step.object, step.ordinal
-                    )));
-                }
-            }
-        }
-        self.intent(&write).await?;
-        let exists = step.before.is_some();
-        let result = self.write_object(reading, &step.object, step.after.as_ref(), exists).await;
-        match result {
-            Ok(written) => self.receipt(&write, "written", &written).await,
-            Err(error) => {
-                self.receipt(&write, "failed", &Written::default()).await?;
-                Err(error)
-            }
-        }
     }
 
     /// The rows that people see, and the accounts that wait.
@@ -347,9 +211,8 @@ impl Executor {
         plan: &Plan,
         stored: &PlanRow,
     ) -> Result<(), ExecutorError> {
-        for document in &plan.documents {
-            self.subject_publish(&document.subject).await?;
-        }
+        let subjects = || plan.documents.iter().map(|document| document.subject.clone());
+        self.subjects_publish(subjects()).await?;
         let detail = json!({
             "plan": stored.hash,
             "round": plan.round,
@@ -372,7 +235,7 @@ impl Executor {
         if plan.lift.iter().any(|target| !matches!(target, Target::Team(_) | Target::Binding(..))) {
             self.attached.forget_all();
         }
-        self.records_compare().await?;
+        self.records_compare(&Some(subjects().collect())).await?;
         for document in &plan.documents {
             if let Subject::Team(team) = &document.subject {
                 self.attached.forget(team);
@@ -380,40 +243,5 @@ impl Executor {
             }
         }
         Ok(())
-    }
-
-    /// Copies a head into the database for pages.
-    pub(crate) async fn subject_publish(&self, subject: &Subject) -> Result<(), ExecutorError> {
-        let Some(head) = self.heads.get(subject) else {
-            return Ok(());
-        };
-        let applied = head.head.applied.as_ref();
-        // A document that is not believed is not shown either.
-        let document = head.document().unwrap_or_default();
-        let differing = self.differing.get(subject).or_else(|| self.unbelieved.get(subject));
-        let word = match (&head.head.applying, differing) {
-            (_, Some(_)) => "frozen",
-            (Some(_), None) => "applying",
-            (None, None) => "applied",
-        };
-        let state = SubjectState {
-            subject: subject.clone(),
-            engine: self.config.engine.id,
-            applied_revision: i64::try_from(head.head.base_revision()).unwrap_or(i64::MAX),
-            applied_hash: applied.map(|applied| applied.document_hash.as_bytes().to_vec()),
-            applied_document: document.map(|document| document.canonical()),
-            pins: applied.map_or_else(|| json!({}), |applied| json!(applied.pins)),
-            holds: json!(
-                self.held
-                    .iter()
-                    .filter(|(target, _)| target.subject() == *subject)
-                    .collect::<BTreeMap<_, _>>()
-            ),
-            state: word.into(),
-            request: applied.map(|applied| applied.request),
-            reason: differing.cloned(),
-            updated_at: self.clock.now(),
-        };
-        Ok(self.store.subject_state_put(&state).await?)
     }
 }

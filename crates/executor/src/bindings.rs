@@ -3,17 +3,16 @@
 
 use std::collections::BTreeMap;
 
-use jiff::civil::Date;
 use strongroom_domain::document::team::{Binding, Holder};
 use strongroom_domain::document::{Document, Team};
-use strongroom_domain::hold::Target;
 use strongroom_domain::name::TeamName;
 use strongroom_domain::subject::Subject;
 use strongroom_kubernetes::InventoryState;
 use strongroom_plan::{Holds, desired};
-use strongroom_vault_model::object::{Account, ObjectKey};
+use strongroom_vault_model::object::ObjectKey;
 use strongroom_vault_model::policy::{PolicyName, TeamRole};
 
+use crate::attached::Seen;
 use crate::error::ExecutorError;
 use crate::start::Executor;
 
@@ -31,104 +30,90 @@ pub(crate) const GROUP_GONE: &str = "its group in the engine was taken away by h
 pub(crate) const HAS_ENDED: &str = "it has ended already, whatever the clock says now; a request \
      with another end gives it back";
 
-/// What was last made true for each binding, so that a quiet cluster costs nothing.
-#[derive(Debug, Default)]
-pub(crate) struct Attached {
-    seen: BTreeMap<PolicyName, Seen>,
-    /// Whether something could not be made true and has to be tried again soon.
-    pub(crate) is_pending: bool,
-}
-
-/// What a binding's state follows from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Seen {
-    /// Its last day is over.
-    Ended(Date),
-    /// It is held, with the sentence.
-    Held(String),
-    /// It is for a group of people.
-    People,
-    /// Whether the subject stands still, namespace UID and account UIDs as the inventory shows them.
-    Accounts(Option<String>, Option<String>, BTreeMap<Account, Option<String>>),
-}
-
-impl Attached {
-    /// Everything is looked at again.
-    pub(crate) fn forget_all(&mut self) {
-        self.seen.clear();
-        self.is_pending = true;
-    }
-
-    /// Everything of one team is looked at again.
-    pub(crate) fn forget(&mut self, team: &TeamName) {
-        self.seen.retain(|name, _| name.team() != team);
-        self.is_pending = true;
-    }
-
-    /// Everything that a hold may concern is looked at again.
-    pub(crate) fn forget_held(&mut self, target: &Target) {
-        match target {
-            Target::Team(team) | Target::Binding(team, _) => self.forget(team),
-            Target::Platform | Target::Cluster(_) => self.forget_all(),
-        }
-    }
-}
-
 impl Executor {
     /// Looks at every binding whose accounts, namespace, holds or end changed since it was last
     /// looked at.
     pub(crate) async fn bindings_keep(&mut self) -> Result<(), ExecutorError> {
-        let (mut teams, mut begun) = (Vec::new(), Vec::new());
-        for head in self.heads.values() {
-            // While a plan is being applied its own steps decide what is given; what is held, has
-            // ended or is in another namespace is taken away all the same.
-            if let Some(applying) = &head.head.applying {
-                for side in head.head.applied.iter().chain([&applying.target]) {
-                    if let Ok(Document::Team(team)) = Document::from_value(&side.document) {
-                        begun.push((*team, side.pins.clone()));
-                    }
-                }
-                continue;
-            }
-            let document = match head.document() {
-                Ok(document) => document,
-                Err(error) => {
-                    tracing::error!(subject = %head.head.subject, %error, "its accounts are left alone");
-                    continue;
-                }
-            };
-            if let (Some(Document::Team(team)), Some(applied)) = (document, &head.head.applied) {
-                teams.push((*team, applied.pins.clone()));
-            }
-        }
-        self.attached.is_pending = false;
-        self.bindings_count = teams.iter().map(|(team, _)| team.bindings.len()).sum();
+        self.attached.day_is(self.today());
+        let teams = self.heads.keys().filter_map(|subject| match subject {
+            Subject::Team(team) => Some(team.clone()),
+            _ => None,
+        });
+        let mut due = self.attached.take_due(|| teams.collect());
+        let done = self.teams_keep(&mut due).await;
+        // What was not come to.
+        self.attached.look_at(due);
+        done?;
         let holds = Holds { now: self.held.clone(), ..Holds::default() };
-        for (team, pins) in teams {
-            self.lease_keep().await?;
-            for role in TeamRole::ALL {
-                let name = PolicyName::People(team.name.clone(), role);
-                if holds.team_is_held(&team) && !self.attached.seen.contains_key(&name) {
-                    let done = self.group_end(&name, SUSPEND, "the team is suspended").await;
-                    self.keep(&name, Seen::People, done.map(|()| true))?;
-                }
-            }
-            for binding in &team.bindings {
-                let name = PolicyName::Binding(team.name.clone(), binding.name.clone());
-                let Some(seen) = self.seen(&holds, &team, binding) else {
-                    continue;
-                };
-                if self.attached.seen.get(&name) == Some(&seen) {
-                    continue;
-                }
-                let done = self.binding_keep(&team, binding, &name, &pins, &seen).await;
-                self.keep(&name, seen, done)?;
-            }
-        }
-        for (team, pins) in &begun {
-            self.team_narrow(&holds, team, pins).await?;
+        for (team, pins) in self.begun_sides() {
+            self.team_narrow(&holds, &team, &pins).await?;
         }
         self.brake_tell().await
+    }
+
+    /// Both sides of every plan that is being applied. Its own steps decide what is given; what is
+    /// held, has ended or is in another namespace is taken away all the same.
+    fn begun_sides(&self) -> Vec<(Team, BTreeMap<String, String>)> {
+        let mut sides = Vec::new();
+        for head in self.heads.values() {
+            let Some(applying) = &head.head.applying else { continue };
+            for side in head.head.applied.iter().chain([&applying.target]) {
+                if let Ok(Document::Team(team)) = side.document() {
+                    sides.push((*team, side.pins.clone()));
+                }
+            }
+        }
+        sides
+    }
+
+    /// Looks at teams, the last one first, and takes each off the list when it was looked at.
+    async fn teams_keep(&mut self, due: &mut Vec<TeamName>) -> Result<(), ExecutorError> {
+        let holds = Holds { now: self.held.clone(), ..Holds::default() };
+        while let Some(name) = due.last().cloned() {
+            if let Some(head) = self.heads.get(&Subject::Team(name.clone())) {
+                let pins = head.head.applied.as_ref().map(|applied| applied.pins.clone());
+                match (head.head.applying.is_some(), head.document()) {
+                    (true, _) => self.attached.look_at([name]),
+                    (false, Ok(Some(Document::Team(team)))) => {
+                        self.lease_keep().await?;
+                        self.team_keep(&holds, &team, &pins.unwrap_or_default()).await?;
+                    }
+                    (false, Ok(_)) => {}
+                    (false, Err(error)) => {
+                        tracing::error!(team = %name, %error, "its accounts are left alone");
+                    }
+                }
+            }
+            due.pop();
+        }
+        Ok(())
+    }
+
+    async fn team_keep(
+        &mut self,
+        holds: &Holds,
+        team: &Team,
+        pins: &BTreeMap<String, String>,
+    ) -> Result<(), ExecutorError> {
+        for role in TeamRole::ALL {
+            let name = PolicyName::People(team.name.clone(), role);
+            if holds.team_is_held(team) && !self.attached.is_marked(&team.name, &name) {
+                let done = self.group_end(&name, SUSPEND, "the team is suspended").await;
+                self.keep(&team.name, &name, &Seen::People, done.map(|()| true))?;
+            }
+        }
+        for binding in &team.bindings {
+            let name = PolicyName::Binding(team.name.clone(), binding.name.clone());
+            let Some(seen) = self.seen(holds, team, binding) else {
+                continue;
+            };
+            if self.attached.is_true(&team.name, &name, &seen) {
+                continue;
+            }
+            let done = self.binding_keep(team, binding, &name, pins, &seen).await;
+            self.keep(&team.name, &name, &seen, done)?;
+        }
+        Ok(())
     }
 
     /// What may not wait until a plan about the team has ended. Nothing is given here, and nothing
@@ -139,7 +124,6 @@ impl Executor {
         team: &Team,
         pins: &BTreeMap<String, String>,
     ) -> Result<(), ExecutorError> {
-        self.attached.is_pending = true;
         if holds.team_is_held(team) {
             for role in TeamRole::ALL {
                 let name = PolicyName::People(team.name.clone(), role);
@@ -181,18 +165,17 @@ impl Executor {
     /// Remembers what was made true. One binding that cannot be kept stops no other.
     fn keep(
         &mut self,
+        team: &TeamName,
         name: &PolicyName,
-        seen: Seen,
+        seen: &Seen,
         done: Result<bool, ExecutorError>,
     ) -> Result<(), ExecutorError> {
         match done {
-            Ok(true) => {
-                self.attached.seen.insert(name.clone(), seen);
-            }
-            Ok(false) => self.attached.is_pending = true,
+            Ok(true) => self.attached.remember(team, name, seen),
+            Ok(false) => self.attached.look_at([team.clone()]),
             Err(ExecutorError::LeaseLost) => return Err(ExecutorError::LeaseLost),
             Err(error) => {
-                self.attached.is_pending = true;
+                self.attached.look_at([team.clone()]);
                 tracing::warn!(binding = %name, %error, "binding is not kept");
             }
         }

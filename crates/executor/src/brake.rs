@@ -47,7 +47,7 @@ impl Executor {
 
     /// The number of removals at which the brake holds: a count or a share, whichever is more.
     fn brake_limit(&self) -> usize {
-        let bindings = self.bindings_count;
+        let bindings = self.places.bindings();
         let share = bindings.saturating_mul(usize::from(self.config.brake.share_percent)) / 100;
         share.max(usize::try_from(self.config.brake.count).unwrap_or(usize::MAX))
     }
@@ -82,6 +82,5 @@ impl Executor {
         let now = self.clock.now();
         self.brake.released_until = now.checked_add(WINDOW).ok();
         self.brake.held_back.clear();
-        self.attached.is_pending = true;
     }
 }

@@ -131,7 +131,7 @@ impl Executor {
                 if !claimed.iter().any(|name| each.pins.contains_key(name)) {
                     continue;
                 }
-                let theirs: BTreeSet<String> = match Document::from_value(&each.document) {
+                let theirs: BTreeSet<String> = match each.document() {
                     Ok(Document::Team(team)) => claims(&team).collect(),
                     _ => each.pins.keys().cloned().collect(),
                 };

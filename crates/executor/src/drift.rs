@@ -13,9 +13,11 @@ use strongroom_domain::event::{Actor, EventKind};
 use strongroom_domain::hold::Target;
 use strongroom_domain::subject::Subject;
 use strongroom_engine::sys;
+use strongroom_plan::desired::Objects;
 use strongroom_plan::drift::{Correction, Drift, judge};
 use strongroom_vault_model::name::ClusterName;
 use strongroom_vault_model::object::{Fields, ObjectKey, fingerprint};
+use uuid::Uuid;
 
 use crate::accounts::order;
 use crate::error::ExecutorError;
@@ -47,7 +49,7 @@ pub(crate) struct DriftState {
     /// Which team claims a namespace, by the applied documents.
     pub(crate) claims: Claims,
     /// The engine's ids of groups, as last read.
-    groups: BTreeMap<String, ObjectKey>,
+    groups: BTreeMap<Uuid, ObjectKey>,
 }
 
 impl DriftState {
@@ -96,8 +98,8 @@ impl Executor {
     async fn sweep(&mut self) -> Result<(), ExecutorError> {
         let begun = Instant::now();
         let mut reading = self.reading();
-        self.prefill(&mut reading).await?;
-        let (mut drifts, mut known, mut groups) = (Vec::new(), BTreeSet::new(), BTreeMap::new());
+        let mut bulk = self.bulk_read().await?;
+        let (mut drifts, mut groups) = (Vec::new(), BTreeMap::new());
         let (mut looked_at, mut claims) = (BTreeSet::new(), BTreeMap::new());
         let subjects: Vec<Subject> = self.heads.keys().cloned().collect();
         let (context, begun_hosts) = (self.context(&[], &[])?, self.hosts_of_begun());
@@ -110,16 +112,19 @@ impl Executor {
             };
             looked_at.insert(subject.clone());
             claims.extend(claimed);
-            let keys: BTreeSet<ObjectKey> = objects.keys().cloned().collect();
-            let observed = self.observe(&mut reading, &keys).await?;
-            for (key, fields) in objects {
+            objects.keys().for_each(|key| bulk.know(key));
+            let rest = objects.into_iter().filter(|(key, fields)| !bulk.is(key, fields));
+            let rest: Objects = rest.collect();
+            let observed = self.observe(&mut reading, &rest.keys().cloned().collect()).await?;
+            for (key, fields) in rest {
                 let found = observed.get(&key).flatten();
                 let drift = judge(&self.mark, &key, Some(&fields), found);
                 let is_group = matches!(key, ObjectKey::Group(_) | ObjectKey::Anchor(_));
                 if is_group
                     && let Some(id) = reading.answer(&key).and_then(|a| a.get("id")?.as_str())
+                    && let Ok(id) = Uuid::parse_str(id)
                 {
-                    groups.insert(id.to_owned(), key.clone());
+                    groups.insert(id, key.clone());
                 }
                 match drift {
                     Some(drift) => drifts.push((subject.clone(), key, Some(fields), drift)),
@@ -128,13 +133,12 @@ impl Executor {
                     None => reading.forget(&key),
                 }
             }
-            known.extend(keys);
         }
         self.drift.groups = groups;
         self.drift.claims = claims;
         self.entities_look().await?;
         self.lease_keep().await?;
-        let (leftover, foreign) = self.strangers(&mut reading, &known, &looked_at).await?;
+        let (leftover, foreign) = self.strangers(&mut reading, &bulk, &looked_at).await?;
         drifts.extend(leftover);
         let mut standing = BTreeSet::new();
         for (subject, key, wanted, drift) in drifts {
@@ -154,6 +158,8 @@ impl Executor {
         self.settle("foreign", foreign).await?;
         self.drift.index = sys::applied_index(self.engine.client()).await?;
         self.drift.swept = Some(Instant::now());
+        // So rarely, everything may as well be compared.
+        self.attached.look_at_all();
         tracing::info!(subjects = looked_at.len(), took = ?begun.elapsed(), "swept");
         Ok(())
     }
@@ -248,7 +254,7 @@ impl Executor {
             keys.extend::<Vec<ObjectKey>>(key("anchor", name));
             keys
         } else if let Some(id) = path.strip_prefix("identity/group/id/") {
-            vec![self.drift.groups.get(id)?.clone()]
+            vec![self.drift.groups.get(&Uuid::parse_str(id).ok()?)?.clone()]
         } else if path.starts_with("auth/k8s/") && path.ends_with("/config") {
             key("auth-config", path.trim_end_matches("/config"))
         } else if path.starts_with("auth/k8s/") {

@@ -10,6 +10,7 @@ use strongroom_domain::canonical;
 use strongroom_domain::document::Document;
 use strongroom_domain::event::EventKind;
 use strongroom_domain::hold::Target;
+use strongroom_domain::subject::Subject;
 use strongroom_plan::build::{VotedDocuments, build_since_vote};
 use strongroom_plan::model::{EngineRef, MAX_BYTES, PlannedDocument, RENDERER};
 use strongroom_plan::{Change, Plan, keys};
@@ -64,7 +65,9 @@ impl Executor {
         let mut changes = Vec::new();
         let mut documents = Vec::new();
         let mut voted = VotedDocuments::new();
-        for wanted in &submission.documents {
+        let subjects: Vec<&Subject> = submission.documents.iter().map(|d| &d.subject).collect();
+        let heads = self.heads_read(&subjects).await?;
+        for (wanted, head) in submission.documents.iter().zip(heads) {
             let subject = &wanted.subject;
             let proposed = Document::from_value(&wanted.document).map_err(|faults| {
                 let first = faults.first().map(ToString::to_string).unwrap_or_default();
@@ -75,7 +78,6 @@ impl Executor {
                     "the document of {subject} is not in its normal form"
                 )));
             }
-            let head = self.head_read(subject).await?;
             if let Some(why) = self.differing.get(subject)
                 && !submission.lift.contains(&Target::from(subject.clone()))
             {

@@ -6,14 +6,29 @@ use strongroom_domain::head::{HEAD_VERSION, Head};
 use strongroom_domain::id::RequestId;
 use strongroom_domain::subject::Subject;
 use strongroom_engine::error::Failure;
-use strongroom_engine::kv;
+use strongroom_engine::{Envelope, kv};
 use strongroom_plan::build::claims;
 use strongroom_plan::sharing::Guests;
 use strongroom_vault_model::object::HEADS_MOUNT;
 
 use crate::error::ExecutorError;
+use crate::fault;
+use crate::places::Places;
 use crate::record::{Write, Written};
 use crate::start::Executor;
+
+/// How many heads are read or written at once.
+const SIDE_BY_SIDE: usize = 16;
+
+/// In which order several heads are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Order {
+    /// The next one when the one before it is written; none after one that fails. So the first
+    /// one tells whether a plan begins or goes back.
+    OneByOne,
+    /// Where nothing follows from the order.
+    SideBySide,
+}
 
 /// A head and the version of the value it came from.
 #[derive(Debug, Clone)]
@@ -29,7 +44,7 @@ impl VersionedHead {
         let Some(applied) = &self.head.applied else {
             return Ok(None);
         };
-        let document = Document::from_value(&applied.document).map_err(|_| {
+        let document = applied.document().map_err(|_| {
             ExecutorError::Stopped(format!("the head of {} holds no document", self.head.subject))
         })?;
         if document.digest() != applied.document_hash || document.subject() != self.head.subject {
@@ -45,9 +60,10 @@ impl VersionedHead {
 impl VersionedHead {
     /// The document that people last voted on, where it is not the applied one.
     pub(crate) fn voted(&self) -> Result<Option<Document>, ExecutorError> {
-        let voted = self.head.applied.as_ref().and_then(|applied| applied.voted.as_ref());
-        let document = voted.map(Document::from_value).transpose();
-        document.map_err(|_| {
+        let Some(applied) = &self.head.applied else {
+            return Ok(None);
+        };
+        applied.voted().map_err(|_| {
             ExecutorError::Stopped(format!("the head of {} holds no document", self.head.subject))
         })
     }
@@ -100,6 +116,7 @@ impl Executor {
         self.heads.clear();
         self.ended.clear();
         self.guests = Guests::default();
+        self.places = Places::default();
         self.held.clear();
         self.unbelieved.clear();
         self.distrusted.clear();
@@ -116,7 +133,7 @@ impl Executor {
             }
         }
         // Several at a time: whoever takes over an estate of thousands must not take minutes.
-        for some in subjects.chunks(16) {
+        for some in subjects.chunks(SIDE_BY_SIDE) {
             let read = some.iter().map(|subject| self.head_read(subject));
             let read = futures::future::join_all(read).await;
             for (subject, head) in some.iter().cloned().zip(read) {
@@ -171,42 +188,110 @@ impl Executor {
         Ok(())
     }
 
+    /// Reads several heads, in the order asked for.
+    pub(crate) async fn heads_read(
+        &self,
+        subjects: &[&Subject],
+    ) -> Result<Vec<VersionedHead>, ExecutorError> {
+        let mut heads = Vec::new();
+        for some in subjects.chunks(SIDE_BY_SIDE) {
+            let read = some.iter().map(|subject| self.head_read(subject));
+            heads.extend(futures::future::try_join_all(read).await?);
+        }
+        Ok(heads)
+    }
+
     /// Writes a head by check-and-set and remembers it.
     pub(crate) async fn head_write(
         &mut self,
-        mut head: VersionedHead,
+        head: VersionedHead,
         request: Option<RequestId>,
         operation: &str,
     ) -> Result<(), ExecutorError> {
-        head.head.epoch = self.epoch;
-        let subject = head.head.subject.clone();
-        let name = subject.to_string();
-        let write = Write {
-            request,
-            plan_hash: None,
-            standing_order: None,
-            subject: Some(subject.clone()),
-            step: 0,
-            operation,
-            object_kind: "head",
-            object_name: &name,
-            after: head.head.digest(),
-        };
-        self.intent(&write).await?;
-        let value: Value = serde_json::to_value(&head.head)
-            .map_err(|error| ExecutorError::Stopped(error.to_string()))?;
-        let written =
-            kv::write_cas(&self.engine, HEADS_MOUNT, &path(&subject), &value, head.version).await;
-        if written.is_err() {
-            // What is remembered of this head may be wrong now, and other subjects are judged by
-            // it: nothing more is written until all are loaded again.
+        self.heads_write(vec![head], request, operation, Order::OneByOne).await
+    }
+
+    /// Writes several heads by check-and-set and remembers them.
+    pub(crate) async fn heads_write(
+        &mut self,
+        mut heads: Vec<VersionedHead>,
+        request: Option<RequestId>,
+        operation: &str,
+        order: Order,
+    ) -> Result<(), ExecutorError> {
+        for head in &mut heads {
+            head.head.epoch = self.epoch;
+        }
+        let names: Vec<String> = heads.iter().map(|head| head.head.subject.to_string()).collect();
+        let mut writes = Vec::new();
+        for (head, name) in heads.iter().zip(&names) {
+            writes.push(Write {
+                request,
+                plan_hash: None,
+                standing_order: None,
+                subject: Some(head.head.subject.clone()),
+                step: 0,
+                operation,
+                object_kind: "head",
+                object_name: name,
+                after: head.head.digest(),
+            });
+        }
+        if writes.is_empty() {
+            return Ok(());
+        }
+        self.intents(&writes).await?;
+        let mut results = Vec::new();
+        match order {
+            Order::OneByOne => {
+                for head in &heads {
+                    results.push(self.head_send(head).await);
+                    if results.last().is_some_and(Result::is_err) {
+                        break;
+                    }
+                }
+            }
+            Order::SideBySide => {
+                for some in heads.chunks(SIDE_BY_SIDE) {
+                    let send = some.iter().map(|head| self.head_send(head));
+                    results.extend(futures::future::join_all(send).await);
+                }
+            }
+        }
+        let mut ended = Vec::new();
+        let mut failed = None;
+        let mut stored = Vec::new();
+        for ((mut head, write), result) in heads.into_iter().zip(writes).zip(results) {
+            match result {
+                Ok((version, envelope)) => {
+                    ended.push((write, "written", Written::of(&envelope)));
+                    head.version = version;
+                    stored.push(head);
+                }
+                Err(error) => {
+                    failed.get_or_insert(error);
+                }
+            }
+        }
+        let recorded = self.receipts(&ended).await;
+        if failed.is_some() || recorded.is_err() {
+            // What is remembered of a head may be wrong now, and other subjects are judged by it:
+            // nothing more is written until all are loaded again.
             self.epoch = 0;
         }
-        let (version, envelope) = written?;
-        self.receipt(&write, "written", &Written::of(&envelope)).await?;
-        head.version = version;
-        self.head_remember(subject, head);
-        Ok(())
+        recorded?;
+        for head in stored {
+            self.head_remember(head.head.subject.clone(), head);
+        }
+        failed.map_or(Ok(()), Err)
+    }
+
+    async fn head_send(&self, head: &VersionedHead) -> Result<(u64, Envelope), ExecutorError> {
+        fault::point("write")?;
+        let value: Value = serde_json::to_value(&head.head)
+            .map_err(|error| ExecutorError::Stopped(error.to_string()))?;
+        let path = path(&head.head.subject);
+        Ok(kv::write_cas(&self.engine, HEADS_MOUNT, &path, &value, head.version).await?)
     }
 
     /// Keeps what was read or written of a head, and what it holds.
@@ -226,16 +311,21 @@ impl Executor {
         }
         if let Subject::Team(name) = &subject {
             match head.document() {
-                Ok(Some(Document::Team(team))) => self.guests.set(&team),
+                Ok(Some(Document::Team(team))) => {
+                    self.guests.set(&team);
+                    self.places.add(&team);
+                    self.places.count(name, team.bindings.len());
+                }
                 // Of a head that is not believed nothing is known, so what was known stays.
                 Err(_) => {}
                 Ok(_) => self.guests.forget(name),
             }
             // A plan that has begun may have written some of it already.
             let begun = head.head.applying.as_ref();
-            let begun = begun.and_then(|begun| Document::from_value(&begun.target.document).ok());
+            let begun = begun.and_then(|begun| begun.target.document().ok());
             if let Some(Document::Team(team)) = begun {
                 self.guests.add(&team);
+                self.places.add(&team);
             }
         }
         self.heads.insert(subject, head);

@@ -106,12 +106,8 @@ impl Executor {
             *looked = None;
             self.differing.clear();
             self.clock_compare().await?;
-            self.records_compare().await?;
-            let subjects: Vec<_> = self.heads.keys().cloned().collect();
-            for some in subjects.chunks(8) {
-                let put = some.iter().map(|subject| self.subject_publish(subject));
-                futures::future::try_join_all(put).await?;
-            }
+            self.records_compare(&None).await?;
+            self.subjects_publish(self.heads.keys().cloned()).await?;
         }
         self.renewed = Some(asked);
         Ok(true)
@@ -142,7 +138,7 @@ impl Executor {
         let slow = looked.is_none_or(|(at, day)| at.elapsed() > SLOW || day != today);
         if slow && looked.is_some() {
             self.clock_compare().await?;
-            self.records_compare().await?;
+            self.records_compare(&None).await?;
         }
         if slow {
             *looked = Some((Instant::now(), today));
@@ -164,7 +160,7 @@ impl Executor {
         // Accounts first: one that is gone loses its rights before anybody gets new ones.
         let news = self.clusters.values().any(|c| c.inventory.has_changed().unwrap_or(true));
         self.inventory_store().await?;
-        if slow || news || self.attached.is_pending {
+        if slow || news || self.attached.is_due() {
             self.bindings_keep().await?;
         }
         if slow || !work.is_empty() {
@@ -248,6 +244,7 @@ impl Executor {
             if watched.stored.as_ref() == Some(&state) {
                 continue;
             }
+            self.attached.look_at(self.places.concerned(name, watched.stored.as_ref(), &state));
             match &state {
                 InventoryState::Unknown { reason } => {
                     self.store.inventory_unknown(engine, name.as_str(), reason, now).await?;

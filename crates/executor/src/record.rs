@@ -92,22 +92,31 @@ impl Executor {
     /// Must succeed before the write: no record, no change (invariant I11). Checks the lease too:
     /// a writer that was paused past it must not land.
     pub(crate) async fn intent(&self, write: &Write<'_>) -> Result<(), ExecutorError> {
+        self.intents(std::slice::from_ref(write)).await?;
+        fault::point("write")
+    }
+
+    /// Before writes that begin at once, side by side. Each comes to the place "write" by itself.
+    pub(crate) async fn intents(&self, writes: &[Write<'_>]) -> Result<(), ExecutorError> {
         if !self.store.lease_check(&self.lease, &self.holder, self.epoch, 6).await? {
             return Err(ExecutorError::LeaseLost);
         }
         fault::point("intent")?;
         // A plan's writes follow its own event; what nobody asked for just now has none yet.
-        let announced = write.standing_order.map(|order| {
+        let announced = |write: &Write<'_>| {
             let detail = json!({
                 "operation": write.operation,
                 "object": { "kind": write.object_kind, "name": write.object_name },
-                "standingOrder": order,
+                "standingOrder": write.standing_order?,
                 "epoch": self.epoch,
             });
-            self.event(EventKind::StepIntended, write.request, write.subject.clone(), detail)
-        });
-        self.store.journal_intent(&self.journal_entry(write), announced.as_slice()).await?;
-        fault::point("write")
+            let subject = write.subject.clone();
+            Some(self.event(EventKind::StepIntended, write.request, subject, detail))
+        };
+        let events: Vec<Event> = writes.iter().filter_map(announced).collect();
+        let entries: Vec<JournalEntry> =
+            writes.iter().map(|write| self.journal_entry(write)).collect();
+        Ok(self.store.journal_intent(&entries, &events).await?)
     }
 
     /// Records how a write ended, in journal and ledger.
@@ -117,7 +126,31 @@ impl Executor {
         outcome: &str,
         written: &Written,
     ) -> Result<(), ExecutorError> {
+        self.receipts(&[(write.clone(), outcome, written.clone())]).await
+    }
+
+    /// Records how several writes ended.
+    pub(crate) async fn receipts(
+        &self,
+        ended: &[(Write<'_>, &str, Written)],
+    ) -> Result<(), ExecutorError> {
+        if ended.is_empty() {
+            return Ok(());
+        }
         fault::point("receipt")?;
+        let mut entries = Vec::new();
+        let mut events = Vec::new();
+        for (write, outcome, written) in ended {
+            events.push(self.written_event(write, outcome, written));
+            let engine_request_id = written.engine.clone().or_else(|| written.read_back.clone());
+            let outcome = Outcome { outcome: (*outcome).to_owned(), engine_request_id };
+            entries.push((self.journal_entry(write), outcome));
+        }
+        self.store.journal_receipt(&entries, &events).await?;
+        fault::point("done")
+    }
+
+    fn written_event(&self, write: &Write<'_>, outcome: &str, written: &Written) -> Event {
         let detail = json!({
             "operation": write.operation,
             "object": { "kind": write.object_kind, "name": write.object_name },
@@ -131,13 +164,7 @@ impl Executor {
             "readBackRequestId": written.read_back,
             "epoch": self.epoch,
         });
-        let event =
-            self.event(EventKind::StepWritten, write.request, write.subject.clone(), detail);
-        let engine_request_id = written.engine.clone().or_else(|| written.read_back.clone());
-        let outcome = Outcome { outcome: outcome.to_owned(), engine_request_id };
-        let entry = self.journal_entry(write);
-        self.store.journal_receipt(&entry, &outcome, &[event]).await?;
-        fault::point("done")
+        self.event(EventKind::StepWritten, write.request, write.subject.clone(), detail)
     }
 }
 

@@ -4,7 +4,7 @@
 //! A difference widens nothing. The subject is frozen, an alarm names it, and a `critical` request
 //! that lists what differs is the only way on.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use strongroom_domain::hold::Target;
 use strongroom_domain::subject::Subject;
@@ -30,12 +30,18 @@ impl Executor {
         self.settle("held", found).await
     }
 
-    /// Compares every head with what the database says of it.
-    pub(crate) async fn records_compare(&mut self) -> Result<(), ExecutorError> {
+    /// Compares heads with what the database says of them: all, or those of these subjects while
+    /// what is known of the others stays.
+    pub(crate) async fn records_compare(
+        &mut self,
+        only: &Option<BTreeSet<Subject>>,
+    ) -> Result<(), ExecutorError> {
         self.holds_tell().await?;
+        let is_looked_at = |subject: &Subject| only.as_ref().is_none_or(|o| o.contains(subject));
         let wanted: Vec<(Subject, i64)> = self
             .heads
             .iter()
+            .filter(|(subject, _)| is_looked_at(subject))
             .filter_map(|(subject, head)| {
                 let applied = head.head.applied.as_ref()?;
                 Some((subject.clone(), i64::try_from(applied.revision).unwrap_or(i64::MAX)))
@@ -44,9 +50,11 @@ impl Executor {
         let known: BTreeMap<Subject, Vec<u8>> =
             self.store.revision_hashes(&wanted).await?.into_iter().collect();
         let said: BTreeMap<Subject, i64> =
-            self.store.revisions_applied().await?.into_iter().collect();
+            self.store.revisions_applied(only.as_ref()).await?.into_iter().collect();
         let mut differing = self.distrusted.clone();
         differing.extend(self.unbelieved.clone());
+        let others = self.differing.iter().filter(|(subject, _)| !is_looked_at(subject));
+        differing.extend(others.map(|(subject, what)| (subject.clone(), what.clone())));
         for (subject, revision) in &wanted {
             let head = self.heads.get(subject).and_then(|head| head.head.applied.as_ref());
             let hash = head.map(|applied| applied.document_hash.as_bytes().to_vec());
@@ -95,14 +103,18 @@ impl Executor {
             .filter(|(subject, what)| self.differing.get(*subject) != Some(*what))
             .map(|(subject, _)| subject.clone())
             .chain(self.differing.keys().filter(|s| !differing.contains_key(*s)).cloned())
-            // What people see of a hold is put back if somebody edited it.
-            .chain(self.held.keys().map(Target::subject))
             .collect();
         self.differing = differing;
-        self.settle(KIND, findings).await?;
-        for subject in changed {
-            self.subject_publish(&subject).await?;
+        for subject in &changed {
+            match subject {
+                Subject::Team(team) => self.attached.look_at([team.clone()]),
+                // Who has accounts there is not known from here.
+                Subject::Cluster(_) | Subject::Platform => self.attached.look_at_all(),
+            }
         }
-        Ok(())
+        self.settle(KIND, findings).await?;
+        // What people see of a hold is put back if somebody edited it.
+        let held = self.held.keys().map(Target::subject);
+        self.subjects_publish(changed.into_iter().chain(held)).await
     }
 }

@@ -26,13 +26,14 @@ use strongroom_vault_model::object::PEOPLE_MOUNT;
 use strongroom_vault_model::policy::{Mark, SELF_POLICY};
 use tokio::sync::watch::Receiver;
 
-use crate::bindings::Attached;
+use crate::attached::Attached;
 use crate::brake::Brake;
 use crate::drift::DriftState;
 use crate::ended::Tombstones;
 use crate::error::ExecutorError;
 use crate::feed::Feed;
 use crate::heads::VersionedHead;
+use crate::places::Places;
 use crate::selfcheck::SelfCheck;
 
 /// How long one engine call may take. Shorter than what is left of a lease when a write begins.
@@ -79,8 +80,8 @@ pub struct Executor {
     pub(crate) drift: DriftState,
     /// Clusters frozen by the executor itself, from their heads.
     pub(crate) distrusted: BTreeMap<Subject, String>,
-    /// How many bindings there are, as last counted.
-    pub(crate) bindings_count: usize,
+    /// Where the accounts of bindings are, and how many bindings there are.
+    pub(crate) places: Places,
     /// What stands still, each with its sentence: from the heads.
     pub(crate) held: BTreeMap<Target, String>,
     /// Subjects of which engine and database tell different things.
@@ -189,7 +190,7 @@ impl Executor {
             brake: Brake::default(),
             drift,
             distrusted: BTreeMap::new(),
-            bindings_count: 0,
+            places: Places::default(),
             held: BTreeMap::new(),
             differing: BTreeMap::new(),
             unbelieved: BTreeMap::new(),

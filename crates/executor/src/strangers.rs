@@ -5,13 +5,13 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 use strongroom_domain::subject::Subject;
-use strongroom_engine::{Call, Method};
 use strongroom_plan::drift::{Drift, judge};
 use strongroom_storage::finding::Finding;
 use strongroom_vault_model::object::{Fields, ObjectKey};
 use strongroom_vault_model::path::auth_mount;
 use strongroom_vault_model::policy::PolicyName;
 
+use crate::bulk::Bulk;
 use crate::error::ExecutorError;
 use crate::finding::{Severity, finding};
 use crate::object::Reading;
@@ -21,31 +21,11 @@ use crate::start::Executor;
 pub(crate) type Leftover = (Subject, ObjectKey, Option<Fields>, Drift);
 
 impl Executor {
-    /// Reads what has a bulk form: all policies with their texts, and all mounts.
-    pub(crate) async fn prefill(&self, reading: &mut Reading) -> Result<(), ExecutorError> {
-        let template = "sys/policies/detailed/acl";
-        if self.policies_expire {
-            let envelope = self.engine.call(Call::new(Method::List, template, template)).await?;
-            let infos = envelope.data.get("key_info").and_then(Value::as_object);
-            for (name, info) in infos.into_iter().flatten() {
-                reading.know(format!("sys/policies/acl/{name}"), Some(info.clone()));
-            }
-        }
-        let mounts = self.engine.read("sys/mounts", "sys/mounts").await?.unwrap_or_default();
-        for (path, mount) in mounts.as_object().into_iter().flatten() {
-            if mount.is_object() && path.ends_with('/') {
-                let path = path.trim_end_matches('/');
-                reading.know(format!("sys/mounts/{path}"), Some(mount.clone()));
-            }
-        }
-        Ok(())
-    }
-
     /// Leftovers of ours, and findings about what is not ours.
     pub(crate) async fn strangers(
         &self,
         reading: &mut Reading,
-        known: &BTreeSet<ObjectKey>,
+        bulk: &Bulk,
         looked_at: &BTreeSet<Subject>,
     ) -> Result<(Vec<Leftover>, Vec<Finding>), ExecutorError> {
         let (mut leftover, mut foreign) = (Vec::new(), Vec::new());
@@ -64,8 +44,7 @@ impl Executor {
                     _ => ObjectKey::Group(parsed),
                 };
                 // What is being applied or not believed is left alone.
-                if known.contains(&key)
-                    || (self.has_head(&subject) && !looked_at.contains(&subject))
+                if bulk.is_known(&key) || (self.has_head(&subject) && !looked_at.contains(&subject))
                 {
                     continue;
                 }
@@ -79,8 +58,12 @@ impl Executor {
                 }
             }
         }
-        foreign.extend(self.foreign_mounts(reading));
-        foreign.extend(self.foreign_roles(known).await?);
+        foreign.extend(
+            bulk.unmarked
+                .iter()
+                .map(|path| listed(&format!("mount {path}"), "is not marked as Strongroom's")),
+        );
+        foreign.extend(self.foreign_roles(bulk).await?);
         Ok((leftover, foreign))
     }
 
@@ -90,31 +73,13 @@ impl Executor {
         self.heads.contains_key(subject) || self.unbelieved.contains_key(subject)
     }
 
-    fn foreign_mounts(&self, reading: &Reading) -> Vec<Finding> {
-        let mounts = reading.known_beneath("sys/mounts/team/");
-        let unmarked = mounts.filter(|(path, mount)| {
-            let name = path.trim_start_matches("sys/mounts/");
-            let description = mount.get("description").and_then(Value::as_str).unwrap_or_default();
-            !description.starts_with(&format!("{}{name}", self.mark))
-        });
-        unmarked
-            .map(|(path, _)| {
-                let name = path.trim_start_matches("sys/mounts/");
-                listed(&format!("mount {name}"), "is not marked as Strongroom's")
-            })
-            .collect()
-    }
-
-    async fn foreign_roles(
-        &self,
-        known: &BTreeSet<ObjectKey>,
-    ) -> Result<Vec<Finding>, ExecutorError> {
+    async fn foreign_roles(&self, bulk: &Bulk) -> Result<Vec<Finding>, ExecutorError> {
         let mut foreign = Vec::new();
         for cluster in self.clusters.keys() {
             let path = format!("auth/{}/role", auth_mount(cluster));
             for name in self.engine.list(&path, "auth/k8s/{cluster}/role").await? {
                 let key = ObjectKey::parse("role", &format!("{path}/{name}"));
-                if !key.as_ref().is_ok_and(|key| known.contains(key)) {
+                if !key.as_ref().is_ok_and(|key| bulk.is_known(key)) {
                     let mut each = listed(
                         &format!("role {path}/{name}"),
                         "belongs to no applied team, on an auth mount that is Strongroom's",

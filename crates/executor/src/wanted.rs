@@ -58,7 +58,7 @@ impl Executor {
     /// Teams whose namespaces a plan that has begun and not ended is about.
     pub(crate) fn hosts_of_begun(&self) -> BTreeSet<TeamName> {
         let begun = self.heads.values().filter_map(|head| head.head.applying.as_ref());
-        let targets = begun.filter_map(|begun| Document::from_value(&begun.target.document).ok());
+        let targets = begun.filter_map(|begun| begun.target.document().ok());
         targets
             .flat_map(|target| match target {
                 Document::Team(guest) => shared(&guest).map(|each| each.host.clone()).collect(),

@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::{Stream, StreamExt as _};
@@ -35,7 +36,7 @@ pub enum InventoryState {
         reason: String,
     },
     /// The lists are the cluster's.
-    Known(Inventory),
+    Known(Arc<Inventory>),
 }
 
 /// Namespaces and accounts with their UIDs, as far as they can be a tenant's.
@@ -207,10 +208,10 @@ async fn run(
             () = sender.closed() => return,
         }
         let state = match (namespaces.list.known(), accounts.list.known()) {
-            (Ok(namespaces), Ok(accounts)) => InventoryState::Known(Inventory {
+            (Ok(namespaces), Ok(accounts)) => InventoryState::Known(Arc::new(Inventory {
                 namespaces: namespaces.clone(),
                 accounts: accounts.clone(),
-            }),
+            })),
             (Err(reason), _) | (_, Err(reason)) => {
                 InventoryState::Unknown { reason: reason.to_owned() }
             }

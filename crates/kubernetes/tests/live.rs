@@ -109,7 +109,7 @@ async fn becomes(
     });
     match tokio::time::timeout(Duration::from_secs(30), reached).await {
         Ok(Ok(state)) => match &*state {
-            InventoryState::Known(inventory) => inventory.clone(),
+            InventoryState::Known(inventory) => Inventory::clone(inventory),
             InventoryState::Unknown { reason } => panic!("{reason}"),
         },
         _ => panic!("the inventory did not become so"),

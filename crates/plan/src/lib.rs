@@ -4,6 +4,7 @@
 //! out and later makes it again; both must be equal byte for byte. Pages use the same functions for
 //! previews. Whether a plan may be applied is decided by acts, never here.
 
+pub mod batch;
 pub mod build;
 pub mod desired;
 pub mod drift;

@@ -6,10 +6,11 @@
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::json;
 use strongroom_domain::Digest;
 use strongroom_domain::document::Document;
 use strongroom_domain::head::{Applied, Head, Stand};
+use strongroom_domain::packed::Packed;
 use strongroom_domain::subject::Subject;
 use strongroom_vault_model::object::{Fields, ObjectKey};
 
@@ -186,12 +187,13 @@ impl Plan {
             _ => BTreeMap::new(),
         };
         // What nobody voted on is judged next time by what people last did vote on.
-        let voted: Option<Value> = base
+        let voted = base
             .filter(|_| !voted_on(&self.stages, &document.subject))
             .map(|base| base.voted.clone().unwrap_or_else(|| base.document.clone()));
         Applied {
             revision: document.revision,
-            document: document.document.clone(),
+            document: Packed::new(&document.document)
+                .expect("a document holds only text, integers and maps with text keys"),
             document_hash: document.document_hash,
             request: self.request,
             plan_hash: hash,

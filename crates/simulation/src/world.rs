@@ -7,6 +7,7 @@ use std::rc::Rc;
 use serde_json::{Value, json};
 use strongroom_domain::head::{Applied, Head};
 use strongroom_domain::id::{DeploymentId, EngineId, RequestId};
+use strongroom_domain::packed::Packed;
 use strongroom_domain::{Digest, canonical};
 use strongroom_plan::Plan;
 use strongroom_plan::model::{EngineRef, PlannedDocument, RENDERER};
@@ -93,8 +94,8 @@ pub(crate) fn stand_in(doc: Doc) -> Value {
 }
 
 /// The document that a stand-in is of.
-pub(crate) fn doc_of(value: &Value) -> Doc {
-    let number = value.as_u64().and_then(|number| usize::try_from(number).ok());
+pub(crate) fn doc_of(packed: &Packed) -> Doc {
+    let number = packed.value().as_u64().and_then(|number| usize::try_from(number).ok());
     number.expect("documents of the small world are numbers")
 }
 
@@ -118,7 +119,7 @@ impl World {
             let mut head = Head::new(deployment(), scenery.subjects[subject].clone());
             head.applied = Some(Applied {
                 revision: 1,
-                document: stand_in(doc),
+                document: Packed::new(&stand_in(doc)).expect("a number is canonical"),
                 document_hash: scenery.document_hashes[doc],
                 request: RequestId::from_uuid(Uuid::from_u128(0)),
                 plan_hash: Digest::of(SUBJECTS[subject].as_bytes()),

@@ -34,24 +34,27 @@ pub(crate) async fn append(
     connection: &mut PgConnection,
     events: &[Event],
 ) -> Result<(), StorageError> {
-    for event in events {
-        let canonical = event.canonical();
-        sqlx::query(
-            "INSERT INTO ledger_events \
-             (event_id, schema_version, at, kind, request_id, subject, canonical, hash) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
-        )
-        .bind(event.id.as_uuid())
-        .bind(SCHEMA_VERSION)
-        .bind(to_db(event.at))
-        .bind(event.kind.as_str())
-        .bind(event.request.map(RequestId::as_uuid))
-        .bind(event.subject.as_ref().map(ToString::to_string))
-        .bind(&canonical)
-        .bind(&Event::digest(&canonical).as_bytes()[..])
-        .execute(&mut *connection)
-        .await?;
+    if events.is_empty() {
+        return Ok(());
     }
+    let mut query = sqlx::QueryBuilder::new(
+        "INSERT INTO ledger_events \
+         (event_id, schema_version, at, kind, request_id, subject, canonical, hash) ",
+    );
+    // One statement, however many; the ledger numbers them in this order.
+    query.push_values(events, |mut line, event| {
+        let canonical = event.canonical();
+        let hash = Event::digest(&canonical).as_bytes().to_vec();
+        line.push_bind(event.id.as_uuid())
+            .push_bind(SCHEMA_VERSION)
+            .push_bind(to_db(event.at))
+            .push_bind(event.kind.as_str())
+            .push_bind(event.request.map(RequestId::as_uuid))
+            .push_bind(event.subject.as_ref().map(ToString::to_string))
+            .push_bind(canonical)
+            .push_bind(hash);
+    });
+    query.build().execute(&mut *connection).await?;
     Ok(())
 }
 

@@ -47,58 +47,60 @@ pub struct Outcome {
 }
 
 impl Store {
-    /// Records that a write is about to be tried.
+    /// Records that writes are about to be tried.
     pub async fn journal_intent(
         &self,
-        entry: &JournalEntry,
+        entries: &[JournalEntry],
         events: &[Event],
     ) -> Result<(), StorageError> {
         let mut tx = self.begin().await?;
-        insert(&mut tx, entry, "intent", None).await?;
+        let entries: Vec<_> = entries.iter().map(|entry| (entry, None)).collect();
+        insert(&mut tx, &entries, "intent").await?;
         event::append(&mut tx, events).await?;
         Ok(tx.commit().await?)
     }
 
-    /// Records how a write ended.
+    /// Records how writes ended.
     pub async fn journal_receipt(
         &self,
-        entry: &JournalEntry,
-        outcome: &Outcome,
+        entries: &[(JournalEntry, Outcome)],
         events: &[Event],
     ) -> Result<(), StorageError> {
         let mut tx = self.begin().await?;
-        insert(&mut tx, entry, "receipt", Some(outcome)).await?;
+        let entries: Vec<_> =
+            entries.iter().map(|(entry, outcome)| (entry, Some(outcome))).collect();
+        insert(&mut tx, &entries, "receipt").await?;
         event::append(&mut tx, events).await?;
         Ok(tx.commit().await?)
     }
 }
 
+/// One statement, however many lines.
 async fn insert(
     tx: &mut sqlx::PgConnection,
-    entry: &JournalEntry,
+    entries: &[(&JournalEntry, Option<&Outcome>)],
     phase: &str,
-    outcome: Option<&Outcome>,
 ) -> Result<(), StorageError> {
-    sqlx::query(
+    let mut query = sqlx::QueryBuilder::new(
         "INSERT INTO journal (engine_id, request_id, plan_hash, standing_order, step, phase, \
-         operation, object_kind, object_name, after_hash, outcome, engine_request_id, epoch, at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
-    )
-    .bind(entry.engine.as_uuid())
-    .bind(entry.request.map(RequestId::as_uuid))
-    .bind(entry.plan_hash.map(|hash| hash.as_bytes().to_vec()))
-    .bind(&entry.standing_order)
-    .bind(entry.step)
-    .bind(phase)
-    .bind(&entry.operation)
-    .bind(&entry.object_kind)
-    .bind(&entry.object_name)
-    .bind(entry.after_hash.map(|hash| hash.as_bytes().to_vec()))
-    .bind(outcome.map(|o| o.outcome.clone()))
-    .bind(outcome.and_then(|o| o.engine_request_id.clone()))
-    .bind(entry.epoch)
-    .bind(to_db(entry.at))
-    .execute(tx)
-    .await?;
+         operation, object_kind, object_name, after_hash, outcome, engine_request_id, epoch, at) ",
+    );
+    query.push_values(entries, |mut line, (entry, outcome)| {
+        line.push_bind(entry.engine.as_uuid())
+            .push_bind(entry.request.map(RequestId::as_uuid))
+            .push_bind(entry.plan_hash.map(|hash| hash.as_bytes().to_vec()))
+            .push_bind(&entry.standing_order)
+            .push_bind(entry.step)
+            .push_bind(phase)
+            .push_bind(&entry.operation)
+            .push_bind(&entry.object_kind)
+            .push_bind(&entry.object_name)
+            .push_bind(entry.after_hash.map(|hash| hash.as_bytes().to_vec()))
+            .push_bind(outcome.map(|outcome| &outcome.outcome))
+            .push_bind(outcome.and_then(|outcome| outcome.engine_request_id.as_deref()))
+            .push_bind(entry.epoch)
+            .push_bind(to_db(entry.at));
+    });
+    query.build().execute(tx).await?;
     Ok(())
 }

@@ -2,6 +2,8 @@
 //!
 //! These are claims: a difference never widens anything, it makes a subject stand still.
 
+use std::collections::BTreeSet;
+
 use strongroom_domain::subject::Subject;
 
 use crate::Store;
@@ -34,12 +36,19 @@ impl Store {
     }
 
     /// The newest revision of each subject that a request is said to have applied.
-    pub async fn revisions_applied(&self) -> Result<Vec<(Subject, i64)>, StorageError> {
+    pub async fn revisions_applied(
+        &self,
+        only: Option<&BTreeSet<Subject>>,
+    ) -> Result<Vec<(Subject, i64)>, StorageError> {
+        let only: Option<Vec<String>> =
+            only.map(|subjects| subjects.iter().map(ToString::to_string).collect());
         let rows: Vec<(String, String, i64)> = sqlx::query_as(
             "SELECT d.kind, d.name, max(d.revision) FROM change_request_documents d \
              JOIN change_requests r USING (request_id) WHERE r.state = 'applied' \
+               AND ($1::text[] IS NULL OR d.kind || '/' || d.name = ANY ($1)) \
              GROUP BY d.kind, d.name LIMIT 50000",
         )
+        .bind(&only)
         .fetch_all(&self.pool)
         .await?;
         // A row that names no subject is nobody's: it stops nobody else.

@@ -239,10 +239,10 @@ async fn a_request_goes_its_way_under_the_two_roles() {
         epoch: 1,
         at: at(5),
     };
-    db.executor.journal_intent(&entry, &[]).await.unwrap();
+    db.executor.journal_intent(std::slice::from_ref(&entry), &[]).await.unwrap();
     let outcome = Outcome { outcome: "written".into(), engine_request_id: Some("id".into()) };
     let written = event(EventKind::StepWritten, Some(new.request), None);
-    db.executor.journal_receipt(&entry, &outcome, &[written]).await.unwrap();
+    db.executor.journal_receipt(&[(entry, outcome)], &[written]).await.unwrap();
     let phases: Vec<(String,)> = sqlx::query_as("SELECT phase FROM journal ORDER BY journal_id")
         .fetch_all(&db.owner)
         .await

@@ -279,7 +279,7 @@ fn the_head_keeps_what_people_voted_on() {
                 .unwrap()
                 .voted
                 .as_ref()
-                .map(|document| { document["spec"]["displayName"].clone() })
+                .map(|document| { document.value()["spec"]["displayName"].clone() })
         )
     };
     assert_eq!(begin(1, true), Value::Null);

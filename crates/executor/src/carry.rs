@@ -1,0 +1,199 @@
+//! Carrying a plan out: heads `applying`, batch after batch of steps, heads `applied`.
+//!
+//! It must not ask whether the plan may be: that is decided before the first write.
+
+use std::ops::Range;
+
+use serde_json::Value;
+use strongroom_plan::Plan;
+use strongroom_plan::batch::batches;
+use strongroom_plan::model::Step;
+use strongroom_plan::resume::{Verdict, judge};
+use strongroom_storage::plan::PlanRow;
+use strongroom_vault_model::object::{ObjectKey, fingerprint};
+
+use crate::error::ExecutorError;
+use crate::fault;
+use crate::heads::Order;
+use crate::object::Reading;
+use crate::record::{Write, Written};
+use crate::start::Executor;
+
+/// How many steps are written side by side. All of a batch begin at once, so that each of them is
+/// within the lease that was looked at before.
+const SIDE_BY_SIDE: usize = 16;
+
+impl Executor {
+    /// Heads, steps, heads. Gives the step that it stopped at for good, and why.
+    pub(crate) async fn carry_out<'p>(
+        &mut self,
+        plan: &'p Plan,
+        stored: &PlanRow,
+        begin: &[usize],
+        reading: &mut Reading,
+        resume: bool,
+    ) -> Result<Option<(&'p Step, String)>, ExecutorError> {
+        // After an interruption those that are missing: nothing was written before the last of them.
+        self.heads_applying(plan, stored, begin).await?;
+        // After an interruption too: nobody is attached while the head says `applying`, and a
+        // token from before the vote must never be adopted.
+        self.reset_entities(plan).await?;
+        if resume {
+            // Groups name anchors by the engine's ids, which the first try had read.
+            let lists = plan.steps.iter().filter_map(|step| step.after.as_ref()?.get("anchors"));
+            let names = lists.filter_map(Value::as_array).flatten().filter_map(Value::as_str);
+            let anchors = names.filter_map(|name| ObjectKey::parse("anchor", name).ok()).collect();
+            self.observe(reading, &anchors).await?;
+        }
+        for batch in batches(&plan.steps, SIDE_BY_SIDE) {
+            self.lease_keep().await?;
+            let stopped = self.batch_write(plan, stored, batch, reading, resume).await?;
+            if stopped.is_some() {
+                return Ok(stopped);
+            }
+        }
+        self.heads_applied(plan).await?;
+        Ok(None)
+    }
+
+    /// Writes one batch. After an interruption each step is looked at alone: as before: do it; as
+    /// after: it was done; anything else: stop.
+    async fn batch_write<'p>(
+        &self,
+        plan: &'p Plan,
+        stored: &PlanRow,
+        batch: Range<usize>,
+        reading: &mut Reading,
+        resume: bool,
+    ) -> Result<Option<(&'p Step, String)>, ExecutorError> {
+        let names: Vec<String> =
+            plan.steps[batch.clone()].iter().map(|step| step.object.name()).collect();
+        let (mut todo, mut ended) = (Vec::new(), Vec::new());
+        for (place, name) in batch.zip(&names) {
+            let step = &plan.steps[place];
+            let write = Write {
+                request: Some(plan.request),
+                plan_hash: Some(stored.hash),
+                standing_order: None,
+                subject: None,
+                step: step.ordinal,
+                operation: step.action.as_str(),
+                object_kind: step.object.kind(),
+                object_name: name,
+                after: step.after.as_ref().map(fingerprint),
+            };
+            if resume {
+                let (found, id) = self.read_now(reading, &step.object).await?;
+                match judge(&plan.steps, place, found.as_ref()) {
+                    Verdict::Already => {
+                        let written = Written { read_back: id, ..Written::default() };
+                        ended.push((write, "already", written));
+                        continue;
+                    }
+                    Verdict::Do => {}
+                    Verdict::Stop => {
+                        let why = format!(
+                            "{} is neither as before nor as after step {}",
+                            step.object, step.ordinal
+                        );
+                        return Ok(Some((step, why)));
+                    }
+                }
+            }
+            todo.push((step, write));
+        }
+        let failed = self.steps_send(&todo, reading, &mut ended).await?;
+        self.receipts(&ended).await?;
+        // What may yet succeed, or may have happened, is tried again before anything is given up.
+        let mut first = None;
+        for (step, error) in failed {
+            let why = match error {
+                ExecutorError::Engine(error) if !error.is_temporary() => error.to_string(),
+                ExecutorError::Stopped(why) => why,
+                error => return Err(error),
+            };
+            first.get_or_insert((step, why));
+        }
+        Ok(first)
+    }
+
+    /// Sends steps side by side, and waits for all of them: one that fails breaks off no other.
+    async fn steps_send<'p, 'w>(
+        &self,
+        todo: &[(&'p Step, Write<'w>)],
+        reading: &mut Reading,
+        ended: &mut Vec<(Write<'w>, &'static str, Written)>,
+    ) -> Result<Vec<(&'p Step, ExecutorError)>, ExecutorError> {
+        if todo.is_empty() {
+            return Ok(Vec::new());
+        }
+        let writes: Vec<Write<'_>> = todo.iter().map(|(_, write)| write.clone()).collect();
+        self.intents(&writes).await?;
+        let known = &*reading;
+        let send = |step: &'p Step| async move {
+            fault::point("write")?;
+            let exists = step.before.is_some();
+            self.write_sent(known, &step.object, step.after.as_ref(), exists).await
+        };
+        let sent = futures::future::join_all(todo.iter().map(|(step, _)| send(step))).await;
+        let mut failed = Vec::new();
+        for ((step, write), sent) in todo.iter().zip(sent) {
+            let compared =
+                sent.and_then(|wrote| reading.compare(&step.object, step.after.as_ref(), wrote));
+            match compared {
+                Ok(written) => ended.push((write.clone(), "written", written)),
+                Err(error) => {
+                    ended.push((write.clone(), "failed", Written::default()));
+                    failed.push((*step, error));
+                }
+            }
+        }
+        Ok(failed)
+    }
+
+    /// All heads to `applying`, in name order, before the first step.
+    async fn heads_applying(
+        &mut self,
+        plan: &Plan,
+        stored: &PlanRow,
+        begin: &[usize],
+    ) -> Result<(), ExecutorError> {
+        let text = String::from_utf8_lossy(&stored.canonical).into_owned();
+        let mut heads = Vec::new();
+        for place in begin.iter().copied() {
+            let Some(mut head) = self.heads.get(&plan.documents[place].subject).cloned() else {
+                return Err(ExecutorError::Stopped("a head was not read".into()));
+            };
+            let target = plan.target(stored.hash, place, head.head.applied.as_ref());
+            head.head.begin(target, text.clone());
+            heads.push(head);
+        }
+        // If one fails, nothing more is written before all heads are loaded again; then those that
+        // had begun go on or go back.
+        self.heads_write(heads, Some(plan.request), "applying", Order::OneByOne).await
+    }
+
+    pub(crate) async fn heads_back(&mut self, plan: &Plan) -> Result<(), ExecutorError> {
+        for document in &plan.documents {
+            let mut head = self.head_read(&document.subject).await?;
+            if head.head.go_back(plan.request) {
+                self.head_write(head, Some(plan.request), "back").await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Which of them comes first says nothing any more: every step is done.
+    async fn heads_applied(&mut self, plan: &Plan) -> Result<(), ExecutorError> {
+        let mut heads = Vec::new();
+        for document in &plan.documents {
+            let Some(mut head) = self.heads.get(&document.subject).cloned() else {
+                continue;
+            };
+            if head.head.finish(&plan.lift) {
+                heads.push(head);
+            }
+        }
+        self.heads_write(heads, Some(plan.request), "applied", Order::SideBySide).await
+    }
+}
