@@ -98,7 +98,7 @@ impl Executor {
     async fn sweep(&mut self) -> Result<(), ExecutorError> {
         let begun = Instant::now();
         let mut reading = self.reading();
-        let mut bulk = self.bulk_read().await?;
+        let mut bulk = self.lease_keep_during(self.bulk_read()).await?;
         let (mut drifts, mut groups) = (Vec::new(), BTreeMap::new());
         let (mut looked_at, mut claims) = (BTreeSet::new(), BTreeMap::new());
         let subjects: Vec<Subject> = self.heads.keys().cloned().collect();

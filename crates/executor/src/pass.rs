@@ -127,6 +127,25 @@ impl Executor {
         Ok(())
     }
 
+    /// Does one long thing, and renews the lease meanwhile.
+    pub(crate) async fn lease_keep_during<T>(
+        &self,
+        work: impl Future<Output = Result<T, ExecutorError>>,
+    ) -> Result<T, ExecutorError> {
+        let mut work = pin!(work);
+        loop {
+            tokio::select! {
+                done = &mut work => return done,
+                () = tokio::time::sleep(RENEW) => {}
+            }
+            let (name, holder) = (&self.lease, &self.holder);
+            let epoch = self.store.lease_acquire(name, holder, LEASE_SECONDS).await?;
+            if self.epoch == 0 || epoch != Some(self.epoch) {
+                return Err(ExecutorError::LeaseLost);
+            }
+        }
+    }
+
     async fn pass_held(
         &mut self,
         looked: &mut Option<(Instant, Date)>,
