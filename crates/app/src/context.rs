@@ -23,6 +23,8 @@ pub struct Rules {
     pub platform_groups: BTreeSet<String>,
     /// See everything and change nothing.
     pub auditor_groups: BTreeSet<String>,
+    /// How many open requests one person may have.
+    pub open_requests_per_person: u32,
     /// How long a session lives without use.
     pub session_idle: SignedDuration,
     /// How long a session lives at most.

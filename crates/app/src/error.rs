@@ -135,6 +135,11 @@ impl From<StorageError> for AppError {
             StorageError::AlreadyUsed(what) => {
                 Self::conflict(format!("{what} was used before"), "start again with a new one")
             }
+            StorageError::TooManyOpen(most) => Self::conflict(
+                format!("you have {most} open requests, which is as many as one person may have"),
+                "withdraw those that are not needed any more (`strongroom withdraw <id>`), or wait \
+                 until some are decided",
+            ),
             StorageError::Schema(message) => Self::Unavailable { message, cause: None },
             StorageError::Database(_) => Self::Unavailable {
                 message: "the database does not answer as it should".to_owned(),

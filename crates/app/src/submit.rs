@@ -86,12 +86,14 @@ pub async fn request_submit(
         new.seen_by.extend(hosts_owners(ctx, base.as_ref(), document).await?);
     }
     let events = [submitted(ctx, submission, digest), act.event(ctx, &new.act)];
-    let stored = match ctx.app.store.request_submit(&new, &events).await {
-        // It came in twice at once: its id or its token is there only since we looked.
-        Err(StorageError::AlreadyUsed(what)) => {
+    let most_open = ctx.app.rules.open_requests_per_person;
+    let stored = match ctx.app.store.request_submit(&new, most_open, &events).await {
+        // It came in twice at once: its id or its token is there only since we looked, or it is
+        // itself the last one that this person may have.
+        Err(error @ (StorageError::AlreadyUsed(_) | StorageError::TooManyOpen(_))) => {
             return known(ctx, &visibility, submission, &new.submission)
                 .await?
-                .ok_or_else(|| StorageError::AlreadyUsed(what).into());
+                .ok_or_else(|| error.into());
         }
         other => other?,
     };

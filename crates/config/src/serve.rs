@@ -37,6 +37,9 @@ pub struct ServeConfig {
     /// Groups that see everything and change nothing.
     #[serde(default)]
     pub auditor_groups: Vec<GroupName>,
+    /// How many open requests one person may have.
+    #[serde(default = "default_open_requests")]
+    pub open_requests_per_person: u32,
     /// How long sessions live.
     #[serde(default)]
     pub session: SessionConfig,
@@ -44,6 +47,10 @@ pub struct ServeConfig {
 
 fn default_scopes() -> Vec<String> {
     vec!["openid".to_owned(), "groups".to_owned()]
+}
+
+fn default_open_requests() -> u32 {
+    100
 }
 
 /// How long sessions live.
@@ -101,6 +108,10 @@ impl ServeConfig {
         need(!self.groups_claim.is_empty(), "groups_claim: name a claim, such as `groups`");
         need((1..=1440).contains(&self.session.idle_minutes), "session.idle_minutes: 1 to 1440");
         need((1..=168).contains(&self.session.absolute_hours), "session.absolute_hours: 1 to 168");
+        need(
+            (1..=10_000).contains(&self.open_requests_per_person),
+            "open_requests_per_person: 1 to 10000",
+        );
         let both = self.auditor_groups.iter().find(|group| self.platform_groups.contains(group));
         if let Some(group) = both {
             faults.push(format!(
@@ -134,6 +145,7 @@ mod tests {
         let bare = read(GOOD).unwrap();
         assert_eq!(sample.session.idle_minutes, bare.session.idle_minutes);
         assert_eq!(sample.session.absolute_hours, bare.session.absolute_hours);
+        assert_eq!(sample.open_requests_per_person, bare.open_requests_per_person);
         assert_eq!(sample.sign_in_scopes, bare.sign_in_scopes);
         assert_eq!(sample.person_claim, bare.person_claim);
         assert_eq!(sample.groups_claim, bare.groups_claim);
@@ -152,6 +164,7 @@ mod tests {
                     issuer: { url: \"http://idp.example.com\", hosts: [\"https://x\"] }\n\
                     sign_in_client: \"\"\nsign_in_scopes: [profile]\n\
                     platform_groups: []\n\
+                    open_requests_per_person: 0\n\
                     session: { idle_minutes: 0, absolute_hours: 1000 }\n";
         let told = read(text).unwrap_err().to_string();
         for part in [
@@ -161,6 +174,7 @@ mod tests {
             "sign_in_client",
             "sign_in_scopes",
             "platform_groups: name",
+            "open_requests_per_person",
             "session.idle_minutes",
             "session.absolute_hours",
         ] {

@@ -25,6 +25,7 @@ mod freeze;
 mod heads;
 mod holds;
 mod object;
+mod open;
 mod orders;
 mod pass;
 mod places;

@@ -13,7 +13,7 @@ use strongroom_storage::inventory::Inventory;
 
 use crate::error::ExecutorError;
 use crate::finding::{Severity, finding};
-use crate::review::sees_all;
+use crate::open::Open;
 use crate::start::Executor;
 
 /// How long the lease lasts unless it is renewed, seconds.
@@ -103,6 +103,7 @@ impl Executor {
             self.attached.forget_all();
             self.drift.forget();
             self.accessors.clear();
+            self.open = Open::default();
             *looked = None;
             self.differing.clear();
             self.clock_compare().await?;
@@ -182,7 +183,7 @@ impl Executor {
         if slow || news || self.attached.is_due() {
             self.bindings_keep().await?;
         }
-        if slow || !work.is_empty() {
+        if slow || !work.is_empty() || self.open.is_pending {
             self.begun_resume().await?;
             self.requests_advance().await?;
             self.clusters_refresh().await?;
@@ -226,33 +227,6 @@ impl Executor {
             ));
         }
         self.settle("clock-skew", found).await
-    }
-
-    /// Takes every open request as far as it goes; each one several states on if it can.
-    async fn requests_advance(&mut self) -> Result<(), ExecutorError> {
-        for _ in 0..6 {
-            let mut moved = false;
-            for row in self.store.requests_open(500).await? {
-                let before = (row.state, row.round);
-                match self.request_advance(&row).await {
-                    Ok(()) => {}
-                    Err(ExecutorError::LeaseLost) => return Err(ExecutorError::LeaseLost),
-                    Err(error) => {
-                        tracing::error!(request = %row.request, %error, "request does not go on");
-                        continue;
-                    }
-                }
-                let all = sees_all();
-                let after = self.store.request_get(&all, row.request).await?;
-                moved |= (after.state, after.round) != before;
-            }
-            // The lease is renewed between requests; each engine write checks it again.
-            self.lease_keep().await?;
-            if !moved {
-                break;
-            }
-        }
-        Ok(())
     }
 
     /// Stores what the clusters hold, for people.

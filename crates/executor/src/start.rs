@@ -33,6 +33,7 @@ use crate::ended::Tombstones;
 use crate::error::ExecutorError;
 use crate::feed::Feed;
 use crate::heads::VersionedHead;
+use crate::open::Open;
 use crate::places::Places;
 use crate::selfcheck::SelfCheck;
 
@@ -70,6 +71,8 @@ pub struct Executor {
     pub(crate) guests_unknown: bool,
     /// Namespaces that teams claim by the database alone, because their heads are not believed.
     pub(crate) claims_said: BTreeSet<String>,
+    /// Where the way through the open requests stands.
+    pub(crate) open: Open,
     /// Tombstones that were looked at or written under this lease.
     pub(crate) ended: Tombstones,
     pub(crate) clusters: BTreeMap<ClusterName, Watched>,
@@ -183,6 +186,7 @@ impl Executor {
             guests: Guests::default(),
             guests_unknown: false,
             claims_said: BTreeSet::new(),
+            open: Open::default(),
             ended: Tombstones::new(),
             clusters: BTreeMap::new(),
             accessors: BTreeMap::new(),

@@ -34,6 +34,7 @@ pub async fn run(options: &ConfigFile) -> Result<()> {
         rules: Rules {
             platform_groups: names(&config.platform_groups),
             auditor_groups: names(&config.auditor_groups),
+            open_requests_per_person: config.open_requests_per_person,
             session_idle: SignedDuration::from_mins(config.session.idle_minutes.into()),
             session_absolute: SignedDuration::from_hours(config.session.absolute_hours.into()),
         },

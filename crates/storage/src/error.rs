@@ -18,6 +18,9 @@ pub enum StorageError {
     /// A token, a sign-in or an id was used before.
     #[error("{0} was used before")]
     AlreadyUsed(&'static str),
+    /// The submitter has as many open requests as one person may have.
+    #[error("there are {0} open requests of this person already")]
+    TooManyOpen(u32),
     /// The schema is not the one this program knows.
     #[error("{0}")]
     Schema(String),

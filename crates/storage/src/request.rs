@@ -243,13 +243,19 @@ impl Store {
             .collect()
     }
 
-    /// Requests that the executor has to look at, oldest first.
-    pub async fn requests_open(&self, limit: i64) -> Result<Vec<RequestRow>, StorageError> {
+    /// Requests that the executor has to look at, by id, which begins with a time; those after one
+    /// of them. By id and not by `created_at`: a time that cannot be read would hide all others.
+    pub async fn requests_open(
+        &self,
+        after: Option<RequestId>,
+        limit: i64,
+    ) -> Result<Vec<RequestRow>, StorageError> {
         let rows: Vec<Raw> = sqlx::query_as(
             "SELECT r.* FROM change_requests r \
              WHERE r.state IN ('submitted', 'in_review', 'approved', 'applying') \
-             ORDER BY r.created_at LIMIT $1",
+             AND ($1::uuid IS NULL OR r.request_id > $1) ORDER BY r.request_id LIMIT $2",
         )
+        .bind(after.map(RequestId::as_uuid))
         .bind(limit)
         .fetch_all(&self.pool)
         .await?;

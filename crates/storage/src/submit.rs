@@ -73,9 +73,11 @@ pub enum Submitted {
 
 impl Store {
     /// Stores subjects, revisions, request, act, events, and the executor's work, or nothing.
+    /// `most_open` is how many open requests one submitter may have.
     pub async fn request_submit(
         &self,
         new: &NewRequest,
+        most_open: u32,
         events: &[Event],
     ) -> Result<Submitted, StorageError> {
         let mut tx = self.begin().await?;
@@ -92,6 +94,7 @@ impl Store {
                 "a request with this id and another content is there already".into(),
             ));
         }
+        check_open(&mut tx, &new.submitter, most_open).await?;
         insert_request(&mut tx, new).await?;
         for (position, document) in (0_i32..).zip(&new.documents) {
             let revision = insert_revision(&mut tx, new, document).await?;
@@ -121,6 +124,28 @@ impl Store {
         tx.commit().await?;
         Ok(Submitted::Created)
     }
+}
+
+/// Counts under a transaction lock of the submitter, so that many at once are not too many.
+async fn check_open(
+    tx: &mut PgConnection,
+    submitter: &PersonId,
+    most: u32,
+) -> Result<(), StorageError> {
+    sqlx::query("SELECT pg_advisory_xact_lock(hashtextextended($1, 8))")
+        .bind(format!("{} {}", submitter.issuer, submitter.person))
+        .execute(&mut *tx)
+        .await?;
+    let (open,): (i64,) = sqlx::query_as(
+        "SELECT count(*) FROM change_requests \
+         WHERE state IN ('submitted', 'in_review', 'approved', 'applying') \
+         AND submitted_issuer = $1 AND submitted_person = $2",
+    )
+    .bind(&submitter.issuer)
+    .bind(&submitter.person)
+    .fetch_one(&mut *tx)
+    .await?;
+    if open < i64::from(most) { Ok(()) } else { Err(StorageError::TooManyOpen(most)) }
 }
 
 async fn insert_request(tx: &mut PgConnection, new: &NewRequest) -> Result<(), StorageError> {

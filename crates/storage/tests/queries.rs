@@ -30,6 +30,9 @@ use strongroom_storage::{RoleNames, StorageError, Store, check_schema, migrate};
 use strongroom_test_support::SharedLab;
 use uuid::Uuid;
 
+/// How many open requests one submitter may have.
+const MOST_OPEN: u32 = 4;
+
 /// Roles belong to the whole server: tests make the same ones one after the other.
 const ROLES_LOCK: i64 = 8_142_533;
 
@@ -167,7 +170,10 @@ fn submission(team: &str, group: &str, who: &str) -> NewRequest {
 async fn submit(db: &Database, new: &NewRequest) {
     let subject = new.documents[0].subject.to_string();
     let happened = event(EventKind::RequestSubmitted, Some(new.request), Some(&subject));
-    assert_eq!(db.api.request_submit(new, &[happened]).await.unwrap(), Submitted::Created);
+    assert_eq!(
+        db.api.request_submit(new, MOST_OPEN, &[happened]).await.unwrap(),
+        Submitted::Created
+    );
 }
 
 #[tokio::test]
@@ -178,7 +184,7 @@ async fn a_request_goes_its_way_under_the_two_roles() {
     let new = submission("payments", "leads", "alice");
     submit(&db, &new).await;
 
-    let open = db.executor.requests_open(10).await.unwrap();
+    let open = db.executor.requests_open(None, 10).await.unwrap();
     let row = open.iter().find(|row| row.request == new.request).unwrap().clone();
     assert_eq!((row.state, row.round, row.version), (State::Submitted, 0, 1));
     assert_eq!(row.attest, new.attest);
@@ -306,13 +312,16 @@ async fn what_was_used_cannot_be_used_again() {
     let db = database().await;
     let new = submission("payments", "leads", "alice");
     submit(&db, &new).await;
-    assert_eq!(db.api.request_submit(&new, &[]).await.unwrap(), Submitted::Same);
+    assert_eq!(db.api.request_submit(&new, MOST_OPEN, &[]).await.unwrap(), Submitted::Same);
     let mut other = new.clone();
     other.submission_hash = Digest::of(b"other");
-    assert!(matches!(db.api.request_submit(&other, &[]).await, Err(StorageError::Conflict(_))));
+    assert!(matches!(
+        db.api.request_submit(&other, MOST_OPEN, &[]).await,
+        Err(StorageError::Conflict(_))
+    ));
     let mut foreign = submission("payments", "leads", "alice");
     foreign.managed_by = "git:teams".into();
-    let refused = db.api.request_submit(&foreign, &[]).await.unwrap_err();
+    let refused = db.api.request_submit(&foreign, MOST_OPEN, &[]).await.unwrap_err();
     assert!(refused.to_string().contains("managed by cli"), "{refused}");
 
     let vote = act(new.request, ActKind::Approve);
@@ -324,8 +333,10 @@ async fn what_was_used_cannot_be_used_again() {
 
     // Two submissions at once never get the same revision.
     let (one, two) = (submission("payments", "l", "a"), submission("payments", "l", "b"));
-    let (first, second) =
-        tokio::join!(db.api.request_submit(&one, &[]), db.api.request_submit(&two, &[]));
+    let (first, second) = tokio::join!(
+        db.api.request_submit(&one, MOST_OPEN, &[]),
+        db.api.request_submit(&two, MOST_OPEN, &[])
+    );
     assert_eq!((first.unwrap(), second.unwrap()), (Submitted::Created, Submitted::Created));
     let mut numbers = Vec::new();
     for request in [one.request, two.request] {
@@ -338,6 +349,48 @@ async fn what_was_used_cannot_be_used_again() {
     assert!(matches!(db.api.revision_get(&subject, 9).await, Err(StorageError::NotFound)));
     assert_eq!(db.api.subject_managed_by(&subject).await.unwrap().as_deref(), Some("cli"));
     assert_eq!(db.api.subject_managed_by(&Subject::Platform).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn open_requests_are_read_page_by_page_and_one_person_has_only_so_many() {
+    let db = database().await;
+    let mut ids = Vec::new();
+    for who in ["alice", "alice", "alice", "alice", "bob"] {
+        let new = submission("payments", "leads", who);
+        submit(&db, &new).await;
+        ids.push(new.request);
+    }
+    ids.sort_unstable();
+    let (mut read, mut after) = (Vec::new(), None);
+    loop {
+        let page = db.executor.requests_open(after, 2).await.unwrap();
+        read.extend(page.iter().map(|row| row.request));
+        if page.len() < 2 {
+            break;
+        }
+        after = read.last().copied();
+    }
+    assert_eq!(read, ids, "each one once, and the newest too");
+
+    let fifth = submission("payments", "leads", "alice");
+    let refused = db.api.request_submit(&fifth, MOST_OPEN, &[]).await.unwrap_err();
+    assert!(matches!(refused, StorageError::TooManyOpen(MOST_OPEN)), "{refused}");
+    let end = "UPDATE change_requests SET state = 'withdrawn' WHERE request_id = (SELECT request_id \
+               FROM change_requests WHERE submitted_person = 'alice' LIMIT 1)";
+    sqlx::query(end).execute(&db.owner).await.unwrap();
+    // Many at once are not too many.
+    let sixth = submission("payments", "leads", "alice");
+    let (one, two) = tokio::join!(
+        db.api.request_submit(&fifth, MOST_OPEN, &[]),
+        db.api.request_submit(&sixth, MOST_OPEN, &[])
+    );
+    assert!(one.is_ok() != two.is_ok(), "{one:?} {two:?}");
+
+    // A time that cannot be read would hide everybody's.
+    for far in ["infinity", "200000-01-01Z"] {
+        let edit = format!("UPDATE change_requests SET created_at = '{far}'");
+        assert!(sqlx::query(&edit).execute(&db.owner).await.is_err(), "{far}");
+    }
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@ use jiff::SignedDuration;
 use serde_json::{Value, json};
 use strongroom_domain::Digest;
 use strongroom_domain::act::{ActKind, Submission};
+use strongroom_domain::request::State;
 
 use crate::support::act::{based_on, submission};
 use crate::support::client::{Answer, Client};
@@ -65,6 +66,36 @@ async fn the_ledger_says_who_submitted_what_and_holds_no_token() {
     assert!(!events.body.to_string().contains("eyJ"), "an ID token is in the ledger");
     let acts = alice.get(&format!("{PATH}/{request}/acts")).await;
     assert!(!acts.body.to_string().contains("eyJ"), "an ID token is shown");
+}
+
+#[tokio::test]
+async fn one_person_has_only_so_many_open_requests() {
+    let app = TestApp::start().await;
+    let alice = app.sign_in("alice", &["payments-dev"]).await;
+    let mut open = Vec::new();
+    for _ in 0..5 {
+        open.push(app.submit(&alice, &[payments()]).await);
+    }
+    let sixth = submission(&[payments()]);
+    let refused = send(&app, &alice, &sixth).await;
+    insta::assert_snapshot!(refused.shown(), @r#"
+    409
+    {
+      "code": "conflict",
+      "detail": "you have 5 open requests, which is as many as one person may have",
+      "errors": [],
+      "hint": "withdraw those that are not needed any more (`strongroom withdraw <id>`), or wait until some are decided",
+      "status": 409,
+      "title": "In conflict",
+      "traceId": "[traceId]",
+      "type": "urn:strongroom:problem:conflict"
+    }
+    "#);
+    // Nobody else is held up, and one that is over makes room.
+    let amy = app.sign_in("amy", &["payments-dev"]).await;
+    app.submit(&amy, &[payments()]).await;
+    app.executor.transition(open[0], State::Withdrawn).await;
+    assert_eq!(send(&app, &alice, &sixth).await.status, 201);
 }
 
 #[tokio::test]

@@ -64,6 +64,7 @@ impl TestApp {
                 rules: Rules {
                     platform_groups: groups("platform-sre"),
                     auditor_groups: groups("auditors"),
+                    open_requests_per_person: 5,
                     session_idle: SignedDuration::from_mins(30),
                     session_absolute: SignedDuration::from_hours(12),
                 },
