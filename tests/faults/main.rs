@@ -9,6 +9,7 @@ mod dependencies;
 mod drift;
 mod engine;
 mod holds;
+mod open;
 mod poison;
 mod private;
 mod provider;

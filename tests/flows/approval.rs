@@ -1,5 +1,7 @@
 //! Who may decide: a person's own vote, a second one, an ordinary sign-in, a replay.
 
+use std::time::{Duration, Instant};
+
 use serde_json::{Value, json};
 
 use crate::forger::Forger;
@@ -101,7 +103,7 @@ async fn apr_01_a_changed_engine_makes_a_new_round() {
     lab.person("sue").await.approves(&request).await.unwrap();
 
     // The plan would overwrite what is not ours: nothing is written, and the request says why.
-    let start = std::time::Instant::now();
+    let start = Instant::now();
     let shown = loop {
         let shown = lab.request(&request).await;
         let reason = shown["stateReason"].as_str().unwrap_or_default().to_owned();
@@ -109,8 +111,8 @@ async fn apr_01_a_changed_engine_makes_a_new_round() {
             break shown;
         }
         assert_ne!(shown["state"], "applied", "a foreign policy was overwritten");
-        assert!(start.elapsed() < std::time::Duration::from_secs(40), "{shown:#}");
-        tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+        assert!(start.elapsed() < Duration::from_secs(40), "{shown:#}");
+        tokio::time::sleep(Duration::from_millis(300)).await;
     };
     assert_ne!(shown["state"], "applied");
     let kept = admin.read(&path, "{policy}").await.unwrap().unwrap();
@@ -124,4 +126,43 @@ async fn apr_01_a_changed_engine_makes_a_new_round() {
 
 fn finish(team: &Team) {
     println!("APR-01: {} applied only after the foreign policy was gone", team.slug);
+}
+
+/// A request of which no plan can be made is ended by a no to the submission, of those who may.
+#[tokio::test]
+async fn a_request_that_cannot_be_frozen_can_be_ended() {
+    let lab = Lab::get();
+    let admin = lab.admin().await;
+    let (alice, bob) = (lab.person("alice").await, lab.person("bob").await);
+    for (end, person, state) in [("withdraw", &alice, "withdrawn"), ("reject", &bob, "rejected")] {
+        let team = lab.new_team("stuck").await;
+        // Somebody else's: Strongroom leaves it alone, so no plan is made until it is gone.
+        let mount = format!("sys/mounts/team/{}/kv", team.slug);
+        let body = json!({ "type": "kv", "description": "not Strongroom's" });
+        admin.write(&mount, "{mount}", &body).await.unwrap();
+        let request = alice.submits(&team.file, "it waits", &[]).await.unwrap();
+        let start = Instant::now();
+        loop {
+            let shown = lab.request(&request).await;
+            assert_eq!(shown["state"], "submitted", "{shown:#}");
+            if shown["stateReason"].as_str().unwrap_or_default().contains("left alone") {
+                break;
+            }
+            assert!(start.elapsed() < Duration::from_secs(40), "{shown:#}");
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+        // A yes needs a plan, and a stranger does not even see it.
+        bob.must(&["approve", &request, "--yes"], None, 7).await.unwrap();
+        lab.person("carol").await.must(&[end, &request, "--yes"], None, 3).await.unwrap();
+        let no = [end, &request, "--comment", "never mind", "--yes"];
+        let printed = person.must(&no, None, 0).await.unwrap();
+        assert!(printed.out.contains("counted"), "{} {}", printed.out, printed.err);
+        lab.until(&request, state).await;
+        // It stays so when the way is free.
+        admin.delete(&mount, "{mount}").await.unwrap();
+        let again = alice.submits(&team.file, "now", &[]).await.unwrap();
+        lab.until(&again, "in_review").await;
+        assert_eq!(lab.request(&request).await["state"], state);
+        alice.must(&["withdraw", &again, "--yes"], None, 0).await.unwrap();
+    }
 }

@@ -45,6 +45,7 @@ pub fn routes() -> Vec<Route> {
         closed(Method::POST, "/api/v1/requests", post(requests::submit)),
         closed(Method::GET, "/api/v1/requests", get(requests::list)),
         closed(Method::GET, "/api/v1/requests/{id}", get(requests::show)),
+        closed(Method::GET, "/api/v1/requests/{id}/submission", get(requests::submission)),
         closed(Method::GET, "/api/v1/requests/{id}/plan", get(requests::plan)),
         closed(Method::GET, "/api/v1/requests/{id}/acts", get(acts::list)),
         closed(Method::POST, "/api/v1/requests/{id}/acts", post(acts::create)),

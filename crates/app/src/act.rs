@@ -10,7 +10,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 use strongroom_acts::statement::{StatementError, canonical_bytes};
-use strongroom_acts::{comment_digest, nonce};
+use strongroom_acts::{comment_digest, nonce, submission_digest};
 use strongroom_domain::Digest;
 use strongroom_domain::act::{ActItem, ActKind, Statement};
 use strongroom_domain::document::reader::is_unsafe_in_text;
@@ -26,6 +26,7 @@ pub use strongroom_storage::act::{ActRow, ReceiptRow};
 
 use crate::context::Ctx;
 use crate::error::{AppError, FieldFault};
+use crate::request::submission_of;
 use crate::trust::{Trust, trust};
 
 /// The most characters of a comment.
@@ -277,6 +278,16 @@ async fn check_item(
     let mut fault = |field: &str, message: String| {
         faults.push(FieldFault::new(format!("/statement/items/0/{field}"), message));
     };
+    // A no may also be to the submission itself: it stands whatever plan is made of it.
+    if kind != ActKind::Approve && item.round == 0 {
+        if item.content != submission_digest(&submission_of(row)?) {
+            fault("content", "this is not the hash of the submission; read it again".to_owned());
+        }
+        if !item.stage.is_empty() {
+            fault("stage", "only approvals name a stage".to_owned());
+        }
+        return Ok(());
+    }
     if i64::from(item.round) != i64::from(row.round) {
         fault("round", format!("the plan is in round {}; read it again and sign that", row.round));
         return Ok(());

@@ -84,9 +84,12 @@ pub async fn request_list(
     Ok((items?, more))
 }
 
+pub(crate) fn submission_of(row: &RequestRow) -> Result<Submission, AppError> {
+    serde_json::from_slice(&row.submission).map_err(|_| AppError::corrupt("submission"))
+}
+
 fn visible_subjects(visibility: &Visibility, row: &RequestRow) -> Result<Vec<Subject>, AppError> {
-    let submission: Submission =
-        serde_json::from_slice(&row.submission).map_err(|_| AppError::corrupt("submission"))?;
+    let submission = submission_of(row)?;
     let own = row.submitter == visibility.person;
     let mut subjects = Vec::new();
     for sent in submission.documents {
@@ -160,6 +163,21 @@ async fn base_document(ctx: &Ctx, row: &DocumentRow) -> Result<Option<Value>, Ap
 
 pub(crate) fn value(canonical: &[u8]) -> Result<Value, AppError> {
     serde_json::from_slice(canonical).map_err(|_| AppError::corrupt("document"))
+}
+
+/// The submission of a request as it was signed, for those who may see all of its documents: who
+/// says no to it computes its hash from what is shown.
+pub async fn submission_get(ctx: &Ctx, request: RequestId) -> Result<Vec<u8>, AppError> {
+    let visibility = ctx.visibility().await?;
+    let row = ctx.app.store.request_get(&visibility, request).await?;
+    let shown = ctx.app.store.request_documents(&visibility, request).await?;
+    if shown.len() < submission_of(&row)?.documents.len() {
+        return Err(AppError::forbidden(
+            "this request also changes what you do not see",
+            "ask a member of the platform team to reject it, or wait until its plan is frozen",
+        ));
+    }
+    Ok(row.submission)
 }
 
 /// The newest frozen plan of a request. It is shown as it was signed.

@@ -22,8 +22,8 @@ use crate::failure::Failure;
 use problem::Problem;
 use types::{
     ActItemView, ActPosted, AppliedDocument, BindingView, Completed, EventView, FindingView, Named,
-    Page, Plan, Preview, RequestSummary, RequestView, Session, SignIn, Submitted, SuspensionView,
-    TrustView,
+    Page, Plan, Preview, RequestSummary, RequestView, Session, SignIn, SubmissionView, Submitted,
+    SuspensionView, TrustView,
 };
 
 /// The most bytes of one answer that are read.
@@ -126,6 +126,13 @@ impl Api {
     pub async fn change_request(&self, id: RequestId) -> Result<RequestView, Failure> {
         let id = id.to_string();
         self.get(&format!("read the request {id}"), &["requests", &id], &[]).await
+    }
+
+    /// What was submitted, as it was signed.
+    pub async fn submission(&self, id: RequestId) -> Result<SubmissionView, Failure> {
+        let id = id.to_string();
+        self.get(&format!("read the submission of {id}"), &["requests", &id, "submission"], &[])
+            .await
     }
 
     /// The frozen plan of a request, not verified yet.

@@ -71,6 +71,28 @@ impl Executor {
         about: About<'_>,
     ) -> Result<Verified, ExecutorError> {
         let hostile = |what: &str| ExecutorError::Hostile(format!("act {}: {what}", row.act));
+        let (receipt, statement, item) = self.receipt_of(row, about)?;
+        let expected_nonce = nonce(&statement).map_err(|error| hostile(&error.to_string()))?;
+        let (rules, expected) = self.demands(&statement, about, &expected_nonce);
+        let judged = token::judge(&row.id_token, &receipt.key, &rules, &expected);
+        let accepted = judged.map_err(|refusal| {
+            if refusal.comes_later() {
+                let (who, why) = (receipt.display.clone(), refusal.to_string());
+                return ExecutorError::Lapsed { who, why };
+            }
+            hostile(&refusal.to_string())
+        })?;
+        Ok(Verified { kind: statement.act, item, accepted })
+    }
+
+    /// The receipt of an act that was counted, if an executor signed it for exactly this row; with
+    /// what was signed.
+    fn receipt_of(
+        &self,
+        row: &ActRow,
+        about: About<'_>,
+    ) -> Result<(Receipt, Statement, ActItem), ExecutorError> {
+        let hostile = |what: &str| ExecutorError::Hostile(format!("act {}: {what}", row.act));
         let stored = row.receipt.as_ref().filter(|receipt| receipt.verdict == "counted");
         let stored = stored.ok_or_else(|| hostile("there is no receipt"))?;
         let key = self.keys.iter().find(|key| key.id() == stored.key_id);
@@ -88,17 +110,20 @@ impl Executor {
             return Err(hostile("the receipt is for another statement"));
         }
         check_item(statement.act, &item, about).map_err(|why| hostile(&why))?;
-        let expected_nonce = nonce(&statement).map_err(|error| hostile(&error.to_string()))?;
-        let (rules, expected) = self.demands(&statement, about, &expected_nonce);
-        let judged = token::judge(&row.id_token, &receipt.key, &rules, &expected);
-        let accepted = judged.map_err(|refusal| {
-            if refusal.comes_later() {
-                let (who, why) = (receipt.display.clone(), refusal.to_string());
-                return ExecutorError::Lapsed { who, why };
-            }
-            hostile(&refusal.to_string())
-        })?;
-        Ok(Verified { kind: statement.act, item, accepted })
+        Ok((receipt, statement, item))
+    }
+
+    /// The receipt of the submission itself: whose it is and when it was signed does not change with
+    /// time, or with the floor file.
+    pub(crate) fn submission_receipt(
+        &self,
+        acts: &[ActRow],
+        submission: &Submission,
+    ) -> Option<Receipt> {
+        let submitted = acts.iter().filter(|act| act.kind == ActKind::Submit.as_str());
+        let about = About::Submission(submission);
+        let mut receipts = submitted.filter_map(|act| self.receipt_of(act, about).ok());
+        receipts.find_map(|(receipt, ..)| (receipt.kind == ActKind::Submit).then_some(receipt))
     }
 
     /// The statement of a row and its one item, in canonical form and about this row.
@@ -131,7 +156,10 @@ impl Executor {
         nonce: &'a str,
     ) -> (TokenRules, Expectation<'a>) {
         let (frozen_at, fresh, max_age) = match about {
-            About::Submission(_) => (None, false, self.floor.submission_max_age),
+            About::Submission(_) if statement.act == ActKind::Submit => {
+                (None, false, self.floor.submission_max_age)
+            }
+            About::Submission(_) => (None, false, self.floor.vote_max_age),
             About::Suspension(_) => (None, false, self.floor.vote_max_age),
             About::Plan { plan, .. } if plan.risk == Risk::Critical => {
                 (Some(plan.frozen_at.as_second()), true, self.floor.critical_vote_max_age)
@@ -252,7 +280,8 @@ impl Executor {
 fn check_item(kind: ActKind, item: &ActItem, about: About<'_>) -> Result<(), String> {
     let ok = match about {
         About::Submission(submission) => {
-            kind == ActKind::Submit
+            // A no to a submission is signed over what it says no to.
+            matches!(kind, ActKind::Submit | ActKind::Reject | ActKind::Withdraw)
                 && item.round == 0
                 && item.stage.is_empty()
                 && item.content == submission_digest(submission)

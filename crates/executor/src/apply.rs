@@ -112,7 +112,8 @@ impl Executor {
             return Ok(true);
         }
         let acts = self.store.acts_of_request(row.request).await?;
-        let Some((end, who)) = self.ended(&acts, About::Plan { plan, hash: stored.hash }) else {
+        let frozen = (plan.clone(), stored.clone());
+        let Some((end, who)) = self.ended(&acts, &submission(row)?, Some(&frozen)) else {
             return Ok(false);
         };
         let why = format!("{} by {who} before the first write", end.as_str());

@@ -1,6 +1,6 @@
 //! Tombstones in the engine: what ended, and which rounds are void, whatever the database says.
 //!
-//! One value per request that ended without being applied, beside the heads. It is written before the
+//! One value per request that ended without being applied beside the heads. It is written before the
 //! row is, and looked at once under each lease before anything is decided about a request; what ends
 //! under the lease is remembered. It never allows anything.
 
@@ -38,9 +38,11 @@ impl Executor {
         let ended = self.tombstone(row.request).await?.0;
         match ended.forbids(row.state, round) {
             Forbids::Nothing => Ok(false),
-            // Whatever keeps it from being frozen again, it runs out.
-            Forbids::Round if self.is_over(row.expires_at) => Ok(false),
             Forbids::Round => {
+                // Whatever keeps it from being frozen again, it can still end.
+                if !self.has_begun(row.request) && self.request_ends(row).await? {
+                    return Ok(true);
+                }
                 self.forgotten(row, &format!("that round {round} is void")).await?;
                 let submission = submission(row)?;
                 let submitter = self.submitter(row, &submission).await?;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp, ToSpan as _};
 use serde_json::json;
 use strongroom_acts::signing::Purpose;
-use strongroom_domain::act::Submission;
+use strongroom_domain::act::{ActKind, Submission};
 use strongroom_domain::canonical;
 use strongroom_domain::document::Document;
 use strongroom_domain::event::EventKind;
@@ -164,9 +164,7 @@ impl Executor {
         // Whole seconds, rounded up: whoever signs in after this moment has seen this plan.
         let frozen_at = Timestamp::from_second(self.clock.now().as_second() + 1)
             .map_err(|error| ExecutorError::Stopped(error.to_string()))?;
-        let most = SignedDuration::from_secs(self.floor.submission_max_age.into());
-        let signed = Timestamp::from_second(submitter.accepted.auth_time).unwrap_or(frozen_at);
-        let expires_at = signed.checked_add(most).unwrap_or(frozen_at);
+        let expires_at = self.submission_end(submitter.accepted.auth_time).unwrap_or(frozen_at);
         Ok(Plan {
             deployment: self.floor.deployment,
             engine: EngineRef {
@@ -279,12 +277,18 @@ impl Executor {
         submission: &Submission,
     ) -> Result<Verified, ExecutorError> {
         let acts = self.store.acts_of_request(row.request).await?;
-        for act in acts.iter().filter(|act| act.kind == "submit") {
+        for act in acts.iter().filter(|act| act.kind == ActKind::Submit.as_str()) {
             if act.receipt.is_some() {
                 return self.act_recheck(act, About::Submission(submission));
             }
         }
         Err(ExecutorError::Wait("the submission is not verified yet".into()))
+    }
+
+    /// Until when a submission counts that was signed in at this time.
+    pub(crate) fn submission_end(&self, auth_time: i64) -> Option<Timestamp> {
+        let most = SignedDuration::from_secs(self.floor.submission_max_age.into());
+        Timestamp::from_second(auth_time).ok()?.checked_add(most).ok()
     }
 
     /// Whether a time is over by our clock or by the database's, whichever is ahead.

@@ -16,6 +16,7 @@ mod carry;
 mod context;
 mod drift;
 mod ended;
+mod endings;
 mod entities;
 mod error;
 mod fault;

@@ -3,7 +3,7 @@
 use serde_json::json;
 use strongroom_domain::act::ActKind;
 use strongroom_domain::event::{Event, EventKind};
-use strongroom_domain::name::GroupName;
+use strongroom_domain::id::RequestId;
 use strongroom_domain::person::PersonId;
 use strongroom_domain::request::{State, Tally, Vote, decide};
 use strongroom_domain::subject::Subject;
@@ -11,7 +11,8 @@ use strongroom_plan::Plan;
 use strongroom_storage::act::ActRow;
 use strongroom_storage::request::{RequestRow, Visibility};
 
-use crate::acts::{About, Verified};
+use crate::acts::About;
+use crate::endings::is_no;
 use crate::error::ExecutorError;
 use crate::fault;
 use crate::freeze::submission;
@@ -32,10 +33,10 @@ pub(crate) const RULES_CHANGED: &str =
     "the rules of who must sign have changed since the plan was frozen; votes are void";
 
 /// A token is one act, whatever id it is stored under.
-const REPLAYED: &str = "this sign-in was handed in before, as another act";
+pub(crate) const REPLAYED: &str = "this sign-in was handed in before, as another act";
 
 /// Whether an act that was judged before holds the same token.
-fn is_replay(acts: &[ActRow], act: &ActRow) -> bool {
+pub(crate) fn is_replay(acts: &[ActRow], act: &ActRow) -> bool {
     let mut judged = acts.iter().filter(|other| other.receipt.is_some());
     judged.any(|other| other.act != act.act && other.id_token == act.id_token)
 }
@@ -84,13 +85,15 @@ impl Executor {
 
     async fn request_step(&mut self, row: &RequestRow) -> Result<(), ExecutorError> {
         // What has begun is judged by the heads; before that a no stands, whatever the rows say.
-        let begun = self.heads.values().any(|head| {
-            head.head.applying.as_ref().is_some_and(|begun| begun.target.request == row.request)
-        });
+        let begun = self.has_begun(row.request);
         if begun && row.state == State::Approved {
             return self.apply(row).await;
         }
         if row.state != State::Applying && self.is_ended(row).await? {
+            return Ok(());
+        }
+        let waits = matches!(row.state, State::Submitted | State::InReview | State::Approved);
+        if waits && !begun && self.request_ends(row).await? {
             return Ok(());
         }
         match row.state {
@@ -106,6 +109,13 @@ impl Executor {
             State::Applying => self.apply(row).await,
             _ => Ok(()),
         }
+    }
+
+    /// Whether a head says that its plan has begun.
+    pub(crate) fn has_begun(&self, request: RequestId) -> bool {
+        self.heads.values().any(|head| {
+            head.head.applying.as_ref().is_some_and(|begun| begun.target.request == request)
+        })
     }
 
     /// Ends a request without applying it.
@@ -146,12 +156,8 @@ impl Executor {
     /// A new submission: verify its act, then freeze.
     async fn take_in(&mut self, row: &RequestRow) -> Result<(), ExecutorError> {
         let submission = submission(row)?;
-        if self.is_over(row.expires_at) {
-            let why = Some("nobody decided in time");
-            return self.move_on(row, State::Expired, why, EventKind::RequestExpired).await;
-        }
         for act in self.store.acts_of_request(row.request).await? {
-            if act.receipt.is_some() {
+            if act.receipt.is_some() || is_no(&act) {
                 continue;
             }
             match self.act_judge(&act, About::Submission(&submission)).await {
@@ -171,15 +177,11 @@ impl Executor {
         self.freeze(row, &submission, &submitter, None).await
     }
 
-    /// A request in review: judge new acts, then see whether it is decided. Gives whether it moved.
+    /// A request in review that nobody said no to: judge new approvals, then see whether it is
+    /// decided. Gives whether it moved.
     async fn review(&mut self, row: &RequestRow) -> Result<bool, ExecutorError> {
         let submission = submission(row)?;
         let (plan, stored) = self.frozen_plan(row).await?;
-        if self.is_over(row.expires_at) || self.is_over(plan.expires_at) {
-            let why = Some("nobody decided in time");
-            self.move_on(row, State::Expired, why, EventKind::RequestExpired).await?;
-            return Ok(true);
-        }
         if row.state == State::InReview {
             self.is_current(&plan)?;
             if plan.rules != self.context(&[], &[])?.rules_digest() {
@@ -196,7 +198,8 @@ impl Executor {
             Err(error) => return Err(error),
         };
         let acts = self.store.acts_of_request(row.request).await?;
-        for act in acts.iter().filter(|act| act.receipt.is_none() && act.kind != "submit") {
+        let is_new = |act: &&ActRow| act.receipt.is_none() && act.kind != "submit" && !is_no(act);
+        for act in acts.iter().filter(is_new) {
             if is_replay(&acts, act) {
                 self.act_refuse(Some(row.request), act, REPLAYED).await?;
                 continue;
@@ -210,8 +213,11 @@ impl Executor {
                 Err(Err(error)) => return Err(error),
             };
             let votes = self.votes(&acts, about);
-            if let Err(reason) = self.may(&plan, &submitter, &votes, &verified) {
-                self.act_refuse(Some(row.request), act, &reason).await?;
+            let tally = Tally::count(&plan.stages, &submitter, &votes);
+            let vote =
+                Vote { by: verified.accepted.person.clone(), stage: verified.item.stage.clone() };
+            if let Err(reason) = tally.judge(&submitter, &vote) {
+                self.act_refuse(Some(row.request), act, &reason.to_string()).await?;
                 continue;
             }
             self.act_count(Some(row.request), act, &verified).await?;
@@ -219,13 +225,11 @@ impl Executor {
             return Box::pin(self.review(row)).await;
         }
         let tally = Tally::count(&plan.stages, &submitter, &self.votes(&acts, about));
-        let ended = self.ended(&acts, about);
         let complete = lapsed.is_none() && tally.is_complete();
         if !complete && lapsed.is_none() {
             lapsed = self.lapsed_vote(&acts, about);
         }
-        let next = decide(row.state, ended.as_ref().map(|(end, _)| *end), complete);
-        match next {
+        match decide(row.state, None, complete) {
             Some(State::Approved) => {
                 let people: Vec<_> = tally.counted.iter().collect();
                 let detail = json!({ "plan": stored.hash, "counted": people });
@@ -239,15 +243,7 @@ impl Executor {
                 );
                 self.transition(row, State::InReview, Some(&why), &[]).await?;
             }
-            Some(end) => {
-                let kind = match end {
-                    State::Withdrawn => EventKind::RequestWithdrawn,
-                    _ => EventKind::RequestRejected,
-                };
-                let why = ended.map(|(end, who)| format!("{} by {who}", end.as_str()));
-                self.move_on(row, end, why.as_deref(), kind).await?;
-            }
-            None => return lapsed.map_or(Ok(false), Err),
+            _ => return lapsed.map_or(Ok(false), Err),
         }
         Ok(true)
     }
@@ -277,19 +273,6 @@ impl Executor {
             .find(|error| matches!(error, ExecutorError::Lapsed { .. }))
     }
 
-    /// What a reject or a withdrawal that counts makes of the request, and whose it is.
-    pub(crate) fn ended(&self, acts: &[ActRow], about: About<'_>) -> Option<(State, String)> {
-        acts.iter().filter(|act| act.receipt.is_some()).find_map(|act| {
-            let verified = self.act_recheck(act, about).ok()?;
-            let end = match verified.kind {
-                ActKind::Reject => State::Rejected,
-                ActKind::Withdraw => State::Withdrawn,
-                ActKind::Approve | ActKind::Submit | ActKind::Suspend => return None,
-            };
-            Some((end, verified.accepted.person.display))
-        })
-    }
-
     /// The approvals that count now, verified again. One whose sign-in has become too old, or whose
     /// row is not believed, is simply not among them.
     pub(crate) fn votes(&self, acts: &[ActRow], about: About<'_>) -> Vec<Vote> {
@@ -304,34 +287,5 @@ impl Executor {
             }
         }
         votes
-    }
-
-    fn may(
-        &self,
-        plan: &Plan,
-        submitter: &PersonId,
-        votes: &[Vote],
-        verified: &Verified,
-    ) -> Result<(), String> {
-        let person = &verified.accepted.person;
-        match verified.kind {
-            ActKind::Approve => {
-                let tally = Tally::count(&plan.stages, submitter, votes);
-                let vote = Vote { by: person.clone(), stage: verified.item.stage.clone() };
-                tally.judge(submitter, &vote).map_err(|reason| reason.to_string())
-            }
-            ActKind::Reject => {
-                let platform = self.floor.platform_groups.iter().map(GroupName::as_str);
-                let has_vote = plan.stages.iter().any(|stage| stage.admits(person));
-                if has_vote || person.in_any(platform) {
-                    Ok(())
-                } else {
-                    Err("only people with a vote on this request can reject it".into())
-                }
-            }
-            ActKind::Withdraw if person.id == *submitter => Ok(()),
-            ActKind::Withdraw => Err("only the submitter can withdraw a request".into()),
-            ActKind::Submit | ActKind::Suspend => Err("this act is not about a request".into()),
-        }
     }
 }

@@ -198,6 +198,21 @@ pub(crate) async fn show(
     Ok(Json(Detail { head: row.into(), documents, stages }))
 }
 
+/// A submission, as it was signed.
+#[derive(Debug, Serialize)]
+pub(crate) struct SubmissionView {
+    canonical: String,
+}
+
+/// `GET /api/v1/requests/{id}/submission`.
+pub(crate) async fn submission(
+    SignedIn(ctx): SignedIn,
+    Path(id): Path<String>,
+) -> Result<Json<SubmissionView>, Problem> {
+    let bytes = request::submission_get(&ctx, named(&id)?).await?;
+    Ok(Json(SubmissionView { canonical: base64(&bytes) }))
+}
+
 /// A frozen plan, as it was signed.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]

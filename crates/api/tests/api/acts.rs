@@ -3,8 +3,9 @@
 use base64::Engine as _;
 use jiff::SignedDuration;
 use serde_json::json;
+use strongroom_acts::submission_digest;
 use strongroom_domain::Digest;
-use strongroom_domain::act::ActKind;
+use strongroom_domain::act::{ActKind, Submission};
 use strongroom_domain::id::RequestId;
 use strongroom_domain::request::State;
 
@@ -172,6 +173,43 @@ async fn acts_come_while_they_can_count() {
         let answer = bob.post(&path(early), &body).await;
         assert_eq!((answer.status, answer.text("/detail")), (409, "the request is rejected"));
     }
+}
+
+/// A no may be to the submission itself, before there is a plan and after.
+#[tokio::test]
+async fn a_no_to_the_submission_is_taken_at_any_time() {
+    let app = TestApp::start().await;
+    let alice = app.sign_in("alice", &["payments-dev"]).await;
+    let bob = app.sign_in("bob", &["payments-leads"]).await;
+    let request = app.submit(&alice, &[payments()]).await;
+    let shown = alice.get(&format!("/api/v1/requests/{request}/submission")).await;
+    let bytes = base64::engine::general_purpose::STANDARD.decode(shown.text("/canonical")).unwrap();
+    let submission: Submission = serde_json::from_slice(&bytes).unwrap();
+    assert_eq!(submission.request, request);
+    let content = submission_digest(&submission);
+    for (kind, who, vote, place) in [
+        (ActKind::Withdraw, &alice, (0, "", Digest::of(b"x")), "/statement/items/0/content"),
+        (ActKind::Reject, &bob, (0, "platform", content), "/statement/items/0/stage"),
+        (ActKind::Reject, &bob, (1, "", content), "/statement/items/0/round"),
+    ] {
+        let answer = who.post(&path(request), &app.act_body(who, kind, request, vote)).await;
+        assert_eq!(answer.pointers(), [place], "{kind:?} {vote:?}");
+    }
+    let no = (0, "", content);
+    let body = app.act_body(&alice, ActKind::Withdraw, request, no);
+    assert_eq!(alice.post(&path(request), &body).await.status, 202);
+    let body = app.act_body(&bob, ActKind::Withdraw, request, no);
+    assert_eq!(bob.post(&path(request), &body).await.status, 403);
+    // Frozen in the meantime: it still says no to what was submitted. A yes never does.
+    app.executor.freeze_plan(request, &STAGES).await;
+    let body = app.act_body(&bob, ActKind::Reject, request, no);
+    assert_eq!(bob.post(&path(request), &body).await.status, 202);
+    let body = app.act_body(&bob, ActKind::Approve, request, (0, "platform", content));
+    let answer = bob.post(&path(request), &body).await;
+    assert_eq!(answer.pointers(), ["/statement/items/0/round"]);
+    let mallory = app.sign_in("mallory", &["orders-dev"]).await;
+    let hidden = mallory.get(&format!("/api/v1/requests/{request}/submission")).await;
+    assert_eq!(hidden.status, 404);
 }
 
 #[tokio::test]

@@ -296,3 +296,10 @@ impl<'de> Deserialize<'de> for Session {
         })
     }
 }
+
+/// A submission as it was signed.
+#[derive(Debug, Clone, Deserialize)]
+pub struct SubmissionView {
+    /// Its canonical bytes, base64.
+    pub canonical: String,
+}

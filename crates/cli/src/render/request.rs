@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use strongroom_domain::act::Submission;
 use strongroom_domain::document::node;
 
 use super::diff;
@@ -58,6 +59,28 @@ pub fn request(
             );
         }
     }
+    out
+}
+
+/// What was asked for, for who says no to it before there is a plan.
+pub fn submission(submission: &Submission) -> String {
+    let mut out = format!("Request {}\n", submission.request);
+    let reason = clean_block(&submission.reason);
+    let _ = writeln!(out, "  {:<10} {}", "reason", reason.lines().next().unwrap_or_default());
+    for sent in &submission.documents {
+        let base = match sent.base_revision {
+            0 => "new".to_owned(),
+            number => format!("on revision {number}"),
+        };
+        let _ = writeln!(out, "  {:<10} {} ({base})", "document", sent.subject);
+    }
+    for namespace in &submission.attest {
+        let _ = writeln!(out, "  {:<10} {}", "reattest", clean(namespace));
+    }
+    for target in &submission.lift {
+        let _ = writeln!(out, "  {:<10} {target}", "lift");
+    }
+    out.push_str("  there is no frozen plan yet: what is signed is a no to this submission\n");
     out
 }
 

@@ -1,7 +1,10 @@
 //! `request show` and `request list`; `request again` is in `again`.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 use strongroom_acts::receipt::Answer;
+use strongroom_domain::act::Submission;
 use strongroom_domain::id::RequestId;
 
 use crate::api::types::{ActItemView, PersonView};
@@ -87,6 +90,19 @@ fn judged(client: &Client, mut act: ActItemView) -> JudgedAct {
             && receipt.items.iter().any(|item| item.round == act.round && item.stage == act.stage)
     });
     JudgedAct { act, verified }
+}
+
+/// The submission, to say no to. Nothing in it is believed further than that: a no to something else
+/// than what the executor has is refused there.
+pub async fn submission(client: &Client, id: RequestId) -> Result<Submission, Failure> {
+    let answer = client.api.submission(id).await?;
+    let bytes = STANDARD.decode(&answer.canonical).ok();
+    let submission = bytes.and_then(|bytes| serde_json::from_slice::<Submission>(&bytes).ok());
+    submission.filter(|submission| submission.request == id).ok_or_else(|| {
+        Failure::new(Exit::Failed, format!("read the submission of {id}"))
+            .because("the answer is not the submission of this request")
+            .next("compare `strongroom version` with the server's version")
+    })
 }
 
 /// The frozen plan, verified; `None` while there is none.

@@ -1,11 +1,13 @@
 //! `approve`, `reject` and `withdraw`: read the exact plan, then sign for exactly it.
 //!
-//! Everything that the person is shown before signing comes from bytes that carry the executor's
-//! signature, never from a field of the API.
+//! Everything that the person is shown before agreeing comes from bytes that carry the executor's
+//! signature, never from a field of the API. A no may also be to the submission, while there is no
+//! plan: its hash is computed here from the submission that is shown.
 
 use jiff::Timestamp;
 use serde_json::json;
-use strongroom_domain::act::{ActItem, ActKind};
+use strongroom_acts::submission_digest;
+use strongroom_domain::act::{ActItem, ActKind, Submission};
 use strongroom_domain::clock::Clock as _;
 use strongroom_domain::id::RequestId;
 use strongroom_domain::request::Stage;
@@ -32,31 +34,84 @@ pub async fn approve(client: &Client, args: &ApproveArgs) -> Result<Exit, Failur
         own_stage(stages, &client.api.session().await?.person.groups)?
     };
     let question = format!("Sign that you agree to exactly this plan, for stage {stage:?}?");
-    vote(client, ActKind::Approve, id, &verified, stage, &args.vote.comment, &question).await
+    let over = Over::plan(id, &verified, stage);
+    vote(client, ActKind::Approve, over, &args.vote.comment, &question).await
 }
 
 /// Ends a request.
 pub async fn reject(client: &Client, args: &VoteArgs) -> Result<Exit, Failure> {
-    let (id, verified) = read(client, args).await?;
-    let question = "Sign that this request ends here?";
-    vote(client, ActKind::Reject, id, &verified, String::new(), &args.comment, question).await
+    end(client, ActKind::Reject, args, "Sign that this request ends here?").await
 }
 
 /// Takes back one's own request.
 pub async fn withdraw(client: &Client, args: &VoteArgs) -> Result<Exit, Failure> {
-    let (id, verified) = read(client, args).await?;
-    let question = "Sign that you take this request back?";
-    vote(client, ActKind::Withdraw, id, &verified, String::new(), &args.comment, question).await
+    end(client, ActKind::Withdraw, args, "Sign that you take this request back?").await
+}
+
+/// What is signed for.
+struct Over {
+    item: ActItem,
+    /// A token from before this does not count.
+    made_after: Option<Timestamp>,
+    /// Votes on `high` and above need a sign-in after the freeze.
+    signed_in_after: Option<Timestamp>,
+}
+
+impl Over {
+    fn plan(id: RequestId, verified: &VerifiedPlan, stage: String) -> Self {
+        let plan = &verified.plan;
+        Self {
+            item: ActItem { request: id, round: plan.round, stage, content: verified.hash },
+            made_after: Some(plan.frozen_at),
+            signed_in_after: (plan.risk >= Risk::High).then_some(plan.frozen_at),
+        }
+    }
+
+    /// The submission itself: there need be no plan to say no.
+    fn submission(submission: &Submission) -> Self {
+        let content = submission_digest(submission);
+        let item = ActItem { request: submission.request, round: 0, stage: String::new(), content };
+        Self { item, made_after: None, signed_in_after: None }
+    }
+}
+
+/// Says no: to the frozen plan, or to the submission while there is none.
+async fn end(
+    client: &Client,
+    kind: ActKind,
+    args: &VoteArgs,
+    question: &str,
+) -> Result<Exit, Failure> {
+    shapes(client)?;
+    let id = request::id(&args.id)?;
+    let over = if let Some(verified) = request::plan(client, id).await? {
+        show(client, id, &verified)?;
+        Over::plan(id, &verified, String::new())
+    } else {
+        let submission = request::submission(client, id).await?;
+        client.screen.must_say(&render::request::submission(&submission));
+        Over::submission(&submission)
+    };
+    vote(client, kind, over, &args.comment, question).await
+}
+
+fn shapes(client: &Client) -> Result<(), Failure> {
+    output::only(client.output, &[Output::Table, Output::Json, Output::Yaml, Output::Name])
 }
 
 async fn read(client: &Client, args: &VoteArgs) -> Result<(RequestId, VerifiedPlan), Failure> {
-    output::only(client.output, &[Output::Table, Output::Json, Output::Yaml, Output::Name])?;
+    shapes(client)?;
     let id = request::id(&args.id)?;
     let verified = request::plan(client, id).await?.ok_or_else(|| {
         Failure::new(Exit::Waiting, format!("read the plan of {id}"))
             .because("the executor has not frozen a plan yet, so there is nothing to sign for")
             .next("try again in a moment; if it stays so, `strongroom execute` is not running")
     })?;
+    show(client, id, &verified)?;
+    Ok((id, verified))
+}
+
+fn show(client: &Client, id: RequestId, verified: &VerifiedPlan) -> Result<(), Failure> {
     verify::still_good(&verified.plan, client.clock.now()).map_err(|refusal| {
         Failure::new(Exit::Conflict, format!("sign for {id}")).caused_by(&refusal)
     })?;
@@ -64,32 +119,27 @@ async fn read(client: &Client, args: &VoteArgs) -> Result<(RequestId, VerifiedPl
     let text = render::plan::plan(&verified.plan, &verified.documents, &verified.hash, style);
     // What is signed is shown even with `--quiet`.
     client.screen.must_say(&text);
-    Ok((id, verified))
+    Ok(())
 }
 
 async fn vote(
     client: &Client,
     kind: ActKind,
-    id: RequestId,
-    verified: &VerifiedPlan,
-    stage: String,
+    over: Over,
     comment: &str,
     question: &str,
 ) -> Result<Exit, Failure> {
     client.screen.confirm(question).await?;
-    let item = ActItem { request: id, round: verified.plan.round, stage, content: verified.hash };
+    let Over { item, made_after, signed_in_after: after } = over;
+    let id = item.request;
     // A token from before the freeze does not count, whatever the risk.
-    act::wait_past(client, verified.plan.frozen_at).await;
-    let after = must_be_after(verified);
+    if let Some(frozen_at) = made_after {
+        act::wait_past(client, frozen_at).await;
+    }
     let signed = act::sign(client, Act { kind, item, comment, after }).await?;
     let act_id = client.api.post_act(id, &signed).await?.act_id;
     let answer = act::answer(client, id, &signed, Some(&act_id)).await?;
     tell(client, kind, id, &act_id, &answer)
-}
-
-/// Votes on `high` and above need a sign-in after the freeze.
-fn must_be_after(verified: &VerifiedPlan) -> Option<Timestamp> {
-    (verified.plan.risk >= Risk::High).then_some(verified.plan.frozen_at)
 }
 
 fn named_stage(stages: &[Stage], name: &str) -> Result<String, Failure> {
