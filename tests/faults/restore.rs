@@ -243,3 +243,50 @@ async fn rel_07_a_half_done_plan_goes_on_although_the_database_forgot_it() {
     );
     private.end().await;
 }
+
+/// A suspension acts once: an older database that holds the act and not its answer does not make it
+/// act again after a request has lifted it.
+#[tokio::test]
+async fn apr_02b_a_lifted_suspension_is_not_made_again() {
+    let private = PrivateLab::start().await;
+    let lab = &private.lab;
+    let database = private.database().await;
+    let team = lab.new_team("spent").await;
+    lab.onboard(&team).await;
+    let target = format!("team/{}/api", team.slug);
+    let path = format!("team/{}/kv/data/prod/api/db", team.slug);
+    let (bob, sue) = (lab.person("bob").await, lab.person("sue").await);
+    private.executor_end(Signal::TERM).await;
+    bob.must(&["suspend", &target, "--reason", "INC-1", "--yes"], None, 7).await.unwrap();
+    // The act is there, and nobody has looked at it.
+    keep(&database).await;
+    let _executor = private.executor("spends", None, &[]);
+    lab.workload(&team.slug, "api").await.refused_soon(&path).await;
+    let request = bob.submits(&team.file, "it is over", &["--lift", &target]).await.unwrap();
+    lab.until(&request, "in_review").await;
+    sue.approves(&request).await.unwrap();
+    lab.until(&request, "applied").await;
+    let live = lab.workload(&team.slug, "api").await;
+    live.reads_soon(&path).await;
+
+    put_back(&database).await;
+    let start = Instant::now();
+    loop {
+        let verdict: Option<String> = sqlx::query_scalar(
+            "SELECT p.verdict FROM acts a JOIN act_receipts p USING (act_id) WHERE a.act = 'suspend'",
+        )
+        .fetch_optional(&database)
+        .await
+        .unwrap();
+        if let Some(verdict) = verdict {
+            assert_eq!(verdict, "refused", "it counts a second time");
+            break;
+        }
+        assert!(start.elapsed() < Duration::from_secs(40), "nobody looks at it again");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    assert!(!live.is_refused(&path).await, "a spent suspension took access away again");
+    println!("APR-02b: a spent suspension is refused in an older database");
+    private.end().await;
+}

@@ -1,4 +1,4 @@
-//! Tombstones: requests that are over and rounds that are void, remembered where no database
+//! Tombstones: requests that are over, rounds that are void and acts that are spent, remembered where no database
 //! administrator can make them forgotten.
 //!
 //! A no stands although the rows that held it are gone: an older database would otherwise bring back
@@ -6,7 +6,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::id::{DeploymentId, RequestId};
+use crate::Digest;
+use crate::id::{ActId, DeploymentId, RequestId};
 use crate::request::State;
 
 /// The version of this shape.
@@ -85,6 +86,29 @@ impl Ended {
             (None, State::Applying) if round <= self.void_rounds => Forbids::Request(State::Failed),
             (None, _) => Forbids::Nothing,
         }
+    }
+}
+
+/// An act without a request that has had its effect: it has none a second time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Spent {
+    /// [`ENDED_VERSION`].
+    pub version: u32,
+    /// The deployment that wrote it.
+    pub deployment: DeploymentId,
+    /// The act.
+    pub act: ActId,
+    /// SHA-256 of the ID token that proves it.
+    pub token: Digest,
+    /// What was done, for people.
+    pub what: String,
+}
+
+impl Spent {
+    /// Of an act that is being taken.
+    pub fn new(deployment: DeploymentId, act: ActId, token: Digest, what: String) -> Self {
+        Self { version: ENDED_VERSION, deployment, act, token, what }
     }
 }
 

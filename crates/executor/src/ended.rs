@@ -1,16 +1,18 @@
 //! Tombstones in the engine: what ended, and which rounds are void, whatever the database says.
 //!
-//! One value per request that ended without being applied beside the heads. It is written before the
+//! One value per request that ended without being applied, and per suspension, beside the heads. It is written before the
 //! row is, and looked at once under each lease before anything is decided about a request; what ends
 //! under the lease is remembered. It never allows anything.
 
 use std::collections::BTreeMap;
 
 use serde_json::Value;
-use strongroom_domain::ended::{ENDED_VERSION, Ended, Forbids};
+use strongroom_domain::Digest;
+use strongroom_domain::ended::{ENDED_VERSION, Ended, Forbids, Spent};
 use strongroom_domain::event::EventKind;
-use strongroom_domain::id::RequestId;
+use strongroom_domain::id::{ActId, RequestId};
 use strongroom_domain::request::State;
+use strongroom_domain::subject::Subject;
 use strongroom_engine::kv;
 use strongroom_storage::request::RequestRow;
 use strongroom_vault_model::object::HEADS_MOUNT;
@@ -29,6 +31,11 @@ pub(crate) type Tombstones = BTreeMap<RequestId, (Ended, u64)>;
 
 fn path(request: RequestId) -> String {
     format!("ended/{request}")
+}
+
+/// Ids of acts are made by clients: one that is also a request's must not end that.
+fn act_path(act: ActId) -> String {
+    format!("ended/act.{act}")
 }
 
 impl Executor {
@@ -132,6 +139,49 @@ impl Executor {
         }
         self.ended.insert(request, known.clone());
         Ok(known)
+    }
+
+    /// Whether an act without a request has had its effect already, whatever the database says.
+    pub(crate) async fn is_spent(&self, act: ActId) -> Result<bool, ExecutorError> {
+        let Some(stored) = kv::read(&self.engine, HEADS_MOUNT, &act_path(act)).await? else {
+            return Ok(false);
+        };
+        let spent = serde_json::from_value::<Spent>(stored.data);
+        let ours = spent.is_ok_and(|spent| {
+            let deployment = spent.deployment == self.floor.deployment;
+            spent.version == ENDED_VERSION && deployment && spent.act == act
+        });
+        let wrong = || ExecutorError::Stopped(format!("the tombstone of act {act} is not its own"));
+        if ours { Ok(true) } else { Err(wrong()) }
+    }
+
+    /// Remembers that an act has had its effect.
+    pub(crate) async fn spend(
+        &self,
+        act: ActId,
+        token: Digest,
+        what: String,
+        subject: &Subject,
+    ) -> Result<(), ExecutorError> {
+        let name = act.to_string();
+        let write = Write {
+            request: None,
+            plan_hash: None,
+            standing_order: None,
+            subject: Some(subject.clone()),
+            step: 0,
+            operation: "spend",
+            object_kind: "tombstone",
+            object_name: &name,
+            after: None,
+        };
+        let spent = Spent::new(self.floor.deployment, act, token, what);
+        let value: Value = serde_json::to_value(&spent)
+            .map_err(|error| ExecutorError::Stopped(error.to_string()))?;
+        self.intent(&write).await?;
+        let sent = kv::write_cas(&self.engine, HEADS_MOUNT, &act_path(act), &value, 0).await;
+        let (_, envelope) = sent?;
+        self.receipt(&write, "written", &Written::of(&envelope)).await
     }
 
     async fn tombstone_write(

@@ -6,6 +6,7 @@
 use jiff::Timestamp;
 use serde_json::json;
 use strongroom_acts::token::Accepted;
+use strongroom_domain::Digest;
 use strongroom_domain::document::Document;
 use strongroom_domain::event::{Actor, EventKind};
 use strongroom_domain::hold::{HeldBy, Hold, Suspension, Target};
@@ -17,6 +18,10 @@ use crate::acts::About;
 use crate::error::ExecutorError;
 use crate::record::signed_actor;
 use crate::start::Executor;
+
+/// An act acts once, although an older database knows nothing of it.
+const SPENT: &str = "this act has had its effect before, and the database had forgotten it; what it \
+     held was lifted since, or is held by another act: sign a new one if it is to stand still again";
 
 impl Executor {
     /// Judges every signed suspension that has no answer yet.
@@ -48,17 +53,33 @@ impl Executor {
             return self.act_refuse(None, &row.act, &reason).await;
         }
         let person = &verified.accepted.person;
-        let by = HeldBy::Person {
-            id: person.id.clone(),
-            display: person.display.clone(),
-            token: verified.accepted.token,
-        };
-        // The head first: a receipt says that it stands.
+        let token = verified.accepted.token;
+        let by = HeldBy::Person { id: person.id.clone(), display: person.display.clone(), token };
+        let spent = self.is_spent(row.act.act).await?;
+        if spent && !self.holds_by(&target, token) {
+            return self.act_refuse(None, &row.act, SPENT).await;
+        }
+        if spent {
+            return self.act_count(None, &row.act, &verified).await;
+        }
+        // The head first: a receipt says that it stands. Then it is spent, before anybody could
+        // lift it: only requests do, and they come later in a pass.
         match self.hold_make(&target, by, &suspension.reason, signed_actor(person)).await {
-            Ok(()) => self.act_count(None, &row.act, &verified).await,
+            Ok(()) => {
+                let (act, what) = (row.act.act, format!("suspend {target}"));
+                self.spend(act, token, what, &target.subject()).await?;
+                self.act_count(None, &row.act, &verified).await
+            }
             Err(ExecutorError::Wait(why)) => self.act_refuse(None, &row.act, &why).await,
             Err(error) => Err(error),
         }
+    }
+
+    /// Whether what stands is what this very act made.
+    fn holds_by(&self, target: &Target, act: Digest) -> bool {
+        let head = self.heads.get(&target.subject());
+        let hold = head.and_then(|head| head.head.holds.get(target));
+        hold.is_some_and(|hold| matches!(hold.by, HeldBy::Person { token, .. } if token == act))
     }
 
     fn may_suspend(
