@@ -1,5 +1,7 @@
 //! What stands still, what ends by itself, and what lets it go on.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -165,4 +167,79 @@ async fn a_binding_ends_by_itself() {
     assert!(api.is_refused(&path).await, "a clock put back gave the grant back");
     println!("an end by date: refused, policy deleted, not given back by a clock that went back");
     private.end().await;
+}
+
+/// A cluster's hold is lifted by a request that names no team: tokens from before stay dead in all of
+/// them. The same document with another API server leads to another watch.
+#[tokio::test]
+async fn a_clusters_hold_and_its_document_concern_every_team_there() {
+    let private = PrivateLab::start().await;
+    let lab = &private.lab;
+    let mut lives = Vec::new();
+    for _ in 0..2 {
+        let team = lab.new_team("hold").await;
+        lab.onboard(&team).await;
+        let path = format!("team/{}/kv/data/prod/api/db", team.slug);
+        let live = lab.workload(&team.slug, "api").await;
+        live.reads_soon(&path).await;
+        lives.push((team, path, live));
+    }
+    let sue = lab.person("sue").await;
+    let target = "cluster/prod-eu";
+    sue.does(&["suspend", target, "--reason", "INC-3", "--yes"]).await.unwrap();
+    for (_, path, live) in &lives {
+        live.refused_soon(path).await;
+    }
+    let cluster = sue.does(&["get", "document", target, "-o", "json"]).await.unwrap();
+    let file = lab.write("cluster.yaml", &cluster);
+    let request = sue.submits(&file, "it is over", &["--lift", target]).await.unwrap();
+    lab.decide(&request, &["sam", "kim"]).await;
+    for (team, path, live) in &lives {
+        lab.workload(&team.slug, "api").await.reads_soon(path).await;
+        assert!(live.is_refused(path).await, "a token from before the hold reads again");
+    }
+
+    // Another address of the same API server, with credentials of its own name.
+    let server = lab.text("/kubernetes/server");
+    let (address, calls) = forward(server.trim_start_matches("https://")).await;
+    let config = private.other_floor("through", |floor| {
+        let mut through = floor["clusters"][0].clone();
+        through["name"] = "through".into();
+        through["server"] = address.clone().into();
+        floor["clusters"].as_array_mut().unwrap().push(through);
+    });
+    private.executor_end(rustix::process::Signal::TERM).await;
+    let _executor = private.executor("through", Some(&config), &[]);
+    let mut document: Value = serde_json::from_str(&cluster).unwrap();
+    document["spec"]["server"] = address.into();
+    document["spec"]["credentials"] = "through".into();
+    let file = lab.write("through.yaml", &document.to_string());
+    let request = sue.submits(&file, "another way", &[]).await.unwrap();
+    lab.until(&request, "in_review").await;
+    assert_eq!(calls.load(Ordering::SeqCst), 0, "somebody goes there before it is applied");
+    lab.decide(&request, &["sam", "kim"]).await;
+    let start = Instant::now();
+    while calls.load(Ordering::SeqCst) == 0 {
+        assert!(start.elapsed() < Duration::from_secs(30), "the old server is still watched");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    private.end().await;
+}
+
+/// Another address of what listens there; gives how often it was called.
+async fn forward(to: &str) -> (String, Arc<AtomicUsize>) {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = format!("https://{}", listener.local_addr().unwrap());
+    let (calls, to) = (Arc::new(AtomicUsize::new(0)), to.to_owned());
+    let counted = Arc::clone(&calls);
+    tokio::spawn(async move {
+        while let Ok((mut from, _)) = listener.accept().await {
+            counted.fetch_add(1, Ordering::SeqCst);
+            let Ok(mut there) = tokio::net::TcpStream::connect(&to).await else { continue };
+            tokio::spawn(async move {
+                let _ = tokio::io::copy_bidirectional(&mut from, &mut there).await;
+            });
+        }
+    });
+    (address, calls)
 }

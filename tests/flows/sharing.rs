@@ -1,6 +1,8 @@
 //! Accounts of one team reach another team's secrets by both owners' consent, and a team is taken
 //! off with its data kept.
 
+use std::time::{Duration, Instant};
+
 use crate::support::{Lab, Team, document};
 
 /// A team of the orders people with one binding for an account of `host`.
@@ -81,6 +83,68 @@ async fn sharing_needs_an_owner_of_each_and_ends_with_one_signature() {
     println!(
         "sharing: an owner of each and two of the platform; taken back, refused after {took:?}"
     );
+}
+
+/// A shared namespace is made anew. Its own team trusts it again; what the guest still trusts takes
+/// nothing away from it. Made anew once more, one request of both teams trusts it for both.
+#[tokio::test]
+async fn a_guests_old_trust_leaves_the_hosts_new_accounts_alone() {
+    let lab = Lab::get();
+    let host = lab.new_team("host").await;
+    lab.onboard(&host).await;
+    lab.kubernetes().create_service_account(&host.slug, "till").await.unwrap();
+    let slug = host.slug.replace("host-", "guest-");
+    let text = guest(&slug, &host, true);
+    let file = lab.write("guest.yaml", &text);
+    let (bob, carol) = (lab.person("bob").await, lab.person("carol").await);
+    let request = carol.submits(&file, "the till reads our menu", &[]).await.unwrap();
+    lab.decide(&request, &["bob", "sam", "kim"]).await;
+    let secret = format!("{slug}/kv/menu/today");
+    carol.must(&["kv", "put", &secret, "dish=-"], Some("soup"), 0).await.unwrap();
+    let shared = format!("team/{slug}/kv/data/menu/today");
+    let own = format!("team/{}/kv/data/prod/api/db", host.slug);
+    lab.workload(&host.slug, "api").await.reads_soon(&shared).await;
+
+    anew(&lab, &host.slug).await;
+    let place = format!("prod-eu/{}", host.slug);
+    let request = bob.submits(&host.file, "rebuilt", &["--reattest", &place]).await.unwrap();
+    lab.decide(&request, &["sue"]).await;
+    let live = lab.workload(&host.slug, "api").await;
+    live.reads_soon(&own).await;
+    // Longer than it takes until every binding is looked at again, and something to look for.
+    let start = Instant::now();
+    for number in 0.. {
+        if start.elapsed() > Duration::from_secs(25) {
+            break;
+        }
+        let name = format!("late-{number}");
+        lab.kubernetes().create_service_account(&host.slug, &name).await.unwrap();
+        assert!(!live.is_refused(&own).await, "the guest's old trust took the host's account away");
+        assert!(live.is_refused(&shared).await, "the guest trusts what it did not vote on");
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+
+    anew(&lab, &host.slug).await;
+    live.refused_soon(&own).await;
+    let both = format!("{}---\n{text}", document(&host.slug, true));
+    let both = lab.write("both.yaml", &both);
+    let sue = lab.person("sue").await;
+    let request = sue.submits(&both, "rebuilt", &["--reattest", &place]).await.unwrap();
+    lab.decide(&request, &["bob", "carol", "sam", "kim"]).await;
+    let again = lab.workload(&host.slug, "api").await;
+    again.reads_soon(&own).await;
+    again.reads_soon(&shared).await;
+    assert!(live.is_refused(&own).await, "a token of the deleted namespace reads");
+}
+
+/// Deletes a namespace and makes it anew with the same accounts.
+async fn anew(lab: &Lab, namespace: &str) {
+    let api = lab.kubernetes();
+    api.delete_namespace(namespace).await.unwrap();
+    api.create_namespace(namespace).await.unwrap();
+    for account in ["api", "batch", "till"] {
+        api.create_service_account(namespace, account).await.unwrap();
+    }
 }
 
 #[tokio::test]
