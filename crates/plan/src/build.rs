@@ -19,7 +19,7 @@ use crate::desired::{Objects, desired, has_ended};
 use crate::holds::Holds;
 use crate::model::{RENDERER, Step};
 use crate::pins;
-use crate::regain::{regained, returning};
+use crate::regain::{regained, returning, shortened};
 use crate::risk::{Assessment, assess};
 use crate::sharing::{Sharing, host_roles, shared};
 use crate::stages::{FloorVotes, stages, unfillable};
@@ -287,6 +287,11 @@ pub fn build_since_vote(
             .filter(|mount| change.proposed.subject() == Subject::Team(mount.team.clone()))
         {
             assessment.brings_back(mount);
+        }
+        for mount in shortened(&steps)
+            .filter(|mount| change.proposed.subject() == Subject::Team(mount.team.clone()))
+        {
+            assessment.loses_versions(mount);
         }
         context.holds.judge(&change.proposed, &mut assessment);
         context.holds.judge_beside(change.base.as_ref(), &change.proposed, &mut assessment);

@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
-use strongroom_vault_model::object::{Fields, ObjectKey};
+use strongroom_vault_model::object::{Fields, ObjectKey, ROLE_NARROWS};
 use strongroom_vault_model::policy::{self, Mark, ParsedRules};
 
 use crate::steps::{members, same};
@@ -274,6 +274,16 @@ fn role_difference(wanted: &Fields, found: &Fields) -> Drift {
             _ => wider = true,
         }
     }
+    let mut beside = false;
+    for (name, have) in found.iter().filter(|(name, _)| !wanted.contains_key(*name)) {
+        if ROLE_NARROWS.contains(&name.as_str()) {
+            narrower = true;
+            fields.insert(name.clone(), have.clone());
+        } else {
+            beside = true;
+        }
+    }
+    wider |= beside;
     if members(&fields, "bound_service_account_names").is_empty()
         && fields.contains_key("bound_service_account_names")
     {
@@ -285,8 +295,9 @@ fn role_difference(wanted: &Fields, found: &Fields) -> Drift {
             text: names(wanted, found),
         };
     }
-    // The executor's own token may not even send a role's policies.
-    let carries = !members(found, "token_policies").is_empty();
+    // The executor's own token may not even send a role's policies, and a write leaves what it does
+    // not name.
+    let carries = beside || !members(found, "token_policies").is_empty();
     let correction = match (wider, carries) {
         (false, _) => Correction::None,
         (true, false) => Correction::Write(fields),

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
-use strongroom_vault_model::object::{Fields, ObjectKey};
+use strongroom_vault_model::object::{Fields, ObjectKey, ROLE_NARROWS};
 use strongroom_vault_model::path::TeamMount;
 use strongroom_vault_model::policy;
 
@@ -46,13 +46,37 @@ pub fn returning<'s>(base: &Objects, steps: &'s [Step]) -> Vec<&'s TeamMount> {
     steps.iter().filter_map(back).collect()
 }
 
+/// Mounts of which the steps keep fewer versions than the engine holds now, whatever the documents
+/// say of the past: a mount that comes back, or one that was changed by hand.
+pub fn shortened(steps: &[Step]) -> impl Iterator<Item = &TeamMount> {
+    steps.iter().filter_map(|step| match &step.object {
+        ObjectKey::MountConfig(at) => {
+            let held = versions(step.before.as_ref()?);
+            (versions(step.after.as_ref()?) < held).then_some(at)
+        }
+        _ => None,
+    })
+}
+
+/// How many versions a KV mount keeps; none said is the engine's own number.
+fn versions(fields: &Fields) -> u64 {
+    match fields.get("max_versions").and_then(Value::as_u64) {
+        None | Some(0) => 10,
+        Some(number) => number,
+    }
+}
+
 fn restores(key: &ObjectKey, found: Option<&Fields>, base: &Fields, wanted: &Fields) -> bool {
     match key {
         ObjectKey::Group(_) => {
             found.is_none()
                 || ["policies", "anchors"].iter().any(|field| lacks(field, found, base, wanted))
         }
-        ObjectKey::Role(..) => lacks("bound_service_account_names", found, base, wanted),
+        ObjectKey::Role(..) => {
+            let narrowed = |name: &&str| found.is_some_and(|found| found.contains_key(*name));
+            ROLE_NARROWS.iter().any(narrowed)
+                || lacks("bound_service_account_names", found, base, wanted)
+        }
         ObjectKey::Policy(_) => {
             let allowed = |fields: Option<&Fields>| fields.map_or_else(BTreeMap::new, rules);
             let (found_rules, base_rules) = (allowed(found), rules(base));

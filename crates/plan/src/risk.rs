@@ -18,6 +18,11 @@ use strongroom_vault_model::path::TeamMount;
 
 const NARROWS: &str = "the change only takes access away from the team itself";
 
+/// Data that nothing brings back.
+fn older_versions(mount: &str) -> String {
+    format!("older versions in the mount {mount} are removed")
+}
+
 /// What a change is worth.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Assessment {
@@ -98,6 +103,11 @@ impl Assessment {
     /// A mount that was taken off is mounted again, with everything that was kept in it.
     pub(crate) fn brings_back(&mut self, mount: &TeamMount) {
         self.raise(Risk::High, format!("{mount} comes back with the data that was kept in it"));
+    }
+
+    /// The engine holds more versions than the plan keeps: those above are deleted for good.
+    pub(crate) fn loses_versions(&mut self, mount: &TeamMount) {
+        self.raise(Risk::Critical, older_versions(mount.mount.as_str()));
     }
 
     /// One more reason, which also means that the change does not merely narrow.

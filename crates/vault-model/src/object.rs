@@ -331,6 +331,17 @@ pub fn role(
     fields
 }
 
+/// Fields of a role that only ever take away from who may log in or what a token lasts. They are never
+/// written by a plan; where somebody set one by hand it is not taken off by itself.
+pub const ROLE_NARROWS: [&str; 6] = [
+    "bound_claims",
+    "bound_subject",
+    "token_bound_cidrs",
+    "token_explicit_max_ttl",
+    "token_num_uses",
+    "token_strictly_bind_ip",
+];
+
 /// The external group of one provider group. It carries no rights.
 pub fn anchor(mark: &Mark) -> Fields {
     fields([("type", json!("external")), ("policies", json!([])), ("owner", json!(mark.as_str()))])

@@ -214,6 +214,7 @@ pub fn observed(key: &ObjectKey, data: &Value, ids: &Ids) -> Option<Fields> {
             put("token_period", get("token_period"));
             put("token_ttl", get("token_ttl"));
             put("token_max_ttl", get("token_max_ttl"));
+            extras(data, &KUBERNETES_ROLE, &mut put);
         }
         ObjectKey::Anchor(_) => {
             put("type", get("type"));
@@ -258,6 +259,43 @@ pub fn observed(key: &ObjectKey, data: &Value, ids: &Ids) -> Option<Fields> {
 /// What bounds a login's token, the same on every mount.
 const TOKEN_FIELDS: [&str; 4] =
     ["token_no_default_policy", "token_period", "token_ttl", "token_max_ttl"];
+
+/// The fields of a role that are written and compared one by one.
+const KUBERNETES_ROLE: [&str; 10] = [
+    "bound_service_account_names",
+    "bound_service_account_namespaces",
+    "bound_service_account_namespace_selector",
+    "audience",
+    "alias_name_source",
+    "token_policies",
+    "token_no_default_policy",
+    "token_period",
+    "token_ttl",
+    "token_max_ttl",
+];
+
+/// Every field of an answer that is not `known` and is not what the engine has where nothing was
+/// written. Which fields there are differs by version: one that nobody here has heard of counts too.
+fn extras(data: &Value, known: &[&str], put: &mut impl FnMut(&str, Value)) {
+    for (name, value) in data.as_object().into_iter().flatten() {
+        let unset = match value {
+            Value::Null | Value::Bool(false) => true,
+            Value::Bool(true) => false,
+            Value::Number(number) => number.as_f64() == Some(0.0),
+            Value::String(text) => {
+                text.is_empty() || UNSET.contains(&(name.as_str(), text.as_str()))
+            }
+            Value::Array(items) => items.is_empty(),
+            Value::Object(fields) => fields.is_empty(),
+        };
+        if !unset && !known.contains(&name.as_str()) {
+            put(name, value.clone());
+        }
+    }
+}
+
+/// What the engine says of fields that were never written, where that is a word.
+const UNSET: [(&str, &str); 2] = [("token_type", "default"), ("callback_mode", "client")];
 
 fn login(fields: &Fields) -> LoginMethod {
     match fields.get("login").and_then(Value::as_str) {

@@ -97,10 +97,9 @@ fn judge_mounts(found: &mut Judged, base: &Team, team: &Team) {
                 Risk::Critical,
                 format!("the mount {} is taken off and its data quarantined", old.name),
             ),
-            Some(mount) if mount.max_versions < old.max_versions => found.add(
-                Risk::Critical,
-                format!("older versions in the mount {} are removed", old.name),
-            ),
+            Some(mount) if mount.max_versions < old.max_versions => {
+                found.add(Risk::Critical, super::older_versions(old.name.as_str()))
+            }
             Some(mount) if mount.max_versions > old.max_versions => {
                 found.add(Risk::Normal, format!("the mount {} keeps more versions", old.name));
             }

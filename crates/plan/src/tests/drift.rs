@@ -142,3 +142,36 @@ fn a_role_that_carries_policies_is_made_anew() {
     let drift = judge(&mark(), &key, Some(&wanted), Some(&fewer)).unwrap();
     assert!(!drift.wider && drift.correction == Correction::None);
 }
+
+/// What nobody here writes is seen all the same: what widens goes with the whole role, what narrows
+/// stays.
+#[test]
+fn a_field_of_a_role_that_is_never_written_is_drift() {
+    let place = (ClusterName::new("prod-eu").unwrap(), NamespaceName::new("a").unwrap());
+    let key = ObjectKey::Role(place.0, place.1.clone());
+    let names = ["api".parse().unwrap()].into();
+    for method in [LoginMethod::Kubernetes, LoginMethod::Jwt] {
+        let wanted = object::role(method, &place.1, &names, "strongroom", 1200, 3600);
+        let with = |more: &[(&str, serde_json::Value)]| {
+            let mut fields = wanted.clone();
+            fields.extend(more.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
+            fields
+        };
+        let judged = |found: &Fields| judge(&mark(), &key, Some(&wanted), Some(found)).unwrap();
+        for name in ["groups_claim", "token_type", "a_field_of_a_later_version"] {
+            let drift = judged(&with(&[(name, json!("x"))]));
+            assert!(drift.wider && !drift.narrower, "{name}: {drift:?}");
+            assert_eq!(drift.correction, Correction::Recreate(wanted.clone()), "{name}");
+            assert!(drift.text.contains(name), "{}", drift.text);
+        }
+        for name in object::ROLE_NARROWS {
+            let drift = judged(&with(&[(name, json!("x"))]));
+            assert!(!drift.wider && drift.narrower, "{name}: {drift:?}");
+            assert_eq!(drift.correction, Correction::None, "{name}");
+        }
+        // Both: the narrowing stays.
+        let narrowed = with(&[("token_num_uses", json!(1))]);
+        let both = with(&[("token_num_uses", json!(1)), ("groups_claim", json!("x"))]);
+        assert_eq!(judged(&both).correction, Correction::Recreate(narrowed));
+    }
+}

@@ -49,6 +49,28 @@ fn everything_that_carries_rights_goes_and_the_data_stays() {
     assert!(told(&draft.reasons).iter().any(|text| text.contains("comes back")));
 }
 
+/// A mount that comes back keeps what was kept in it, or people who may lose data say so.
+#[test]
+fn a_mount_that_comes_back_with_fewer_versions_is_critical() {
+    let base = one(&shop(""));
+    let without =
+        one(&shop("").replace("    - { name: spare, type: kv-v2, maxVersions: 5 }\n", ""));
+    let mut engine = applied(&[&base]);
+    let draft = plan(&engine, &[change(&base, &without)]).unwrap();
+    engine.apply_all(&draft.steps);
+    let fewer = one(&shop("").replace("maxVersions: 5", "maxVersions: 4"));
+    let draft = plan(&engine, &[change(&without, &fewer)]).unwrap();
+    assert_eq!(draft.risk, Risk::Critical, "{:#?}", told(&draft.reasons));
+    let wanted = "critical: older versions in the mount spare are removed";
+    assert!(told(&draft.reasons).iter().any(|text| text == wanted), "{:#?}", told(&draft.reasons));
+    // With as many as there were, or more, nothing is lost.
+    for same in ["maxVersions: 5", "maxVersions: 6"] {
+        let back = one(&shop("").replace("maxVersions: 5", same));
+        let draft = plan(&engine, &[change(&without, &back)]).unwrap();
+        assert_eq!(draft.risk, Risk::High, "{:#?}", told(&draft.reasons));
+    }
+}
+
 #[test]
 fn a_removed_team_holds_no_claim() {
     let text = shop("").trim_end().to_owned() + "\n  removed: true\n";

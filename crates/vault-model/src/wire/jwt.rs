@@ -5,8 +5,8 @@
 
 use serde_json::{Map, Value, json};
 
-use super::sorted;
-use crate::object::{Fields, LoginMethod};
+use super::{extras, sorted};
+use crate::object::{Fields, LoginMethod, ROLE_NARROWS};
 
 const UID: &str = "/kubernetes.io/serviceaccount/uid";
 const ACCOUNT: &str = "/kubernetes.io/serviceaccount/name";
@@ -26,10 +26,10 @@ pub(super) const CONFIG: [&str; 7] = [
 /// The body that writes a role; `token` is what bounds its tokens.
 pub(super) fn role_body(fields: &Fields, mut token: Value) -> Value {
     let get = |name: &str| fields.get(name).cloned().unwrap_or(Value::Null);
-    let claims = json!({
-        NAMESPACE: get("bound_service_account_namespaces"),
-        ACCOUNT: get("bound_service_account_names"),
-    });
+    let mut claims =
+        fields.get("bound_claims").and_then(Value::as_object).cloned().unwrap_or_default();
+    claims.insert(NAMESPACE.to_owned(), get("bound_service_account_namespaces"));
+    claims.insert(ACCOUNT.to_owned(), get("bound_service_account_names"));
     let own = json!({
         "role_type": "jwt",
         "user_claim": UID,
@@ -39,6 +39,9 @@ pub(super) fn role_body(fields: &Fields, mut token: Value) -> Value {
         "bound_audiences": [get("audience")],
     });
     if let (Some(body), Value::Object(own)) = (token.as_object_mut(), own) {
+        // What a hand has narrowed and is to stay so.
+        let kept = ROLE_NARROWS.iter().filter_map(|name| Some((*name, fields.get(*name)?)));
+        body.extend(kept.map(|(name, value)| (name.to_owned(), value.clone())));
         body.extend(own);
     }
     token
@@ -49,7 +52,9 @@ pub(super) fn config_observed(data: &Value, put: &mut impl FnMut(&str, Value)) {
     for name in CONFIG {
         put(name, data.get(name).cloned().unwrap_or(Value::Null));
     }
-    extras(data, &["provider_config", "oidc_client_id"], put);
+    for name in ["provider_config", "oidc_client_id"] {
+        extras(&json!({ name: data.get(name) }), &[], put);
+    }
 }
 
 /// A role as it was read.
@@ -75,24 +80,20 @@ pub(super) fn role_observed(data: &Value, put: &mut impl FnMut(&str, Value)) {
             put(name, get(name));
         }
     }
-    extras(
-        data,
-        &["groups_claim", "claim_mappings", "bound_subject", "token_policies_template_claims"],
-        put,
-    );
+    extras(data, &ROLE, put);
 }
 
-/// What is never written and is there all the same.
-fn extras(data: &Value, names: &[&str], put: &mut impl FnMut(&str, Value)) {
-    for name in names {
-        let is_set = match data.get(*name) {
-            None | Some(Value::Null | Value::Bool(false)) => false,
-            Some(Value::String(text)) => !text.is_empty(),
-            Some(Value::Object(map)) => !map.is_empty(),
-            Some(_) => true,
-        };
-        if is_set {
-            put(name, data[*name].clone());
-        }
-    }
-}
+/// The fields of a role that are written or looked at one by one.
+const ROLE: [&str; 11] = [
+    "role_type",
+    "user_claim",
+    "user_claim_json_pointer",
+    "bound_claims_type",
+    "bound_claims",
+    "bound_audiences",
+    "token_policies",
+    "token_no_default_policy",
+    "token_period",
+    "token_ttl",
+    "token_max_ttl",
+];

@@ -153,6 +153,7 @@ pub async fn written_objects_read_back_as_they_were_sent(server: &Server) {
             assert_eq!(found.as_ref(), Some(fields), "{key}, exists: {exists}");
         }
     }
+    fields_set_by_hand_show(&session, &objects, &ids).await;
     // What the executor may remove, removed twice: the second time there is nothing, and it is done.
     let policy = ObjectKey::Policy("team.contract.binding.gone".parse().unwrap());
     write(&session, &policy, &object::policy(EMPTY_POLICY, None), false, &ids).await;
@@ -167,6 +168,39 @@ pub async fn written_objects_read_back_as_they_were_sent(server: &Server) {
         assert_eq!(read(&session, key).await, None, "{key}");
     }
     assert_eq!(audit::device_count(&session).await.unwrap(), 2);
+}
+
+/// Whatever somebody sets on a role that is never written shows up as a field of its own.
+async fn fields_set_by_hand_show(session: &Session, objects: &[(ObjectKey, Fields)], ids: &Ids) {
+    for (key, fields) in objects.iter().filter(|(key, _)| matches!(key, ObjectKey::Role(..))) {
+        let mut by_hand = json!({
+            "token_bound_cidrs": ["10.0.0.0/8"], "token_type": "batch",
+        });
+        if fields.contains_key("login") {
+            by_hand["bound_subject"] = json!("somebody");
+            by_hand["groups_claim"] = json!("groups");
+            by_hand["clock_skew_leeway"] = json!(600);
+        }
+        let path = wire::read_path(key);
+        let mut body = wire::write(key, fields, true, ids, &[]).unwrap().1;
+        for (name, value) in by_hand.as_object().unwrap() {
+            body[name] = value.clone();
+        }
+        session.write(&path, wire::template(key), &body).await.unwrap();
+        let data = read(session, key).await.unwrap();
+        let found = wire::observed(key, &data, ids).unwrap();
+        for name in by_hand.as_object().unwrap().keys() {
+            assert!(found.contains_key(name), "{key}: {name} is not seen in {data:#}");
+        }
+        // A write of what is wanted leaves them; only made anew they are gone.
+        write(session, key, fields, true, ids).await;
+        let data = read(session, key).await.unwrap();
+        assert_ne!(wire::observed(key, &data, ids).as_ref(), Some(fields), "{key}");
+        session.delete(&path, wire::template(key)).await.unwrap();
+        write(session, key, fields, false, ids).await;
+        let data = read(session, key).await.unwrap();
+        assert_eq!(wire::observed(key, &data, ids).as_ref(), Some(fields), "{key}");
+    }
 }
 
 pub async fn the_executor_may_do_no_more(server: &Server) {
