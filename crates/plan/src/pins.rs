@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use strongroom_domain::document::{Document, Team};
+use strongroom_vault_model::name::TeamName;
 
 use crate::build::{Change, Context, LiveNamespaces, Refusal, claims, named_namespaces};
 use crate::sharing::shared;
@@ -60,7 +61,7 @@ pub(crate) fn pin(
     let after = context.after(changes);
     for change in changes {
         pin_shared(&after, change, live, attest, &mut pins, &mut refusals);
-        check_given_up(&after, change, &mut refusals);
+        check_given_up(&after, changes, change, &mut refusals);
     }
     context.holds.check(changes, &mut refusals);
     if refusals.is_empty() { Ok(pins) } else { Err(refusals) }
@@ -105,8 +106,13 @@ fn pin_shared(
 }
 
 /// A claim is not given up while another team's rights rest on it: whoever claims it next never
-/// agreed to them.
-fn check_given_up(after: &Context, change: &Change, refusals: &mut Vec<Refusal>) {
+/// agreed to them. Where the same request names the next team as their host, that team's owners sign.
+fn check_given_up(
+    after: &Context,
+    changes: &[Change],
+    change: &Change,
+    refusals: &mut Vec<Refusal>,
+) {
     let (Some(Document::Team(base)), Document::Team(team)) = (&change.base, &change.proposed)
     else {
         return;
@@ -114,7 +120,16 @@ fn check_given_up(after: &Context, change: &Change, refusals: &mut Vec<Refusal>)
     for claim in &base.namespaces {
         if team.claim(&claim.cluster, &claim.name).is_none() {
             let name = format!("{}/{}", claim.cluster, claim.name);
-            let guests = after.sharing.guests.teams(&claim.cluster, &claim.name);
+            let rests = |guest: &&TeamName| {
+                let proposed = changes.iter().find_map(|change| match &change.proposed {
+                    Document::Team(team) if team.name == **guest => Some(team),
+                    _ => None,
+                });
+                proposed.is_none_or(|guest| {
+                    shared(guest).any(|each| each.place() == name && *each.host == base.name)
+                })
+            };
+            let guests = after.sharing.guests.teams(&claim.cluster, &claim.name).filter(rests);
             refusals.extend(guests.map(|team| Refusal::StillShared(name.clone(), team.clone())));
         }
     }

@@ -202,3 +202,71 @@ fn a_shared_namespace_is_not_given_up_under_its_guests() {
     let is_role = |name: &str| name.ends_with("role/shop-prod");
     assert!(draft.steps.iter().any(|step| is_role(&step.object.name()) && step.after.is_none()));
 }
+
+/// The bakery with a namespace of its own, and perhaps with the shop's production one too.
+fn bakery(claims: &str) -> Document {
+    one(&format!(
+        "apiVersion: strongroom.dev/v1
+kind: Team
+metadata: {{ name: bakery }}
+spec:
+  displayName: Bakery
+  contact: bakery@example.com
+  people: {{ owners: [{{ group: bakery-leads }}] }}
+  mounts: [{{ name: kv, type: kv-v2 }}]
+  namespaces:
+    - {{ cluster: lab, name: oven, environment: production, tokenTtl: 20m }}
+{claims}"
+    ))
+}
+
+#[test]
+fn a_guests_binding_moves_to_another_host_in_one_request() {
+    let (shop, cafe) = (one(&shop("")), one(&shares("menu/*")));
+    let other = bakery("");
+    let mut engine = estate(&shop, &cafe);
+    let draft = plan_in(&with(&[&shop, &cafe]), &engine, &[first(&other)]).unwrap();
+    engine.apply_all(&draft.steps);
+    let all = with(&[&shop, &cafe, &other]);
+    let moved = one(&shares("menu/*").replace(
+        "cluster: prod-eu, namespace: shop-prod, team: shop",
+        "cluster: lab, namespace: oven, team: bakery",
+    ));
+    let draft = plan_in(&all, &engine, &[change(&cafe, &moved)]).unwrap();
+    let asked = [("owners of bakery", 1), ("owners of cafe", 1), ("platform", 2)];
+    assert_eq!(stage_names(&draft), asked);
+    engine.apply_all(&draft.steps);
+    let names = role_names(&engine, &with(&[&shop, &moved, &other]), &[change(&shop, &shop)]);
+    assert_eq!(names, ["web", "worker"].map(str::to_owned).into(), "the old role keeps the name");
+}
+
+#[test]
+fn a_shared_namespace_gets_another_team_with_its_guests_in_one_request() {
+    let (base, cafe) = (one(&shop("")), one(&shares("menu/*")));
+    let other = bakery("");
+    let mut engine = estate(&base, &cafe);
+    let draft = plan_in(&with(&[&base, &cafe]), &engine, &[first(&other)]).unwrap();
+    engine.apply_all(&draft.steps);
+    let all = with(&[&base, &cafe, &other]);
+    let without =
+        shop("").lines().filter(|line| !line.contains("shop-prod")).collect::<Vec<_>>().join("\n");
+    let without = one(&without);
+    let taken = bakery(
+        "    - { cluster: prod-eu, name: shop-prod, environment: production, tokenTtl: 20m }\n",
+    );
+    let moved = one(&shares("menu/*").replace("team: shop", "team: bakery"));
+    // The guest says nothing of it: refused.
+    let changes = [change(&other, &taken), change(&base, &without)];
+    let still = Refusal::StillShared(PLACE.into(), "cafe".parse().unwrap());
+    let observed = engine.observe(&all, &changes);
+    let told = build(&all, &changes, &observed, &live(&changes), &[], &BTreeSet::new());
+    assert_eq!(told.unwrap_err(), [still]);
+    // It names the next team as its host: everybody concerned signs.
+    let changes = [change(&other, &taken), change(&cafe, &moved), change(&base, &without)];
+    let draft = plan_in(&all, &engine, &changes).unwrap();
+    let asked = ["owners of bakery", "owners of cafe", "owners of shop", "platform"];
+    assert_eq!(stage_names(&draft).iter().map(|stage| stage.0).collect::<Vec<_>>(), asked);
+    engine.apply_all(&draft.steps);
+    let names = role_names(&engine, &with(&[&without, &moved, &taken]), &[change(&taken, &taken)]);
+    assert_eq!(names, ["till".to_owned()].into());
+}
