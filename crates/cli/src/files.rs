@@ -34,7 +34,7 @@ pub fn load(sources: &[PathBuf]) -> Result<Vec<Document>, Failure> {
         let count = crate::render::text::count(faults.len(), "fault", "faults");
         let mut failure = Failure::new(Exit::Failed, format!("read the documents: {count}"));
         failure.why = faults;
-        return Err(failure.next("correct them; the schema is served at /api/v1/schema"));
+        return Err(failure.next("correct them; docs/documents.md has every field, with examples"));
     }
     if documents.is_empty() {
         return Err(Failure::new(Exit::Failed, "read the documents")
