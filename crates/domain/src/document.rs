@@ -48,10 +48,29 @@ impl std::fmt::Display for Fault {
             write!(f, "line {line}: ")?;
         }
         if !self.pointer.is_empty() {
-            write!(f, "{}: ", self.pointer)?;
+            write!(f, "{}: ", field_path(&self.pointer))?;
         }
         f.write_str(&self.message)
     }
+}
+
+/// A JSON pointer into a document as people write fields: `spec.mounts[0].name`; the number of a
+/// document among several in front of it, counted from 1.
+pub fn field_path(pointer: &str) -> String {
+    let mut path = String::new();
+    for (place, segment) in pointer.split('/').skip(1).enumerate() {
+        let name = segment.replace("~1", "/").replace("~0", "~");
+        match segment.parse::<usize>() {
+            Ok(number) if place == 0 => path = format!("document {}", number + 1),
+            Ok(number) => path.push_str(&format!("[{number}]")),
+            Err(_) if path.is_empty() => path = name,
+            Err(_) if place == 1 && path.starts_with("document ") => {
+                path = format!("{path}, {name}");
+            }
+            Err(_) => path.push_str(&format!(".{name}")),
+        }
+    }
+    path
 }
 
 /// A declared wish about one subject.

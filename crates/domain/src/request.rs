@@ -59,6 +59,11 @@ impl State {
         STATES.iter().find(|(_, each)| *each == word).map(|(state, _)| *state)
     }
 
+    /// All words, in the order of a request's life.
+    pub fn words() -> String {
+        STATES.iter().map(|(_, word)| *word).collect::<Vec<_>>().join(", ")
+    }
+
     /// Whether nothing can follow.
     pub fn is_final(self) -> bool {
         STATES.iter().all(|(next, _)| !self.can_become(*next))

@@ -61,6 +61,29 @@ impl Node {
         Ok(nodes)
     }
 
+    /// The line of the value that a JSON pointer leads to, or of the nearest one around it.
+    pub fn line_of(&self, pointer: &str) -> Option<usize> {
+        let (mut node, mut line) = (self, self.line);
+        for segment in pointer.split('/').skip(1) {
+            let name = segment.replace("~1", "/").replace("~0", "~");
+            let next = match &node.value {
+                NodeValue::Map(entries) => entries
+                    .iter()
+                    .find(|(key, ..)| *key == name)
+                    .map(|(_, at, value)| (value, at.or(value.line))),
+                NodeValue::List(items) => segment
+                    .parse::<usize>()
+                    .ok()
+                    .and_then(|number| items.get(number))
+                    .map(|item| (item, item.line)),
+                _ => None,
+            };
+            let Some((inner, at)) = next else { break };
+            (node, line) = (inner, at.or(line));
+        }
+        line
+    }
+
     /// The same tree from JSON; there are no lines then.
     pub fn from_json(value: &Value) -> Result<Self, Fault> {
         json_node(value, 0)

@@ -56,6 +56,22 @@ spec:
 }
 
 #[test]
+fn a_fault_names_its_field_as_people_write_it() {
+    for (pointer, path) in [
+        ("", ""),
+        ("/spec/mounts/0/name", "spec.mounts[0].name"),
+        ("/1/spec/people", "document 2, spec.people"),
+        ("/1", "document 2"),
+        ("/spec/a~1b~0c", "spec.a/b~c"),
+    ] {
+        assert_eq!(field_path(pointer), path, "{pointer}");
+    }
+    let two = format!("{PAYMENTS}\n---\n{}", PAYMENTS.replace("type: kv-v2", "type: kv-v1"));
+    let faults = Document::from_yaml(&two).unwrap_err();
+    assert!(faults[0].to_string().contains(": document 2, spec.mounts[0].type: "), "{faults:?}");
+}
+
+#[test]
 fn rules_that_cross_fields_hold() {
     let text = PAYMENTS.replace("mount: kv,", "mount: other,");
     assert!(Document::from_yaml(&text).unwrap_err()[0].message.contains("no mount"));
