@@ -188,6 +188,7 @@ impl Executor {
             stages: draft.stages,
             steps: draft.steps,
             standing_orders: draft.standing_orders,
+            summary: draft.summary,
             renderer: RENDERER,
             frozen_at,
             expires_at,

@@ -24,6 +24,7 @@ use crate::risk::{Assessment, assess};
 use crate::sharing::{Sharing, host_roles, shared};
 use crate::stages::{FloorVotes, stages, unfillable};
 use crate::steps::{Observed, steps};
+use crate::summary;
 
 /// What a plan depends on besides the documents it changes.
 #[derive(Debug, Clone)]
@@ -177,6 +178,8 @@ pub struct Draft {
     pub pins: BTreeMap<String, String>,
     /// What the executor may do later under the plan.
     pub standing_orders: Vec<String>,
+    /// In plain words.
+    pub summary: Vec<String>,
 }
 
 /// Namespace UIDs as the clusters report them now. A namespace that was not asked for is unknown.
@@ -310,6 +313,7 @@ pub fn build_since_vote(
         return Err(empty);
     }
     Ok(Draft {
+        summary: summary::whole(changes, &steps, attest, &pins, &context.holds.lift),
         steps,
         risk,
         reasons,

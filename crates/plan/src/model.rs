@@ -62,6 +62,9 @@ pub struct Plan {
     pub steps: Vec<Step>,
     /// What the executor may do later under this plan without another vote.
     pub standing_orders: Vec<String>,
+    /// What changes, in plain words: the sentences that a preview shows.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub summary: Vec<String>,
     /// [`RENDERER`].
     pub renderer: u32,
     /// When it was frozen, whole seconds.

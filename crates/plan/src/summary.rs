@@ -1,15 +1,55 @@
 //! A plan in plain words, made from the plan's own bytes.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use strongroom_domain::document::team::{Binding, Claim, Environment, Holder, Level, Mount};
 use strongroom_domain::document::{Document, Team};
+use strongroom_domain::hold::Target;
 use strongroom_vault_model::name::ServiceAccountName;
 
 use crate::build::Change;
+use crate::model::Step;
+
+/// What a plan does, whoever reads it: the preview's reader and the voter the same sentences.
+pub fn whole(
+    changes: &[Change],
+    steps: &[Step],
+    attest: &[String],
+    pins: &BTreeMap<String, String>,
+    lift: &BTreeSet<Target>,
+) -> Vec<String> {
+    let mut lines = changed(changes);
+    for namespace in attest {
+        let uid = pins.get(namespace).map_or("unknown", String::as_str);
+        lines.push(format!(
+            "the namespace {namespace} is trusted with the UID that it has now: {uid}"
+        ));
+    }
+    lines.extend(lift.iter().map(|target| format!("{target} goes on again, which was held")));
+    if lines.is_empty() && !steps.is_empty() {
+        lines.push("the engine is brought back to what is applied".into());
+    }
+    or_nothing(lines)
+}
 
 /// One sentence per thing that changes for somebody.
 pub fn sentences(changes: &[Change]) -> Vec<String> {
+    or_nothing(changed(changes))
+}
+
+fn or_nothing(mut lines: Vec<String>) -> Vec<String> {
+    if lines.is_empty() {
+        lines.push("nobody's access changes".into());
+    }
+    lines
+}
+
+fn changed(changes: &[Change]) -> Vec<String> {
     let mut lines = Vec::new();
     for change in changes {
+        if change.base.as_ref() == Some(&change.proposed) {
+            continue;
+        }
         match (&change.base, &change.proposed) {
             (Some(Document::Team(base)), Document::Team(team)) => {
                 team_change(&mut lines, base, team);
@@ -24,9 +64,6 @@ pub fn sentences(changes: &[Change]) -> Vec<String> {
             }
             (_, Document::Platform(_)) => lines.push("the rules of the platform change".into()),
         }
-    }
-    if lines.is_empty() {
-        lines.push("nobody's access changes".into());
     }
     lines
 }

@@ -233,6 +233,7 @@ impl World {
             stages: draft.stages.clone(),
             steps: draft.steps.clone(),
             standing_orders: draft.standing_orders.clone(),
+            summary: Vec::new(),
             renderer: RENDERER,
             frozen_at: jiff::Timestamp::UNIX_EPOCH,
             expires_at: jiff::Timestamp::UNIX_EPOCH,

@@ -1,7 +1,7 @@
-//! What a frozen plan does, in plain words, read from the plan's own steps.
+//! What a frozen plan does, in plain words.
 //!
-//! A new document is told whole. For a change the plan holds no base document, so the words come
-//! from what the writes take away and give.
+//! The executor signs the same sentences that a preview shows. Plans without them are told from
+//! their own steps: a new document whole, a change by what the writes take away and give.
 
 use std::collections::BTreeSet;
 
@@ -17,6 +17,9 @@ use super::diff::Aliases;
 
 /// Sentences about the plan, in the order of its documents and steps.
 pub fn sentences(plan: &Plan, documents: &[Document], aliases: &Aliases) -> Vec<String> {
+    if !plan.summary.is_empty() {
+        return plan.summary.clone();
+    }
     let mut said = Vec::new();
     let mut told = BTreeSet::new();
     for (planned, document) in plan.documents.iter().zip(documents) {

@@ -132,6 +132,7 @@ pub(crate) fn sample_plan(base_revision: u64) -> Plan {
             })
             .collect(),
         standing_orders: vec!["end payments/api after 2027-06-30".into()],
+        summary: Vec::new(),
         renderer: 1,
         frozen_at: "2026-11-23T18:00:00Z".parse().unwrap(),
         expires_at: "2026-12-07T18:00:00Z".parse().unwrap(),
@@ -219,4 +220,21 @@ fn a_plan_is_shown_from_its_bytes() {
         );
         insta::assert_snapshot!(format!("plan_based_on_{base}"), text);
     }
+}
+
+#[test]
+fn the_sentences_that_the_executor_signed_are_shown() {
+    let key = SigningKey::generate().unwrap();
+    let mut plan = sample_plan(4);
+    plan.summary = vec!["binding job ends: service account job loses its access".into()];
+    let verified = check(&answer(&plan, &key), &plan, &[key.public()]).unwrap();
+    let text = crate::render::plan::plan(
+        &verified.plan,
+        &verified.documents,
+        &verified.hash,
+        crate::render::text::Style::PLAIN,
+    );
+    let told = text.split("What changes\n").nth(1).unwrap();
+    let told = told.split("\n\n").next().unwrap();
+    assert_eq!(told, "  - binding job ends: service account job loses its access");
 }

@@ -152,6 +152,7 @@ fn whole_plan() -> Plan {
         stages: draft.stages,
         steps: draft.steps,
         standing_orders: draft.standing_orders,
+        summary: draft.summary,
         renderer: RENDERER,
         frozen_at: "2026-11-23T10:00:00Z".parse().unwrap(),
         expires_at: "2026-12-07T10:00:00Z".parse().unwrap(),
@@ -255,7 +256,7 @@ fn every_field_of_a_plan_changes_its_hash() {
     let value = serde_json::to_value(whole_plan()).unwrap();
     let good = hash(&value);
     let fields: Vec<String> = value.as_object().unwrap().keys().cloned().collect();
-    assert_eq!(fields.len(), 20);
+    assert_eq!(fields.len(), 21);
     for field in fields {
         let mut changed = value.clone();
         changed[&field] = Value::from("other");

@@ -50,6 +50,7 @@ fn planned(number: u128, changes: &[Change], heads: &[&Head], draft: Draft) -> P
         stages: draft.stages,
         steps: draft.steps,
         standing_orders: draft.standing_orders,
+        summary: draft.summary,
         renderer: RENDERER,
         frozen_at: jiff::Timestamp::UNIX_EPOCH,
         expires_at: jiff::Timestamp::UNIX_EPOCH,

@@ -1,7 +1,7 @@
 //! The summary says everything that changes for somebody, in words.
 
 use super::support::{change, first, one, shop};
-use crate::summary::sentences;
+use crate::summary::{sentences, whole};
 
 /// What is said of the shop with these texts replaced one after the other.
 fn said(replaced: &[(&str, &str)]) -> Vec<String> {
@@ -96,6 +96,27 @@ fn what_is_given_up_and_what_is_no_longer_limited_is_said_too() {
         change(&limited(5), &limited(6)),
         ["each mount of shop takes at most 6 requests per second instead of 5"]
     );
+}
+
+#[test]
+fn voters_read_what_the_preview_says_with_what_is_trusted_and_lifted() {
+    let attest = ["prod-eu/shop-prod".to_owned()];
+    let pins = [(attest[0].clone(), "0199".to_owned())].into();
+    let lift = ["team/shop/web".parse().unwrap()].into();
+    let longer = shop("").replace("maxVersions: 10", "maxVersions: 20");
+    let changes = [change(&one(&shop("")), &one(&longer))];
+    let said = whole(&changes, &[], &attest, &pins, &lift);
+    assert_eq!(
+        said,
+        [
+            "team/shop/kv keeps 20 versions of each secret instead of 10",
+            "the namespace prod-eu/shop-prod is trusted with the UID that it has now: 0199",
+            "team/shop/web goes on again, which was held",
+        ]
+    );
+    let same = [change(&one(&shop("")), &one(&shop("")))];
+    let none = (Default::default(), Default::default());
+    assert_eq!(whole(&same, &[], &[], &none.0, &none.1), ["nobody's access changes"]);
 }
 
 #[test]

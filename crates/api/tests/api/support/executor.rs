@@ -7,6 +7,7 @@ use strongroom_acts::signing::Purpose;
 use strongroom_domain::Digest;
 use strongroom_domain::document::Document;
 use strongroom_domain::event::{Actor, Event, EventKind};
+use strongroom_domain::hold::Target;
 use strongroom_domain::id::{EngineId, EventId, RequestId};
 use strongroom_domain::person::PersonId;
 use strongroom_domain::request::{Stage, State};
@@ -117,6 +118,31 @@ impl Executor {
         self.store.binding_state_put(self.engine, &state, &[]).await.unwrap();
     }
 
+    /// Records that a team's binding for an account of another's namespace is attached.
+    pub async fn guest_binding(&self, team: &str, binding: &str, namespace: &str) {
+        let state = BindingState {
+            team: team.to_owned(),
+            binding: binding.to_owned(),
+            cluster: "prod-eu".to_owned(),
+            namespace: namespace.to_owned(),
+            account: "api".to_owned(),
+            namespace_uid: Some("uid-of-namespace".to_owned()),
+            account_uid: Some("uid-of-account".to_owned()),
+            state: "attached".to_owned(),
+            reason: None,
+            updated_at: self.now,
+        };
+        self.store.binding_state_put(self.engine, &state, &[]).await.unwrap();
+    }
+
+    /// Records that something of a subject stands still.
+    pub async fn hold(&self, target: &str, reason: &str) {
+        let held: Target = target.parse().unwrap();
+        let mut state = self.store.subject_state_get(&held.subject()).await.unwrap().unwrap();
+        state.holds[target] = json!(reason);
+        self.store.subject_state_put(&state).await.unwrap();
+    }
+
     /// The stored request.
     pub async fn request(&self, request: RequestId) -> RequestRow {
         let everything = Visibility {
@@ -160,6 +186,7 @@ impl Executor {
             stages: stages.iter().map(stage).collect(),
             steps: Vec::new(),
             standing_orders: Vec::new(),
+            summary: Vec::new(),
             renderer: RENDERER,
             frozen_at: self.now,
             expires_at: self.now + SignedDuration::from_hours(72),
