@@ -35,10 +35,22 @@ pub async fn document_get(
     revision: Option<i64>,
 ) -> Result<DocumentView, AppError> {
     let visibility = ctx.visibility().await?;
+    let store = &ctx.app.store;
     if !sees(&visibility, subject) {
+        // Names of clusters are for everybody, and that there are rules is no secret.
+        let known = match subject {
+            Subject::Platform => true,
+            Subject::Cluster(_) => store.subject_state_get(subject).await?.is_some(),
+            Subject::Team(_) => false,
+        };
+        if known {
+            return Err(AppError::forbidden(
+                format!("the document of {subject} is for the platform team and auditors"),
+                "ask one of them; `strongroom get clusters` lists what a document may name",
+            ));
+        }
         return Err(AppError::NotFound);
     }
-    let store = &ctx.app.store;
     let state = store.subject_state_get(subject).await?.filter(|state| state.applied_revision > 0);
     let managed_by = store.subject_managed_by(subject).await?;
     let applied = state.filter(|state| revision.is_none_or(|n| n == state.applied_revision));
@@ -51,6 +63,13 @@ pub async fn document_get(
         (None, Some(number)) => {
             let canonical = store.revision_get(subject, number).await?;
             (number, canonical, None, "stored".to_owned())
+        }
+        (None, None) if *subject == Subject::Platform => {
+            return Err(AppError::NotYet {
+                code: "default_rules",
+                message: "no Platform document is applied: the default rules hold".to_owned(),
+                hint: "they stand in docs/documents.md, as a document to begin with",
+            });
         }
         (None, None) => return Err(AppError::NotFound),
     };

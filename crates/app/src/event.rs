@@ -5,16 +5,30 @@ pub use strongroom_storage::event::{EventFilter, LedgerRow};
 use crate::context::Ctx;
 use crate::error::AppError;
 
-/// Events after a place in the ledger, in order, and whether there are more.
+/// Where a page of events begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EventPlace {
+    /// After this sequence, oldest first.
+    After(i64),
+    /// Before this sequence, newest first.
+    Before(i64),
+}
+
+/// Events from a place on, and whether there are more.
 pub async fn event_list(
     ctx: &Ctx,
     filter: &EventFilter,
-    after: i64,
+    place: EventPlace,
     limit: u32,
 ) -> Result<(Vec<LedgerRow>, bool), AppError> {
     let visibility = ctx.visibility().await?;
-    let most = i64::from(limit) + 1;
-    let mut rows = ctx.app.store.events_list(&visibility, filter, after, most).await?;
+    let (store, most) = (&ctx.app.store, i64::from(limit) + 1);
+    let mut rows = match place {
+        EventPlace::After(after) => store.events_list(&visibility, filter, after, most).await?,
+        EventPlace::Before(before) => {
+            store.events_latest(&visibility, filter, before, most).await?
+        }
+    };
     let more = rows.len() > limit as usize;
     rows.truncate(limit as usize);
     Ok((rows, more))

@@ -20,7 +20,7 @@ use strongroom_domain::name::{ClusterName, GroupName};
 use strongroom_domain::risk::{Risk, RiskReason};
 use strongroom_domain::subject::Subject;
 use strongroom_plan::stages::FloorVotes;
-use strongroom_plan::{Change, Context, Holds, summary};
+use strongroom_plan::{Change, Context, Holds};
 use strongroom_storage::state::SubjectState;
 use strongroom_vault_model::object::Fields;
 use strongroom_vault_model::policy::Mark;
@@ -31,7 +31,7 @@ use crate::claim::{Placed, foreign_claims};
 use crate::context::{Ctx, sees};
 use crate::error::{AppError, FieldFault};
 use crate::signers::{Signers, signers};
-use crate::submit::{MAX_DOCUMENTS, applied_platform, attested, may_propose};
+use crate::submit::{MAX_DOCUMENTS, applied_platform, attested, lifted, may_propose};
 use crate::trust::trust;
 use observed::Clusters;
 
@@ -58,6 +58,8 @@ pub struct Preview {
     pub stages: Vec<Signers>,
     /// In plain words.
     pub summary: Vec<String>,
+    /// What of it stands still, and goes on doing so.
+    pub holds: Vec<Hold>,
     /// Service accounts as the cluster last reported them.
     pub accounts: Vec<PreviewAccount>,
     /// The oldest observation that it is made from; `None` when nothing was observed.
@@ -79,6 +81,17 @@ pub struct PreviewDocument {
     pub changed: bool,
     /// Which side manages the subject.
     pub managed_by: Option<String>,
+}
+
+/// Something that stands still whatever is applied, until a request lifts it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hold {
+    /// What.
+    pub target: Target,
+    /// Why.
+    pub reason: String,
+    /// Whether nothing about the subject can be proposed without lifting it.
+    pub blocks: bool,
 }
 
 /// One service account of a preview.
@@ -121,6 +134,7 @@ pub async fn preview_make(
         }
     }
     faults.extend(attested("/attest", attest, &documents));
+    faults.extend(lifted("/lift", lift, documents.iter().map(Document::subject)));
     if !faults.is_empty() {
         return Err(AppError::Invalid(faults));
     }
@@ -136,7 +150,7 @@ pub async fn preview_make(
 
     let stages = signers(ctx, draft.stages, &ctx.person.id).await?;
     let told = told(ctx, &documents, &applied).await?;
-    let mut summary = summary::sentences(&changes);
+    let mut summary = draft.summary;
     summary.extend(clusters.unknown().iter().map(|(cluster, why)| {
         format!("what is in the cluster {cluster} is not known now ({why})")
     }));
@@ -159,6 +173,7 @@ pub async fn preview_make(
         reasons: draft.reasons,
         stages,
         summary,
+        holds: standing_still(&context.holds, &documents),
         accounts: accounts(&documents, &clusters),
         observed_at: applied
             .iter()
@@ -279,6 +294,31 @@ async fn holds_now(ctx: &Ctx) -> Result<Holds, AppError> {
         }
     }
     Ok(holds)
+}
+
+/// What of these documents stands still and is not lifted with them: their own, the clusters of
+/// their bindings, and the whole deployment.
+fn standing_still(holds: &Holds, documents: &[Document]) -> Vec<Hold> {
+    let concerns = |target: &Target| match target {
+        Target::Platform => true,
+        Target::Cluster(cluster) => documents.iter().any(|document| match document {
+            Document::Team(team) => team.bindings.iter().any(|binding| {
+                matches!(&binding.holder, Holder::Accounts { cluster: of, .. } if of == cluster)
+            }),
+            Document::Cluster(each) => each.name == *cluster,
+            Document::Platform(_) => false,
+        }),
+        Target::Team(_) | Target::Binding(..) => {
+            documents.iter().any(|document| document.subject() == target.subject())
+        }
+    };
+    let held = holds.now.iter().map(|(target, reason)| (target.clone(), reason, false));
+    let differing = holds.differing.iter();
+    let differing = differing.map(|(subject, reason)| (Target::from(subject.clone()), reason, true));
+    held.chain(differing)
+        .filter(|(target, ..)| concerns(target) && !holds.lift.contains(target))
+        .map(|(target, reason, blocks)| Hold { target, reason: reason.clone(), blocks })
+        .collect()
 }
 
 async fn told(

@@ -2,8 +2,6 @@
 
 use jiff::Timestamp;
 use serde_json::Value;
-use strongroom_domain::act::Submission;
-use strongroom_domain::document::Document;
 use strongroom_domain::id::RequestId;
 use strongroom_domain::request::State;
 use strongroom_domain::subject::Subject;
@@ -14,7 +12,6 @@ use strongroom_storage::request::{DocumentRow, RequestFilter, Visibility};
 
 pub use strongroom_storage::request::RequestRow;
 
-use crate::claim::seen_by;
 use crate::context::{Ctx, sees};
 use crate::error::AppError;
 use crate::signers::{Signers, signers};
@@ -76,34 +73,17 @@ pub async fn request_list(
     let mut rows = ctx.app.store.request_list(&visibility, &filter, i64::from(limit) + 1).await?;
     let more = rows.len() > limit as usize;
     rows.truncate(limit as usize);
-    let summary = |row: RequestRow| {
-        let subjects = visible_subjects(&visibility, &row)?;
-        Ok(RequestSummary { row, subjects })
-    };
-    let items: Result<Vec<_>, AppError> = rows.into_iter().map(summary).collect();
-    Ok((items?, more))
+    let ids: Vec<RequestId> = rows.iter().map(|row| row.request).collect();
+    let mut subjects = ctx.app.store.request_subjects(&visibility, &ids).await?;
+    let items = rows.into_iter().map(|row| RequestSummary {
+        subjects: subjects.remove(&row.request).unwrap_or_default(),
+        row,
+    });
+    Ok((items.collect(), more))
 }
 
 pub(crate) fn submission_of(row: &RequestRow) -> Result<Submission, AppError> {
     serde_json::from_slice(&row.submission).map_err(|_| AppError::corrupt("submission"))
-}
-
-fn visible_subjects(visibility: &Visibility, row: &RequestRow) -> Result<Vec<Subject>, AppError> {
-    let submission = submission_of(row)?;
-    let own = row.submitter == visibility.person;
-    let mut subjects = Vec::new();
-    for sent in submission.documents {
-        let names_viewer = || {
-            sent.base_revision == 0
-                && Document::from_value(&sent.document).is_ok_and(|document| {
-                    seen_by(&document).iter().any(|group| visibility.groups.contains(group))
-                })
-        };
-        if own || sees(visibility, &sent.subject) || names_viewer() {
-            subjects.push(sent.subject);
-        }
-    }
-    Ok(subjects)
 }
 
 /// One request with its documents.

@@ -73,7 +73,8 @@ pub async fn request_submit(
     faults.extend(foreign_claims(ctx, &visibility, &placed).await?);
     faults.extend(reserved_names(ctx, &placed, submission).await?);
     faults.extend(attested("/submission/attest", &submission.attest, &documents));
-    faults.extend(lifted(submission));
+    let subjects = submission.documents.iter().map(|sent| sent.subject.clone());
+    faults.extend(lifted("/submission/lift", &submission.lift, subjects));
     if !faults.is_empty() {
         return Err(AppError::Invalid(faults));
     }
@@ -159,14 +160,22 @@ fn placed(documents: &[Document]) -> Vec<Placed<'_>> {
 }
 
 /// What is lifted belongs to a document of the request. Whether it is held, the executor knows.
-fn lifted(submission: &Submission) -> Vec<FieldFault> {
-    let belongs =
-        |target: &Target| submission.documents.iter().any(|sent| sent.subject == target.subject());
-    let elsewhere = submission.lift.iter().enumerate().filter(|(_, target)| !belongs(target));
+pub(crate) fn lifted(
+    base: &str,
+    lift: &[Target],
+    subjects: impl Iterator<Item = Subject>,
+) -> Vec<FieldFault> {
+    let subjects: Vec<Subject> = subjects.collect();
+    let elsewhere =
+        lift.iter().enumerate().filter(|(_, target)| !subjects.contains(&target.subject()));
     elsewhere
         .map(|(number, target)| {
-            let message = format!("the request needs the document of {}", target.subject());
-            FieldFault::new(format!("/submission/lift/{number}"), message)
+            let subject = target.subject();
+            let message = format!(
+                "to lift {target} the request needs the document of {subject}: \
+                 `strongroom get document {subject} -o yaml`"
+            );
+            FieldFault::new(format!("{base}/{number}"), message)
         })
         .collect()
 }

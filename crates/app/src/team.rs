@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use serde_json::Value;
+use strongroom_domain::document::Document;
 use strongroom_domain::name::TeamName;
 use strongroom_domain::subject::Subject;
 use strongroom_storage::state::{BindingState, SubjectState};
@@ -61,16 +62,24 @@ fn named(state: SubjectState) -> Result<Named, AppError> {
     })
 }
 
-/// How the service accounts of a team's bindings stand.
+/// How the service accounts of a team's bindings stand, and behind them those that bindings of
+/// other teams name in this team's namespaces: its guests.
 pub async fn binding_list(ctx: &Ctx, team: &TeamName) -> Result<Vec<BindingState>, AppError> {
     let visibility = ctx.visibility().await?;
     let subject = Subject::Team(team.clone());
     let store = &ctx.app.store;
-    if !sees(&visibility, &subject) || store.subject_state_get(&subject).await?.is_none() {
-        return Err(AppError::NotFound);
+    let state = store.subject_state_get(&subject).await?.filter(|_| sees(&visibility, &subject));
+    let state = state.ok_or(AppError::NotFound)?;
+    let Some(engine) = store.engine_get().await? else {
+        return Ok(Vec::new());
+    };
+    let mut rows = store.binding_states_of(engine, team.as_str()).await?;
+    let document = state.applied_document.as_deref().map(Document::from_canonical);
+    if let Some(Ok(Document::Team(document))) = document {
+        let claimed = document.namespaces.iter();
+        let claimed: Vec<String> =
+            claimed.map(|claim| format!("{}/{}", claim.cluster, claim.name)).collect();
+        rows.extend(store.binding_states_of_guests(engine, team.as_str(), &claimed).await?);
     }
-    match store.engine_get().await? {
-        Some(engine) => Ok(store.binding_states_of(engine, team.as_str()).await?),
-        None => Ok(Vec::new()),
-    }
+    Ok(rows)
 }

@@ -69,6 +69,28 @@ pub struct EventFilter {
 
 type Row = (i64, Uuid, jiff_sqlx::Timestamp, String, Vec<u8>, Vec<u8>);
 
+/// The query of one direction; both stay constant SQL, and both walk the index.
+macro_rules! visible_events {
+    ($place:literal, $order:literal) => {
+        concat!(
+            "SELECT e.sequence, e.event_id, e.at, e.kind, e.canonical, e.hash \
+             FROM ledger_events e WHERE ",
+            $place,
+            " AND ($2::uuid IS NULL OR e.request_id = $2) \
+               AND ($3::text IS NULL OR e.subject = $3) \
+               AND ($4 \
+                    OR e.subject = ANY ($5) \
+                    OR (e.subject IS NULL AND e.request_id IN (SELECT r.request_id FROM change_requests r \
+                        WHERE r.submitted_issuer = $6 AND r.submitted_person = $7)) \
+                    OR (e.subject IS NULL AND e.request_id IN (SELECT d.request_id FROM change_request_documents d \
+                        WHERE d.kind || '/' || d.name = ANY ($5)))) \
+             ORDER BY e.sequence ",
+            $order,
+            " LIMIT $8"
+        )
+    };
+}
+
 impl Store {
     /// Appends events that belong to no other change.
     pub async fn event_append(&self, events: &[Event]) -> Result<(), StorageError> {
@@ -85,30 +107,41 @@ impl Store {
         after: i64,
         limit: i64,
     ) -> Result<Vec<LedgerRow>, StorageError> {
-        let rows: Vec<Row> = sqlx::query_as(
-            "SELECT e.sequence, e.event_id, e.at, e.kind, e.canonical, e.hash \
-             FROM ledger_events e \
-             WHERE e.sequence > $1 \
-               AND ($2::uuid IS NULL OR e.request_id = $2) \
-               AND ($3::text IS NULL OR e.subject = $3) \
-               AND ($4 \
-                    OR e.subject = ANY ($5) \
-                    OR (e.subject IS NULL AND e.request_id IN (SELECT r.request_id FROM change_requests r \
-                        WHERE r.submitted_issuer = $6 AND r.submitted_person = $7)) \
-                    OR (e.subject IS NULL AND e.request_id IN (SELECT d.request_id FROM change_request_documents d \
-                        WHERE d.kind || '/' || d.name = ANY ($5)))) \
-             ORDER BY e.sequence LIMIT $8",
-        )
-        .bind(after)
-        .bind(filter.request.map(RequestId::as_uuid))
-        .bind(&filter.subject)
-        .bind(visibility.all)
-        .bind(visibility.subjects())
-        .bind(&visibility.person.issuer)
-        .bind(&visibility.person.person)
-        .bind(limit)
-        .fetch_all(&self.pool)
-        .await?;
+        let query = visible_events!("e.sequence > $1", "ASC");
+        self.events(query, visibility, filter, after, limit).await
+    }
+
+    /// The same backwards, from before a place.
+    pub async fn events_latest(
+        &self,
+        visibility: &Visibility,
+        filter: &EventFilter,
+        before: i64,
+        limit: i64,
+    ) -> Result<Vec<LedgerRow>, StorageError> {
+        let query = visible_events!("e.sequence < $1", "DESC");
+        self.events(query, visibility, filter, before, limit).await
+    }
+
+    async fn events(
+        &self,
+        query: &'static str,
+        visibility: &Visibility,
+        filter: &EventFilter,
+        place: i64,
+        limit: i64,
+    ) -> Result<Vec<LedgerRow>, StorageError> {
+        let rows: Vec<Row> = sqlx::query_as(query)
+            .bind(place)
+            .bind(filter.request.map(RequestId::as_uuid))
+            .bind(&filter.subject)
+            .bind(visibility.all)
+            .bind(visibility.subjects())
+            .bind(&visibility.person.issuer)
+            .bind(&visibility.person.person)
+            .bind(limit)
+            .fetch_all(&self.pool)
+            .await?;
         rows.into_iter()
             .map(|(sequence, event_id, at, kind, canonical, hash)| {
                 let event =

@@ -1,6 +1,6 @@
 //! Change requests as pages and the executor read them, and their way from state to state.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use sqlx::FromRow;
@@ -241,6 +241,37 @@ impl Store {
                 Ok(DocumentRow { subject, revision, base_revision, canonical })
             })
             .collect()
+    }
+
+    /// What requests are about, as far as the viewer may see it: by the same rule as their documents.
+    pub async fn request_subjects(
+        &self,
+        visibility: &Visibility,
+        requests: &[RequestId],
+    ) -> Result<BTreeMap<RequestId, Vec<Subject>>, StorageError> {
+        let requests: Vec<Uuid> = requests.iter().map(|request| request.as_uuid()).collect();
+        let rows: Vec<(Uuid, String, String)> = sqlx::query_as(
+            "SELECT d.request_id, d.kind, d.name FROM change_request_documents d \
+             JOIN change_requests r USING (request_id) \
+             WHERE d.request_id = ANY ($1) \
+               AND ($2 OR (r.submitted_issuer = $3 AND r.submitted_person = $4) \
+               OR (d.kind = 'team' AND (d.name = ANY ($5) OR d.seen_by && $6))) \
+             ORDER BY d.request_id, d.position",
+        )
+        .bind(&requests)
+        .bind(visibility.all)
+        .bind(&visibility.person.issuer)
+        .bind(&visibility.person.person)
+        .bind(visibility.teams())
+        .bind(visibility.groups())
+        .fetch_all(&self.pool)
+        .await?;
+        let mut subjects: BTreeMap<RequestId, Vec<Subject>> = BTreeMap::new();
+        for (request, kind, name) in rows {
+            let of = subjects.entry(RequestId::from_uuid(request)).or_default();
+            of.push(subject(&kind, &name)?);
+        }
+        Ok(subjects)
     }
 
     /// Requests that the executor has to look at, by id, which begins with a time; those after one

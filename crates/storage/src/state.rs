@@ -249,6 +249,28 @@ impl Store {
         Ok(rows.into_iter().map(Into::into).collect())
     }
 
+    /// How bindings of other teams stand that are for accounts of these namespaces
+    /// (`cluster/namespace`). The caller has made sure that they are the viewer's.
+    pub async fn binding_states_of_guests(
+        &self,
+        engine: EngineId,
+        host: &str,
+        namespaces: &[String],
+    ) -> Result<Vec<BindingState>, StorageError> {
+        let rows: Vec<RawBinding> = sqlx::query_as(
+            "SELECT team, binding, cluster, namespace, account, namespace_uid, account_uid, state, \
+             reason, updated_at FROM binding_states WHERE engine_id = $1 AND team <> $2 \
+             AND cluster || '/' || namespace = ANY ($3) \
+             ORDER BY team, binding, cluster, namespace, account",
+        )
+        .bind(engine.as_uuid())
+        .bind(host)
+        .bind(namespaces)
+        .fetch_all(&self.pool)
+        .await?;
+        Ok(rows.into_iter().map(Into::into).collect())
+    }
+
     /// Records how a service account stands, with the event that made it so.
     pub async fn binding_state_put(
         &self,

@@ -4,7 +4,7 @@ use axum::Json;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use strongroom_app::event::{self, EventFilter};
+use strongroom_app::event::{self, EventFilter, EventPlace};
 use strongroom_domain::id::RequestId;
 use strongroom_domain::subject::Subject;
 use uuid::Uuid;
@@ -19,7 +19,10 @@ use crate::v1::{Page, hex};
 pub(crate) struct ListQuery {
     request: Option<RequestId>,
     subject: Option<String>,
+    /// From here on, oldest first.
     after: Option<i64>,
+    /// From here back, newest first.
+    before: Option<i64>,
     limit: Option<u32>,
 }
 
@@ -50,8 +53,12 @@ pub(crate) async fn list(
         request: query.request,
         subject: subject.transpose()?.map(|subject| subject.to_string()),
     };
-    let after = query.after.unwrap_or_default();
-    let (rows, more) = event::event_list(&ctx, &filter, after, limit(query.limit)?).await?;
+    let place = match (query.after, query.before) {
+        (after, None) => EventPlace::After(after.unwrap_or_default()),
+        (None, Some(before)) => EventPlace::Before(before),
+        (Some(_), Some(_)) => return Err(Problem::malformed("give one of `after` and `before`")),
+    };
+    let (rows, more) = event::event_list(&ctx, &filter, place, limit(query.limit)?).await?;
     let next_cursor = rows.last().filter(|_| more).map(|row| row.sequence.to_string());
     let items = rows
         .into_iter()

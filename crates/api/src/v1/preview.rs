@@ -37,6 +37,7 @@ pub(crate) struct Preview {
     reasons: Vec<RiskReason>,
     stages: Vec<Stage>,
     summary: Vec<String>,
+    holds: Vec<HoldView>,
     accounts: Vec<AccountView>,
     observed_at: Option<Timestamp>,
 }
@@ -68,6 +69,14 @@ pub(crate) struct Change {
     field: String,
     before: Option<Value>,
     after: Option<Value>,
+}
+
+/// What stands still whatever is applied.
+#[derive(Debug, Serialize)]
+pub(crate) struct HoldView {
+    target: Target,
+    reason: String,
+    blocks: bool,
 }
 
 /// A service account as the cluster last reported it.
@@ -108,6 +117,11 @@ impl From<View> for Preview {
             uid: each.uid,
             created_at: None,
         };
+        let hold = |each: preview::Hold| HoldView {
+            target: each.target,
+            reason: each.reason,
+            blocks: each.blocks,
+        };
         Self {
             documents: view.documents.into_iter().map(document).collect(),
             unchanged: view.unchanged,
@@ -116,6 +130,7 @@ impl From<View> for Preview {
             reasons: view.reasons,
             stages: view.stages.into_iter().map(Into::into).collect(),
             summary: view.summary,
+            holds: view.holds.into_iter().map(hold).collect(),
             accounts: view.accounts.into_iter().map(account).collect(),
             observed_at: view.observed_at,
         }

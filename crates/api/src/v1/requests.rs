@@ -146,7 +146,8 @@ pub(crate) async fn list(
 ) -> Result<Json<Page<Summary>>, Problem> {
     let wrong = |message: &str| Problem::malformed(message);
     let state = query.state.as_deref().map(|word| {
-        State::from_word(word).ok_or_else(|| wrong("`state` is no state of a request"))
+        let unknown = || wrong(&format!("`state` is none of: {}", State::words()));
+        State::from_word(word).ok_or_else(unknown)
     });
     let subject = query.subject.as_deref().map(|text| {
         let wrong = |_| wrong("`subject` is `team/<name>`, `cluster/<name>` or `platform`");

@@ -39,13 +39,22 @@ impl From<&SignedPerson> for PersonView {
 pub(crate) struct Session {
     #[serde(flatten)]
     person: PersonView,
+    /// Whether a group of the person is the platform's.
+    platform: bool,
+    /// Whether the person sees everything and changes nothing.
+    auditor: bool,
     expires_at: Timestamp,
 }
 
 /// `GET /api/v1/session`.
 pub(crate) async fn show(SignedIn(ctx): SignedIn) -> Json<Session> {
     let person = PersonView::from(&ctx.person);
-    Json(Session { person, expires_at: ctx.session_expires_at })
+    Json(Session {
+        person,
+        platform: ctx.is_platform(),
+        auditor: ctx.is_auditor(),
+        expires_at: ctx.session_expires_at,
+    })
 }
 
 /// `DELETE /api/v1/session`.

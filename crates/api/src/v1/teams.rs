@@ -43,6 +43,8 @@ pub(crate) async fn list(SignedIn(ctx): SignedIn) -> Result<Json<Page<Named>>, P
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct BindingView {
+    /// The team whose binding it is: another one for a guest in this team's namespace.
+    team: String,
     binding: String,
     cluster: String,
     namespace: String,
@@ -63,6 +65,7 @@ pub(crate) async fn bindings(
     let items = rows
         .into_iter()
         .map(|row| BindingView {
+            team: row.team,
             binding: row.binding,
             cluster: row.cluster,
             namespace: row.namespace,

@@ -65,6 +65,7 @@ async fn a_new_team_is_told_whole() {
           "subject": "team/payments"
         }
       ],
+      "holds": [],
       "observedAt": "2026-11-23T12:00:00Z",
       "reasons": [
         {
@@ -262,4 +263,27 @@ async fn a_stage_that_only_the_submitter_is_known_for_is_shown_as_such() {
     let names: Vec<_> = shown.as_array().unwrap().iter().map(|who| &who["submitter"]).collect();
     assert_eq!(names.len(), 2, "{shown}");
     assert!(names.contains(&&json!(false)), "{shown}");
+}
+
+#[tokio::test]
+async fn what_stands_still_is_told_although_nothing_changes() {
+    let app = with_cluster().await;
+    app.executor.apply(&payments(), 1, json!({ "prod-eu/payments-prod": "uid-2" })).await;
+    app.executor.hold("team/payments/api", "INC-7").await;
+    let alice = app.sign_in("alice", &["payments-dev"]).await;
+    let told = preview(&alice, &[payments()]).await;
+    assert_eq!(told.body["unchanged"], json!(true), "{:#}", told.body);
+    let held = json!([{ "target": "team/payments/api", "reason": "INC-7", "blocks": false }]);
+    assert_eq!(told.body["holds"], held);
+
+    let sent = json!({ "documents": [payments()], "lift": ["team/payments/api"] });
+    let lifted = alice.post("/api/v1/requests/preview", &sent).await;
+    assert_eq!(lifted.body["holds"], json!([]), "{:#}", lifted.body);
+    let said = lifted.body["summary"].to_string();
+    assert!(said.contains("team/payments/api goes on again"), "{said}");
+
+    let elsewhere = json!({ "documents": [payments()], "lift": ["team/orders"] });
+    let refused = alice.post("/api/v1/requests/preview", &elsewhere).await;
+    assert_eq!(refused.status, 422, "{:#}", refused.body);
+    assert!(refused.body["errors"].to_string().contains("get document team/orders"));
 }

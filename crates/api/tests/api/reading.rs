@@ -92,6 +92,7 @@ async fn lists_of_teams_clusters_and_bindings() {
           "namespaceUid": "uid-of-namespace",
           "reason": null,
           "state": "attached",
+          "team": "payments",
           "updatedAt": "2026-11-23T12:00:00Z"
         }
       ],
@@ -191,4 +192,55 @@ async fn the_schema_is_the_one_that_documents_are_read_by() {
     let app = TestApp::start().await;
     let schema = app.nobody().get("/api/v1/schema").await;
     assert_eq!(schema.body, strongroom_domain::document::schema::schema());
+}
+
+#[tokio::test]
+async fn events_are_read_backwards_too() {
+    let app = TestApp::start().await;
+    app.executor.apply(&payments(), 1, json!({})).await;
+    for _ in 0..3 {
+        app.executor.event("team/payments").await;
+    }
+    let alice = app.sign_in("alice", &["payments-dev"]).await;
+    let sequences = |answer: &crate::support::client::Answer| -> Vec<i64> {
+        let items = answer.body["items"].as_array().unwrap();
+        items.iter().map(|item| item["sequence"].as_i64().unwrap()).collect()
+    };
+    let on = sequences(&alice.get("/api/v1/events").await);
+    let first = alice.get(&format!("/api/v1/events?before={}&limit=2", i64::MAX)).await;
+    assert_eq!(sequences(&first), [on[2], on[1]]);
+    let next = first.text("/nextCursor").to_owned();
+    let rest = sequences(&alice.get(&format!("/api/v1/events?before={next}&limit=2")).await);
+    assert_eq!(rest, [on[0]]);
+    assert_eq!(alice.get("/api/v1/events?before=5&after=1").await.status, 400);
+}
+
+#[tokio::test]
+async fn a_host_sees_who_is_in_its_namespaces_and_which_requests_are_about_it() {
+    let app = TestApp::start().await;
+    app.executor.apply(&prod_eu(), 1, json!({})).await;
+    app.executor.apply(&payments(), 1, json!({})).await;
+    let mut guest = orders();
+    guest["spec"]["bindings"] = json!([{
+        "name": "till", "team": "payments", "cluster": "prod-eu", "namespace": "payments-prod",
+        "serviceAccounts": ["api"],
+        "access": [{ "mount": "kv", "path": "menu/*", "level": "read" }],
+    }]);
+    let guest = crate::support::documents::normal(&guest);
+    let carol = app.sign_in("carol", &["orders-leads"]).await;
+    app.submit(&carol, &[guest.clone()]).await;
+    let bob = app.sign_in("bob", &["payments-leads"]).await;
+    let list = bob.get("/api/v1/requests").await;
+    assert_eq!(list.body["items"][0]["documents"], json!(["team/orders"]), "{:#}", list.body);
+
+    app.executor.apply(&guest, 1, json!({})).await;
+    app.executor.guest_binding("orders", "till", "payments-prod").await;
+    let of = |answer: crate::support::client::Answer| -> Vec<(String, String)> {
+        let items = answer.body["items"].as_array().unwrap().clone();
+        let text = |item: &serde_json::Value, key: &str| item[key].as_str().unwrap().to_owned();
+        items.iter().map(|item| (text(item, "team"), text(item, "binding"))).collect()
+    };
+    let wanted = [("orders".to_owned(), "till".to_owned())];
+    assert_eq!(of(bob.get("/api/v1/teams/payments/bindings").await), wanted);
+    assert_eq!(of(carol.get("/api/v1/teams/orders/bindings").await), wanted);
 }

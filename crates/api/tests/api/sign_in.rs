@@ -53,13 +53,15 @@ async fn the_session_tells_whose_it_is_and_ends_when_told() {
     insta::assert_snapshot!(alice.get("/api/v1/session").await.shown(), @r#"
     200
     {
+      "auditor": false,
       "display": "alice",
       "expiresAt": "2026-11-24T00:00:00Z",
       "groups": [
         "payments-dev"
       ],
       "issuer": "[issuer]",
-      "person": "subject-of-alice"
+      "person": "subject-of-alice",
+      "platform": false
     }
     "#);
     assert_eq!(alice.delete("/api/v1/session").await.status, 204);

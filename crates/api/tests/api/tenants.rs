@@ -50,13 +50,19 @@ async fn nothing_of_another_team_is_seen() {
             "/api/v1/documents/team/payments?revision=2".into(),
             "/api/v1/documents/team/x?revision=2".into(),
         ),
-        ("/api/v1/documents/cluster/prod-eu".into(), "/api/v1/documents/cluster/none".into()),
         ("/api/v1/teams/payments/bindings".into(), "/api/v1/teams/nobody/bindings".into()),
     ] {
         same(&carol.get(&path).await, &carol.get(&like).await, &path);
         let sue = app.sign_in("sue", &["platform-sre"]).await;
         assert_eq!(sue.get(&path).await.status, 200, "{path} is there for the platform");
     }
+    // What everybody knows to be there is not called missing.
+    for known in ["cluster/prod-eu", "platform/platform"] {
+        let answer = carol.get(&format!("/api/v1/documents/{known}")).await;
+        assert_eq!(answer.status, 403, "{known}");
+        assert!(answer.text("/detail").contains("platform team"), "{:#}", answer.body);
+    }
+    assert_eq!(carol.get("/api/v1/documents/cluster/none").await.status, 404);
     let vote = app.act_body(&carol, ActKind::Approve, request, (1, "platform", plan));
     let there = carol.post(&format!("/api/v1/requests/{request}/acts"), &vote).await;
     let missing = carol.post(&format!("/api/v1/requests/{none}/acts"), &vote).await;
