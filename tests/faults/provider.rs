@@ -159,7 +159,7 @@ async fn what_the_floor_denies_does_not_count_at_apply() {
     let floor = private.other_floor("person", |floor| floor["denied_people"] = json!([who]));
     let executor = private.executor("person", Some(&floor), &[]);
     let mut told = vec![until_told(lab, &request, "this person may not act (floor file)").await];
-    let again = sue.run(&["approve", &request, "--yes"]).await.unwrap();
+    let again = sue.run(&["approve", &request, "--yes", "--anyway"]).await.unwrap();
     assert!(again.code != 0 && again.err.contains("may not act"), "{}", again.err);
     sam.approves(&request).await.unwrap();
     lab.until(&request, "applied").await;

@@ -24,6 +24,11 @@ async fn apr_02_nobody_decides_alone() {
     // 1. His own approval, for each stage there could be.
     for stage in ["platform", &format!("owners of {}", team.slug)] {
         let printed = bob.run(&["approve", &request, "--stage", stage, "--yes"]).await.unwrap();
+        assert_eq!(printed.code, 5, "the client signs the submitter's vote: {}", printed.err);
+        assert!(!printed.err.contains("sign in here"), "a sign-in is wasted: {}", printed.err);
+        // Made to sign, the executor refuses.
+        let vote = ["approve", &request, "--stage", stage, "--yes", "--anyway"];
+        let printed = bob.run(&vote).await.unwrap();
         assert_ne!(printed.code, 0, "the submitter's vote counts for {stage}: {stages}");
         refused.push(printed.err);
     }
@@ -32,7 +37,7 @@ async fn apr_02_nobody_decides_alone() {
         let printed = lab
             .person(name)
             .await
-            .run(&["approve", &request, "--stage", "platform", "--yes"])
+            .run(&["approve", &request, "--stage", "platform", "--yes", "--anyway"])
             .await;
         assert_ne!(printed.unwrap().code, 0, "{name}'s vote counts");
     }

@@ -219,6 +219,17 @@ impl Api {
         self.pages("list events", "events", "after", filters, limit).await
     }
 
+    /// Events that fit the filters, newest first.
+    pub async fn latest_events(
+        &self,
+        filters: &[(&'static str, String)],
+        limit: usize,
+    ) -> Result<Vec<EventView>, Failure> {
+        let mut filters = filters.to_vec();
+        filters.push(("before", i64::MAX.to_string()));
+        self.pages("list events", "events", "before", &filters, limit).await
+    }
+
     async fn pages<T: DeserializeOwned>(
         &self,
         what: &str,
@@ -232,7 +243,10 @@ impl Api {
         while items.len() < limit {
             let mut query = filters.to_vec();
             query.push(("limit", (limit - items.len()).min(PAGE).to_string()));
-            query.extend(next.take().map(|cursor| (position, cursor)));
+            if let Some(cursor) = next.take() {
+                query.retain(|(name, _)| *name != position);
+                query.push((position, cursor));
+            }
             let page: Page<T> = self.get(what, &[path], &query).await?;
             let none = page.items.is_empty();
             items.extend(page.items);

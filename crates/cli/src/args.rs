@@ -2,7 +2,49 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand, ValueEnum};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{Args, Command, Subcommand, ValueEnum};
+
+use crate::exit::TABLE;
+
+/// The same command with the table of exit codes at the end of every help text.
+pub fn with_exit_codes(command: Command) -> Command {
+    let names: Vec<String> =
+        command.get_subcommands().map(|verb| verb.get_name().to_owned()).collect();
+    let command = command.after_help(TABLE);
+    names.into_iter().fold(command, |command, name| command.mut_subcommand(name, with_exit_codes))
+}
+
+/// What to type instead of a verb that other tools have.
+pub fn verb_hint(error: &clap::Error) -> Option<&'static str> {
+    if error.kind() != ErrorKind::InvalidSubcommand {
+        return None;
+    }
+    let Some(ContextValue::String(word)) = error.get(ContextKind::InvalidSubcommand) else {
+        return None;
+    };
+    Some(match word.as_str() {
+        "describe" | "explain" => {
+            "a request: `strongroom request show ID`; a team: `strongroom get document team/NAME`, \
+             `strongroom get bindings -t NAME` and `strongroom get events --subject team/NAME`"
+        }
+        "lift" | "resume" | "unsuspend" | "unfreeze" => {
+            "what stands still goes on by a request: `strongroom get document team/NAME -o yaml | \
+             strongroom apply -f - --lift team/NAME --reason '…'`"
+        }
+        "delete" | "remove" => {
+            "take it out of the document and apply that; a whole team ends with `removed: true`"
+        }
+        "create" | "edit" | "submit" | "plan" => {
+            "write the document and `strongroom apply -f FILE` (`--dry-run` shows what it does)"
+        }
+        "list" | "ls" | "requests" | "show" => {
+            "`strongroom get requests`, `strongroom get teams`, `strongroom request show ID`"
+        }
+        "vote" | "sign" => "`strongroom approve ID` or `strongroom reject ID`",
+        _ => return None,
+    })
+}
 
 /// Options that every client verb takes.
 #[expect(
@@ -68,20 +110,22 @@ pub enum ClientCommand {
   strongroom apply -f payments.yaml --reason 'PAY-12: new database'
   strongroom apply -f teams/ --dry-run
   strongroom get document team/payments -o yaml | strongroom apply -f - --yes --reason 'as is'
-  strongroom apply -f payments.yaml --reattest prod-eu/payments-prod --reason 'cluster rebuilt'")]
+  strongroom apply -f payments.yaml --reattest prod-eu/payments-prod --reason 'cluster rebuilt'
+  strongroom apply -f payments.yaml --lift team/payments/api --reason 'INC-7: rotated'
+Every field of a document, with examples: docs/documents.md")]
     Apply(ApplyArgs),
-    /// Show what documents would change (exit 0: nothing, 1: something, more: error)
+    /// Show what documents would change (exit 0: nothing, 1: something)
     #[command(
         before_help = "Examples:\n  strongroom diff -f payments.yaml\n  strongroom diff -f teams/"
     )]
     Diff(DiffArgs),
-    /// Show teams, clusters, requests, events, bindings or a document
+    /// Show teams, clusters, requests, events, bindings, findings or a document
     #[command(before_help = "Examples:
   strongroom get teams
   strongroom get requests --state in_review
-  strongroom get events --request 0199b5d0-0000-7000-8000-000000000002
-  strongroom get bindings --team payments -o wide
-  strongroom get findings
+  strongroom get events --subject team/payments --limit 20      newest first; --all shows every one
+  strongroom get bindings --team payments -o wide               with guests in its namespaces
+  strongroom get findings --all                                 those that are over too
   strongroom get document team/payments -o yaml")]
     Get(GetArgs),
     /// Look at change requests
@@ -148,7 +192,8 @@ pub struct ApplyArgs {
     /// Trust the UID that this namespace has now; may be repeated
     #[arg(long, value_name = "CLUSTER/NAMESPACE")]
     pub reattest: Vec<String>,
-    /// Let this go on again, which is held; may be repeated
+    /// Let this go on again, which stands still: team/TEAM/BINDING, team/TEAM, cluster/CLUSTER or
+    /// platform; its document is applied with it; may be repeated
     #[arg(long, value_name = "TARGET")]
     pub lift: Vec<String>,
     /// Reason and waiting.
@@ -229,12 +274,19 @@ pub struct GetArgs {
     /// A document's revision; the applied one when left out
     #[arg(long, value_name = "NUMBER")]
     pub revision: Option<u64>,
-    /// Findings that are over too
+    /// Without a limit; findings that are over too
     #[arg(long)]
     pub all: bool,
-    /// At most this many
-    #[arg(long, value_name = "NUMBER", default_value_t = 200)]
+    /// At most this many, the newest first
+    #[arg(long, value_name = "NUMBER", default_value_t = 200, conflicts_with = "all")]
     pub limit: usize,
+}
+
+impl GetArgs {
+    /// How many rows are shown at most.
+    pub fn limit(&self) -> usize {
+        if self.all { usize::MAX } else { self.limit }
+    }
 }
 
 /// `request`.
@@ -248,9 +300,13 @@ pub enum RequestCommand {
         /// The request's id
         id: String,
     },
-    /// Propose what a request proposed that has ended, once more, on top of what is applied now
+    /// Propose the documents of a request that has ended once more, whole as they were
+    ///
+    /// What is proposed are the old documents as a whole, not their difference to what was applied
+    /// then: changes that were applied since are taken back, and read as such in the preview. To
+    /// keep them, edit `strongroom get document … -o yaml` and apply that instead.
     #[command(before_help = "Examples:
-  strongroom request again 0199b5d0-0000-7000-8000-000000000002
+  strongroom request again 0199b5d0-0000-7000-8000-000000000002 --dry-run      read what changes
   strongroom request again 0199b5d0-0000-7000-8000-000000000002 --reason 'PAY-12: still wanted'")]
     Again {
         /// The request that was superseded, has expired or failed, or was taken back
@@ -285,6 +341,9 @@ pub struct VoteArgs {
     /// A word to the others; it is part of what is signed
     #[arg(long, value_name = "TEXT", default_value = "")]
     pub comment: String,
+    /// Sign although it is known beforehand that it will not count
+    #[arg(long)]
+    pub anyway: bool,
 }
 
 /// `approve`.
@@ -306,6 +365,9 @@ pub struct SuspendArgs {
     /// Why; it is part of what is signed
     #[arg(long, value_name = "TEXT")]
     pub reason: String,
+    /// Sign although it is known beforehand that it will not count
+    #[arg(long)]
+    pub anyway: bool,
 }
 
 /// `freeze`.

@@ -40,12 +40,17 @@ impl Client {
     /// Opens the context's session.
     pub fn open(globals: &Globals, screen: Screen) -> Result<Self, Failure> {
         let path = context::path(globals)?;
-        let login = || {
-            Failure::new(Exit::LoginNeeded, "use the API")
-                .because("nobody is signed in")
-                .next("run `strongroom login`")
+        let login = |server: Option<&Url>| {
+            let line = match (server.map(Url::as_str), globals.server.as_deref()) {
+                (Some(_), _) => "strongroom login".to_owned(),
+                (None, Some(given)) => format!("strongroom login --server {given}"),
+                (None, None) => "strongroom login --server https://…".to_owned(),
+            };
+            Failure::new(Exit::LoginNeeded, "you are not signed in")
+                .because(format!("the context {} holds no session", path.display()))
+                .next(format!("run `{line}`"))
         };
-        let context = context::read(&path)?.ok_or_else(login)?;
+        let context = context::read(&path)?.ok_or_else(|| login(None))?;
         if let Some(other) = &globals.server
             && server(other)? != context.server
         {
@@ -55,7 +60,7 @@ impl Client {
                 .next("run `strongroom login --server URL`, or choose another --context"));
         }
         let trust = context::check(&path, context.trust)?;
-        let session = context.session.ok_or_else(login)?;
+        let session = context.session.ok_or_else(|| login(Some(&context.server)))?;
         let api = Api::new(&context.server, Some(SecretString::from(session.token)))?;
         Ok(Self {
             api,

@@ -1,15 +1,26 @@
 //! Exit codes. Scripts depend on them; they are part of the contract and never change meaning.
+//! One table for all verbs; `diff` alone says with 1 that there are differences.
 
 use std::process::ExitCode;
+
+/// The table, as help texts end with it.
+pub const TABLE: &str = "\
+Exit codes:
+  0 done                      5 denied, or an act that does not count
+  1 failed otherwise          6 in conflict with what is there
+  2 wrong command line        7 stored; others must sign, or the executor must answer
+    or document               8 timed out
+  3 not there, or not seen  130 interrupted
+  4 sign in first           `diff`: 0 no difference, 1 differences, all else as above (1 becomes 2)";
 
 /// How a command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
     /// It did what was asked.
     Ok,
-    /// It did not, for a reason no other code names. For `diff`: there are differences.
+    /// It did not, for a reason no other code names.
     Failed,
-    /// The command line was wrong. For `diff`: it could not compare.
+    /// The command line, or a document that was given, is wrong.
     Usage,
     /// There is no such thing, or this person may not see it.
     NotFound,
@@ -53,7 +64,7 @@ impl From<Exit> for ExitCode {
 
 #[cfg(test)]
 mod tests {
-    use super::Exit;
+    use super::{Exit, TABLE};
 
     #[test]
     fn the_codes_are_the_documented_ones() {
@@ -71,6 +82,8 @@ mod tests {
         ];
         for (exit, code) in codes {
             assert_eq!(exit.code(), code, "{exit:?}");
+            let told = TABLE.split_whitespace().any(|word| word == code.to_string());
+            assert!(told, "the help does not tell {code}");
         }
     }
 }

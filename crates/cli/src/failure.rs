@@ -3,6 +3,8 @@
 use std::error::Error;
 use std::fmt::Write as _;
 
+use strongroom_domain::document::field_path;
+
 use crate::exit::Exit;
 use crate::render::text::{clean, clean_block};
 
@@ -16,6 +18,8 @@ pub struct Failure {
     pub what: String,
     /// Why, line by line.
     pub why: Vec<String>,
+    /// What is wrong with what was sent: where (a JSON pointer into the body) and what.
+    pub faults: Vec<(String, String)>,
     /// What to do next.
     pub next: Option<String>,
 }
@@ -23,7 +27,7 @@ pub struct Failure {
 impl Failure {
     /// A failure with its code and its sentence.
     pub fn new(exit: Exit, what: impl Into<String>) -> Self {
-        Self { exit, what: what.into(), why: Vec::new(), next: None }
+        Self { exit, what: what.into(), why: Vec::new(), faults: Vec::new(), next: None }
     }
 
     /// A mistake on the command line.
@@ -52,11 +56,26 @@ impl Failure {
         self
     }
 
+    /// Says of each fault in a document of the body where the person finds it. `place` gives that
+    /// for a document's number and the pointer inside it.
+    #[must_use]
+    pub fn placed(mut self, place: impl Fn(usize, &str) -> Option<String>) -> Self {
+        for (pointer, message) in std::mem::take(&mut self.faults) {
+            let found = in_document(&pointer).and_then(|(number, inner)| place(number, inner));
+            match found {
+                Some(found) => self.why.push(format!("{found}: {message}")),
+                None => self.faults.push((pointer, message)),
+            }
+        }
+        self
+    }
+
     /// The text for the terminal. Parts of it may come from a server, so it is made harmless.
     pub fn render(&self) -> String {
         let mut out = format!("error: {}\n", clean(&self.what));
-        for why in &self.why {
-            for (number, line) in clean_block(why).lines().enumerate() {
+        let faults = self.faults.iter().map(|(pointer, message)| fault_text(pointer, message));
+        for why in self.why.iter().cloned().chain(faults) {
+            for (number, line) in clean_block(&why).lines().enumerate() {
                 let head = if number == 0 { "  why:  " } else { "        " };
                 let _ = writeln!(out, "{head}{line}");
             }
@@ -66,6 +85,34 @@ impl Failure {
         }
         out
     }
+}
+
+/// A document's number in the body, and the pointer inside the document.
+fn in_document(pointer: &str) -> Option<(usize, &str)> {
+    let bare = pointer.strip_prefix("/submission").unwrap_or(pointer);
+    let rest = bare.strip_prefix("/documents/")?;
+    let (number, inner) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    // A submission says more of a document than the document itself.
+    let inner = inner.strip_prefix("/document").unwrap_or(inner);
+    Some((number.parse().ok()?, inner))
+}
+
+/// A fault without the API's own words for where it is.
+fn fault_text(pointer: &str, message: &str) -> String {
+    let place = match in_document(pointer) {
+        Some((number, inner)) => field_path(&format!("/{number}{inner}")),
+        None => {
+            let bare = pointer.strip_prefix("/submission").unwrap_or(pointer);
+            match bare.split('/').nth(1).unwrap_or_default() {
+                "attest" => "--reattest".to_owned(),
+                "lift" => "--lift".to_owned(),
+                "reason" => "--reason".to_owned(),
+                "documents" => "the documents".to_owned(),
+                _ => field_path(bare),
+            }
+        }
+    };
+    if place.is_empty() { message.to_owned() } else { format!("{place}: {message}") }
 }
 
 /// An error and its sources in one line.
@@ -99,6 +146,37 @@ mod tests {
                 of reason
           next: run `strongroom diff -f payments.yaml`
         ");
+    }
+
+    #[test]
+    fn faults_are_told_where_people_find_them_and_never_as_the_api_does() {
+        let mut failure = Failure::new(Exit::Usage, "preview the documents");
+        failure.faults = [
+            ("/documents/0/spec/mounts/0/name", "a"),
+            ("/submission/documents/1/document/spec/people", "b"),
+            ("/documents/1", "c"),
+            ("/attest/0", "d"),
+            ("/submission/lift/0", "e"),
+            ("/documents", "f"),
+            ("", "g"),
+        ]
+        .map(|(pointer, message)| (pointer.to_owned(), message.to_owned()))
+        .to_vec();
+        insta::assert_snapshot!(failure.render(), @r"
+        error: preview the documents
+          why:  document 1, spec.mounts[0].name: a
+          why:  document 2, spec.people: b
+          why:  document 2: c
+          why:  --reattest: d
+          why:  --lift: e
+          why:  the documents: f
+          why:  g
+        ");
+        let placed = failure.placed(|number, inner| {
+            (number == 0).then(|| format!("a.yaml: line 8: {}", field_path(inner)))
+        });
+        assert!(placed.render().contains("a.yaml: line 8: spec.mounts[0].name: a"));
+        assert!(placed.render().contains("document 2, spec.people: b"));
     }
 
     #[test]

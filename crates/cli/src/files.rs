@@ -3,22 +3,55 @@
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use strongroom_domain::document::Document;
+use strongroom_domain::document::node::Node;
+use strongroom_domain::document::{Document, field_path};
 
-use crate::exit::Exit;
 use crate::failure::Failure;
 
 /// The most bytes of one file.
 const MAX_FILE: u64 = 8 * 1024 * 1024;
 
+/// Documents, and where each of them was read.
+#[derive(Debug)]
+pub struct Loaded {
+    /// The documents, sorted by subject.
+    pub documents: Vec<Document>,
+    /// Where they stand, in the same order.
+    pub places: Vec<Place>,
+}
+
+/// Where a document stands.
+#[derive(Debug)]
+pub struct Place {
+    file: String,
+    text: Node,
+}
+
+impl Place {
+    /// Where in its file a field stands.
+    pub fn of(&self, pointer: &str) -> String {
+        let line = self.text.line_of(pointer);
+        let line = line.map_or_else(String::new, |line| format!(": line {line}"));
+        let field = match field_path(pointer) {
+            field if field.is_empty() => field,
+            field => format!(": {field}"),
+        };
+        format!("{}{line}{field}", self.file)
+    }
+}
+
 /// Reads and decodes all documents, sorted by subject.
-pub fn load(sources: &[PathBuf]) -> Result<Vec<Document>, Failure> {
-    let mut documents: Vec<(Document, String)> = Vec::new();
+pub fn load(sources: &[PathBuf]) -> Result<Loaded, Failure> {
+    let mut documents: Vec<(Document, Place)> = Vec::new();
     let mut faults = Vec::new();
     for source in expand(sources)? {
         let (name, text) = read(&source)?;
         match Document::from_yaml(&text) {
-            Ok(more) => documents.extend(more.into_iter().map(|each| (each, name.clone()))),
+            Ok(more) => {
+                let nodes = Node::from_yaml(&text).unwrap_or_default();
+                let place = |text| Place { file: name.clone(), text };
+                documents.extend(more.into_iter().zip(nodes.into_iter().map(place)));
+            }
             Err(more) => faults.extend(more.iter().map(|fault| format!("{name}: {fault}"))),
         }
     }
@@ -27,20 +60,22 @@ pub fn load(sources: &[PathBuf]) -> Result<Vec<Document>, Failure> {
         if let [(one, here), (two, there)] = pair
             && one.subject() == two.subject()
         {
+            let (here, there) = (here.of(""), there.of(""));
             faults.push(format!("{} is in {here} and again in {there}", one.subject()));
         }
     }
     if !faults.is_empty() {
         let count = crate::render::text::count(faults.len(), "fault", "faults");
-        let mut failure = Failure::new(Exit::Failed, format!("read the documents: {count}"));
+        let mut failure = Failure::usage(format!("read the documents: {count}"));
         failure.why = faults;
         return Err(failure.next("correct them; docs/documents.md has every field, with examples"));
     }
     if documents.is_empty() {
-        return Err(Failure::new(Exit::Failed, "read the documents")
+        return Err(Failure::usage("read the documents")
             .because("there is no document in what was given"));
     }
-    Ok(documents.into_iter().map(|(document, _)| document).collect())
+    let (documents, places) = documents.into_iter().unzip();
+    Ok(Loaded { documents, places })
 }
 
 /// Directories become the YAML files directly in them, by name.
@@ -77,15 +112,13 @@ fn read(source: &Path) -> Result<(String, String), Failure> {
     };
     result.map_err(|error| unreadable(source, &error))?;
     if text.len() as u64 > MAX_FILE {
-        return Err(
-            Failure::new(Exit::Failed, format!("read {name}")).because("it is larger than 8 MiB")
-        );
+        return Err(Failure::usage(format!("read {name}")).because("it is larger than 8 MiB"));
     }
     Ok((if name == "-" { "standard input".to_owned() } else { name }, text))
 }
 
 fn unreadable(source: &Path, error: &std::io::Error) -> Failure {
-    Failure::new(Exit::Failed, format!("read {}", source.display())).caused_by(error)
+    Failure::usage(format!("read {}", source.display())).caused_by(error)
 }
 
 #[cfg(test)]
@@ -100,13 +133,17 @@ mod tests {
         write("b.yaml", TEAM);
         write("notes.txt", "not yaml: [");
         let here = [dir.path().to_path_buf()];
-        assert_eq!(load(&here).unwrap()[0].subject().to_string(), "team/payments");
+        assert_eq!(load(&here).unwrap().documents[0].subject().to_string(), "team/payments");
+
+        let place = &load(&here).unwrap().places[0];
+        assert!(place.of("/spec/mounts/0/name").ends_with("b.yaml: line 8: spec.mounts[0].name"));
+        assert!(place.of("/spec/nothing").ends_with("b.yaml: line 4: spec.nothing"));
 
         write("a.yml", &TEAM.replace("maxVersions: 10", "maxVersions: 0, colour: red"));
         write("c.yaml", "kind: [");
         let failure = load(&here).unwrap_err();
         let text = failure.render();
-        assert!(text.contains("a.yml: line 8: /spec/mounts/0/colour"), "{text}");
+        assert!(text.contains("a.yml: line 8: spec.mounts[0].colour"), "{text}");
         assert!(text.contains("maxVersions"), "{text}");
         assert!(text.contains("c.yaml: "), "{text}");
 

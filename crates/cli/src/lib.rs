@@ -60,17 +60,16 @@ async fn dispatch(
         ClientCommand::Login(args) => verbs::login::login(globals, screen, args).await,
         ClientCommand::Logout => verbs::login::logout(globals, screen).await,
         ClientCommand::Whoami => verbs::login::whoami(&client()?).await,
-        ClientCommand::Apply(args) => verbs::apply::run(&client()?, args).await,
+        ClientCommand::Apply(args) => verbs::apply::run(client, args).await,
         ClientCommand::Diff(args) => {
-            let compared = async { verbs::diff::run(&client()?, args).await };
-            compared.await.map_err(verbs::diff::above_one)
+            verbs::diff::run(client, args).await.map_err(verbs::diff::above_one)
         }
-        ClientCommand::Get(args) => verbs::get::run(&client()?, args).await,
-        ClientCommand::Request(command) => verbs::request::run(&client()?, command).await,
+        ClientCommand::Get(args) => verbs::get::run(client, args).await,
+        ClientCommand::Request(command) => verbs::request::run(client, command).await,
         ClientCommand::Approve(args) => verbs::vote::approve(&client()?, args).await,
         ClientCommand::Reject(args) => verbs::vote::reject(&client()?, args).await,
         ClientCommand::Withdraw(args) => verbs::vote::withdraw(&client()?, args).await,
-        ClientCommand::Suspend(args) => verbs::suspend::suspend(&client()?, args).await,
+        ClientCommand::Suspend(args) => verbs::suspend::suspend(client, args).await,
         ClientCommand::Freeze(args) => verbs::suspend::freeze(&client()?, args).await,
         ClientCommand::Kv(command) => verbs::kv::run(globals, screen, command).await,
         ClientCommand::Version => verbs::version::run(screen, globals.output),

@@ -7,6 +7,31 @@ use crate::args::{Kind, Output};
 
 mod flow;
 
+#[test]
+fn help_texts_end_with_the_exit_codes() {
+    let command = args::with_exit_codes(Line::command());
+    command.clone().debug_assert();
+    for verb in command.get_subcommands() {
+        let last = verb.get_subcommands().last().unwrap_or(verb);
+        for each in [verb, last] {
+            let after = each.get_after_help().map(ToString::to_string).unwrap_or_default();
+            assert!(after.starts_with("Exit codes:"), "{}", each.get_name());
+        }
+    }
+}
+
+#[test]
+fn verbs_of_other_tools_are_answered_with_ours() {
+    for (word, told) in
+        [("describe", "request show"), ("lift", "--lift team/NAME"), ("delete", "removed: true")]
+    {
+        let error = parse(&format!("{word} team/payments")).unwrap_err();
+        assert!(args::verb_hint(&error).unwrap().contains(told), "{word}");
+    }
+    assert!(args::verb_hint(&parse("xyz").unwrap_err()).is_none());
+    assert!(args::verb_hint(&parse("get nothing").unwrap_err()).is_none());
+}
+
 #[derive(Debug, Parser)]
 struct Line {
     #[command(flatten)]
@@ -78,7 +103,22 @@ async fn verbs_without_a_context_ask_for_a_login_and_diff_stays_above_one() {
         dispatch(&line.command, &line.globals, Screen::new(&line.globals)).await
     };
     assert_eq!(end("get teams").await.unwrap_err().exit, Exit::LoginNeeded);
-    assert_eq!(end("diff -f x.yaml").await.unwrap_err().exit, Exit::LoginNeeded);
+    let good = dir.path().join("good.yaml");
+    std::fs::write(&good, verify::tests::TEAM).unwrap();
+    let bad = dir.path().join("bad.yaml");
+    std::fs::write(&bad, "kind: Team\n").unwrap();
+    // What is wrong with a file is told first, by both verbs with the same code.
+    for verb in ["apply", "diff"] {
+        let refused = end(&format!("{verb} -f {}", bad.display())).await.unwrap_err();
+        assert_eq!(refused.exit, Exit::Usage, "{verb}");
+        assert!(refused.render().contains("bad.yaml: line 1: spec"), "{}", refused.render());
+        let refused = end(&format!("{verb} -f {}", good.display())).await.unwrap_err();
+        assert_eq!(refused.exit, Exit::LoginNeeded, "{verb}");
+        assert!(refused.render().contains("run `strongroom login --server"), "{}", refused.render());
+    }
+    for line in ["get requests --state bogus", "suspend payments --reason x", "request show 7"] {
+        assert_eq!(end(line).await.unwrap_err().exit, Exit::Usage, "{line}");
+    }
     assert_eq!(end("login").await.unwrap_err().exit, Exit::Usage);
     assert_eq!(end("logout").await.unwrap(), Exit::Ok);
     assert_eq!(end("version").await.unwrap(), Exit::Ok);

@@ -3,6 +3,7 @@
 pub mod again;
 pub mod apply;
 pub mod diff;
+mod foresee;
 pub mod get;
 pub mod kv;
 pub mod login;

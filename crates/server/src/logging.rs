@@ -12,6 +12,11 @@ pub fn start() {
     tracing_subscriber::fmt().json().with_env_filter(filter).with_writer(std::io::stderr).init();
 }
 
+/// Says what to do next.
+pub fn hint(text: &str) {
+    let _ = writeln!(std::io::stderr().lock(), "\n  next: {text}");
+}
+
 /// Says why the process ends, with every cause on a line of its own.
 pub fn fail(error: &anyhow::Error) -> ExitCode {
     let mut out = std::io::stderr().lock();

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
+use clap::{CommandFactory as _, FromArgMatches as _};
 
 mod arguments;
 mod dev;
@@ -20,7 +20,10 @@ use arguments::{Arguments, Command};
 async fn main() -> ExitCode {
     // One provider of cryptography for the whole process, before anybody speaks TLS.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    let arguments = Arguments::parse();
+    let arguments = match parsed() {
+        Ok(arguments) => arguments,
+        Err(code) => return code,
+    };
     let result = match arguments.command {
         Command::Client(command) => return strongroom_cli::run(command, arguments.globals).await,
         Command::Serve(options) => serve::run(&options).await,
@@ -33,4 +36,17 @@ async fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => logging::fail(&error),
     }
+}
+
+/// The arguments; what cannot be read is said, with what to type instead where that is known.
+fn parsed() -> Result<Arguments, ExitCode> {
+    let command = strongroom_cli::args::with_exit_codes(Arguments::command());
+    let matches = command.try_get_matches();
+    matches.and_then(|matches| Arguments::from_arg_matches(&matches)).map_err(|error| {
+        let _ = error.print();
+        if let Some(hint) = strongroom_cli::args::verb_hint(&error) {
+            logging::hint(hint);
+        }
+        ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
+    })
 }

@@ -38,17 +38,20 @@ impl Problem {
             Some(sentence) => failure.because(sentence),
             None => failure.because(format!("the server answered {status}")),
         };
-        for error in &self.errors {
-            failure = if error.pointer.is_empty() {
-                failure.because(&error.message)
-            } else {
-                failure.because(format!("{}: {}", error.pointer, error.message))
-            };
-        }
+        let faults = self.errors.iter();
+        failure.faults =
+            faults.map(|error| (error.pointer.clone(), error.message.clone())).collect();
         if status.is_server_error() && !self.trace_id.is_empty() {
             failure = failure.because(format!("trace {}", self.trace_id));
         }
-        match Some(self.hint).filter(|hint| !hint.is_empty()).or_else(|| own_hint(status)) {
+        // The hint of a fault is written for programs that send bodies.
+        let hint = match status {
+            StatusCode::UNPROCESSABLE_ENTITY if !failure.faults.is_empty() => {
+                Some("correct it; docs/documents.md has every field, with examples".to_owned())
+            }
+            _ => Some(self.hint).filter(|hint| !hint.is_empty()),
+        };
+        match hint.or_else(|| own_hint(status)) {
             Some(hint) => failure.next(hint),
             None => failure,
         }
@@ -59,6 +62,7 @@ impl Problem {
             return Exit::Waiting;
         }
         match status {
+            StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY => Exit::Usage,
             StatusCode::UNAUTHORIZED => Exit::LoginNeeded,
             StatusCode::FORBIDDEN => Exit::Denied,
             StatusCode::NOT_FOUND => Exit::NotFound,

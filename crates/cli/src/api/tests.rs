@@ -46,13 +46,13 @@ async fn failure(status: u16, body: &'static str) -> Failure {
 #[tokio::test]
 async fn each_status_has_its_exit_code() {
     let cases = [
-        (400, Exit::Failed),
+        (400, Exit::Usage),
         (401, Exit::LoginNeeded),
         (403, Exit::Denied),
         (404, Exit::NotFound),
         (409, Exit::Conflict),
         (412, Exit::Conflict),
-        (422, Exit::Failed),
+        (422, Exit::Usage),
         (428, Exit::Conflict),
         (500, Exit::Failed),
         (504, Exit::TimedOut),
@@ -69,12 +69,12 @@ async fn each_status_has_its_exit_code() {
 async fn a_problem_tells_what_why_and_next() {
     let body = r#"{"type":"about:blank","title":"Unprocessable","status":422,"code":"invalid",
         "detail":"the documents have faults","hint":"correct them",
-        "errors":[{"pointer":"/0/spec/mounts/0/name","message":"a name is lower case"}]}"#;
+        "errors":[{"pointer":"/documents/0/spec/mounts/0/name","message":"a name is lower case"}]}"#;
     insta::assert_snapshot!(failure(422, body).await.render(), @r"
     error: read the session
       why:  the documents have faults
-      why:  /0/spec/mounts/0/name: a name is lower case
-      next: correct them
+      why:  document 1, spec.mounts[0].name: a name is lower case
+      next: correct it; docs/documents.md has every field, with examples
     ");
     insta::assert_snapshot!(failure(401, "<html>proxy</html>").await.render(), @r"
     error: read the session
@@ -112,6 +112,13 @@ async fn pages_are_followed_until_the_limit() {
     assert_eq!(events.iter().map(|event| event.sequence).collect::<Vec<_>>(), [1, 2, 3]);
     let asked = served.await.unwrap();
     assert!(asked[1].starts_with("GET /api/v1/events?limit=8&after=2 "), "{}", asked[1]);
+
+    let (url, served) = scripted(vec![(200, one), (200, two)]).await;
+    Api::new(&url, None).unwrap().latest_events(&[], 10).await.unwrap();
+    let asked = served.await.unwrap();
+    let newest = format!("GET /api/v1/events?before={}&limit=10 ", i64::MAX);
+    assert!(asked[0].starts_with(&newest), "{}", asked[0]);
+    assert!(asked[1].starts_with("GET /api/v1/events?limit=8&before=2 "), "{}", asked[1]);
 }
 
 #[tokio::test]

@@ -18,7 +18,7 @@ mod preview;
 
 pub use list::{AppliedDocument, BindingView, Cursor, EventView, Named, Page, RequestSummary};
 pub use preview::{
-    AccountView, FieldChange, KnownView, Preview, PreviewDocument, StageView, StepView,
+    AccountView, FieldChange, HoldView, KnownView, Preview, PreviewDocument, StageView, StepView,
 };
 
 views! {
@@ -279,6 +279,10 @@ views! {
 pub struct Session {
     /// Who is signed in.
     pub person: PersonView,
+    /// Whether the server takes the person for one of the platform.
+    pub platform: bool,
+    /// Whether the person only looks.
+    pub auditor: bool,
     /// When it ends.
     pub expires_at: String,
 }
@@ -290,7 +294,10 @@ impl<'de> Deserialize<'de> for Session {
         let whole = Value::deserialize(from)?;
         let expires_at = whole.get("expiresAt").and_then(Value::as_str).map(str::to_owned);
         let person = whole.get("person").filter(|person| person.is_object()).unwrap_or(&whole);
+        let flag = |name: &str| whole.get(name).and_then(Value::as_bool) == Some(true);
         Ok(Self {
+            platform: flag("platform"),
+            auditor: flag("auditor"),
             person: PersonView::deserialize(person).map_err(D::Error::custom)?,
             expires_at: expires_at.ok_or_else(|| D::Error::missing_field("expiresAt"))?,
         })

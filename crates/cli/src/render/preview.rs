@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use strongroom_domain::document::Document;
+use strongroom_domain::hold::Target;
 
 use super::diff::{self, StepDiff};
 use super::plan::indented;
@@ -22,6 +23,7 @@ pub fn preview(preview: &Preview, documents: &[Document], style: Style) -> Strin
         };
         let _ = writeln!(out, "{}  {state}", style.bold(&document.subject.to_string()));
     }
+    out.push_str(&holds(preview, style));
     section(&mut out, "What changes", &preview.summary, style);
     let _ = writeln!(out, "\n{}  {}", style.bold("Risk"), style.risk(preview.risk.as_str()));
     for reason in &preview.reasons {
@@ -45,6 +47,32 @@ pub fn preview(preview: &Preview, documents: &[Document], style: Style) -> Strin
 pub fn steps(preview: &Preview, documents: &[Document], style: Style) -> String {
     let steps: Vec<StepDiff> = preview.steps.iter().map(StepDiff::of_view).collect();
     diff::steps(&steps, &words::aliases(documents), style)
+}
+
+/// What stands still although the document says otherwise, and how it goes on.
+pub fn holds(preview: &Preview, style: Style) -> String {
+    let mut out = String::new();
+    for hold in &preview.holds {
+        let target = hold.target.to_string();
+        let word = match (&hold.target, hold.blocks) {
+            (_, true) => "frozen",
+            (Target::Platform, _) => "frozen: nothing is applied",
+            _ => "suspended",
+        };
+        let line = format!("{target} is {word} ({})", clean(&hold.reason));
+        let _ = writeln!(out, "  {}", style.yellow(&line));
+        let _ = writeln!(out, "  {}", lift(&hold.target, preview));
+    }
+    out
+}
+
+fn lift(target: &Target, preview: &Preview) -> String {
+    let own = preview.documents.iter().any(|document| document.subject == target.subject());
+    if own {
+        format!("applying the document does not lift that: add `--lift {target}` and a reason")
+    } else {
+        format!("only a request of the platform team with `--lift {target}` lifts that")
+    }
 }
 
 fn section(out: &mut String, title: &str, lines: &[String], style: Style) {
@@ -96,5 +124,35 @@ fn accounts(out: &mut String, preview: &Preview, style: Style) {
             }
         };
         let _ = writeln!(out, "  {}  {state}", clean(&name));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_stands_still_is_said_with_the_way_out() {
+        let preview: Preview = serde_json::from_value(json!({
+            "documents": [{ "subject": "team/payments", "baseRevision": 3, "baseHash": null,
+                "document": {}, "changed": false }],
+            "unchanged": true, "risk": "low",
+            "holds": [
+                { "target": "team/payments/api", "reason": "INC-7", "blocks": false },
+                { "target": "cluster/prod-eu", "reason": "INC-8", "blocks": false },
+                { "target": "team/payments", "reason": "rows differ", "blocks": true },
+            ],
+        }))
+        .unwrap();
+        insta::assert_snapshot!(holds(&preview, Style::PLAIN), @r"
+          team/payments/api is suspended (INC-7)
+          applying the document does not lift that: add `--lift team/payments/api` and a reason
+          cluster/prod-eu is suspended (INC-8)
+          only a request of the platform team with `--lift cluster/prod-eu` lifts that
+          team/payments is frozen (rows differ)
+          applying the document does not lift that: add `--lift team/payments` and a reason
+        ");
     }
 }

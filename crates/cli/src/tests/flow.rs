@@ -76,6 +76,11 @@ async fn a_person_signs_in_submits_and_votes() {
 
     world.lock().unwrap().state = "rejected";
     assert_eq!(person.runs(&format!("{apply} --wait")).await.unwrap(), Exit::Denied);
+    // Nobody signs what is over.
+    let over = person.runs(&approve()).await.unwrap_err();
+    assert_eq!(over.exit, Exit::Conflict);
+    assert!(over.render().contains("the request is rejected"), "{}", over.render());
+    world.lock().unwrap().state = "in_review";
     assert_eq!(person.runs(&approve()).await.unwrap(), Exit::Ok);
     assert_eq!(person.runs("logout").await.unwrap_err().exit, Exit::NotFound);
     assert_eq!(person.runs("whoami").await.unwrap_err().exit, Exit::LoginNeeded);

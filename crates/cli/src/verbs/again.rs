@@ -5,6 +5,7 @@
 //! they are the API's word, like those of `get document`; the person reads them before signing.
 
 use strongroom_domain::document::Document;
+use strongroom_domain::id::RequestId;
 use strongroom_domain::request::State;
 use strongroom_domain::subject::Subject;
 
@@ -25,8 +26,7 @@ const AGAIN: &str = "again: ";
 const MAX_REASON: usize = 2000;
 
 /// Proposes it again.
-pub async fn run(client: &Client, text: &str, args: &ProposeArgs) -> Result<Exit, Failure> {
-    let id = request::id(text)?;
+pub async fn run(client: &Client, id: RequestId, args: &ProposeArgs) -> Result<Exit, Failure> {
     let view = client.api.change_request(id).await?;
     may_again(&view)?;
     let (bases, proposal) = match request::plan(client, id).await? {
@@ -36,6 +36,7 @@ pub async fn run(client: &Client, text: &str, args: &ProposeArgs) -> Result<Exit
                 plan.documents.iter().map(|each| (each.subject.clone(), each.base_revision));
             let proposal = Proposal {
                 documents: verified.documents,
+                places: Vec::new(),
                 attest: plan.attest.clone(),
                 lift: plan.lift.clone(),
                 reason: Some(reason(&plan.reason)),
@@ -109,7 +110,7 @@ fn as_told(
     attest.sort();
     attest.dedup();
     let (lift, reason) = (lifted(&view.lift)?, Some(reason(&view.reason)));
-    Ok((bases, Proposal { documents, attest, lift, reason }))
+    Ok((bases, Proposal { documents, places: Vec::new(), attest, lift, reason }))
 }
 
 /// The old reason, marked once however often it is proposed again.

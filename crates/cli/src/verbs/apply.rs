@@ -7,14 +7,19 @@ use crate::args::ApplyArgs;
 use crate::client::Client;
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::files;
+use crate::files::{self, Loaded};
 
-/// Proposes documents.
-pub async fn run(client: &Client, args: &ApplyArgs) -> Result<Exit, Failure> {
-    let documents = files::load(&args.files.filename)?;
+/// Proposes documents. Everything that the person gave is looked at before anybody has to be
+/// signed in.
+pub async fn run(
+    client: impl FnOnce() -> Result<Client, Failure>,
+    args: &ApplyArgs,
+) -> Result<Exit, Failure> {
+    let Loaded { documents, places } = files::load(&args.files.filename)?;
     let attest = attested(&args.reattest)?;
     let lift = lifted(&args.lift)?;
-    propose(client, Proposal { documents, attest, lift, reason: None }, &args.propose).await
+    let proposal = Proposal { documents, places, attest, lift, reason: None };
+    propose(&client()?, proposal, &args.propose).await
 }
 
 /// What is to go on again, as it is signed.

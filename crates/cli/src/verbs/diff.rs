@@ -10,12 +10,18 @@ use crate::failure::Failure;
 use crate::render::text::Style;
 use crate::render::{diff, preview};
 use crate::verbs::propose;
-use crate::{files, output};
+use crate::files::{self, Loaded};
+use crate::output;
 
 /// Exit 0 without, 1 with differences. Failures are moved above 1 by the caller.
-pub async fn run(client: &Client, args: &DiffArgs) -> Result<Exit, Failure> {
-    let documents = files::load(&args.files.filename)?;
-    let preview = client.api.preview(&documents, &[], &[]).await?;
+pub async fn run(
+    client: impl FnOnce() -> Result<Client, Failure>,
+    args: &DiffArgs,
+) -> Result<Exit, Failure> {
+    let Loaded { documents, places } = files::load(&args.files.filename)?;
+    let client = &client()?;
+    let preview = client.api.preview(&documents, &[], &[]).await;
+    let preview = preview.map_err(|failure| propose::placed(failure, &places))?;
     propose::check_preview(&documents, &preview)?;
     match client.output {
         None | Some(Output::Table | Output::Wide) => {

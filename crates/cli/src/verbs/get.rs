@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 use strongroom_domain::document::Document;
+use strongroom_domain::request::State;
 use strongroom_domain::subject::Subject;
 
 use crate::api::types::{BindingView, FindingView, Named, RequestSummary};
@@ -14,27 +15,34 @@ use crate::render::event;
 use crate::render::table::{or_dash, table};
 use crate::render::text::time_text;
 
-/// Shows what was asked for.
-pub async fn run(client: &Client, args: &GetArgs) -> Result<Exit, Failure> {
+/// Shows what was asked for. What was typed is looked at before anybody has to be signed in.
+pub async fn run(
+    client: impl FnOnce() -> Result<Client, Failure>,
+    args: &GetArgs,
+) -> Result<Exit, Failure> {
+    let about = subject_filter(args);
+    about.as_deref().map(subject).transpose()?;
     match args.kind {
-        Kind::Teams => named(client, args, "teams", "team").await?,
-        Kind::Clusters => named(client, args, "clusters", "cluster").await?,
+        Kind::Teams => named(&client()?, args, "teams", "team").await?,
+        Kind::Clusters => named(&client()?, args, "clusters", "cluster").await?,
         Kind::Requests => {
-            let wanted = args.name.as_ref().or(args.request.as_ref());
-            if let Some(id) = wanted {
-                return super::request::show(client, id).await;
+            if let Some(text) = args.name.as_ref().or(args.request.as_ref()) {
+                let id = super::request::id(text)?;
+                return super::request::show(&client()?, id).await;
             }
-            requests(client, args.state.as_deref(), subject_filter(args), args.limit).await?;
+            let state = args.state.as_deref().map(super::request::state).transpose()?;
+            requests(&client()?, state, about, args.limit()).await?;
         }
-        Kind::Events => events(client, args).await?,
-        Kind::Bindings => bindings(client, args).await?,
-        Kind::Findings => findings(client, args).await?,
+        Kind::Events => events(&client()?, args).await?,
+        Kind::Bindings => bindings(&client()?, args).await?,
+        Kind::Findings => findings(&client()?, args).await?,
         Kind::Documents => {
             let name = args.name.as_deref().ok_or_else(|| {
                 Failure::usage("get a document without its name")
                     .next("name it, for example `strongroom get document team/payments -o yaml`")
             })?;
-            document(client, &subject(name)?, args.revision).await?;
+            let subject = subject(name)?;
+            document(&client()?, &subject, args.revision).await?;
         }
     }
     Ok(Exit::Ok)
@@ -81,10 +89,11 @@ async fn named(client: &Client, args: &GetArgs, plural: &str, kind: &str) -> Res
     let mut items = client.api.named(plural).await?;
     items.retain(|item| wanted.is_none_or(|name| item.name == name));
     items.retain(|item| args.state.as_ref().is_none_or(|state| item.state == *state));
-    items.truncate(args.limit);
+    items.truncate(args.limit());
     if let (true, Some(name)) = (items.is_empty(), wanted) {
         return Err(Failure::new(Exit::NotFound, format!("get {kind}/{name}"))
-            .because("there is no such thing, or you may not see it"));
+            .because("there is no such thing, or you may not see it")
+            .next(format!("`strongroom get {plural}` lists those you may see")));
     }
     let text = |_| {
         let row = |item: &Named| {
@@ -105,12 +114,12 @@ async fn named(client: &Client, args: &GetArgs, plural: &str, kind: &str) -> Res
 /// Change requests as a table.
 pub async fn requests(
     client: &Client,
-    state: Option<&str>,
+    state: Option<State>,
     subject: Option<String>,
     limit: usize,
 ) -> Result<(), Failure> {
     let mut filters = Vec::new();
-    filters.extend(state.map(|state| ("state", state.to_owned())));
+    filters.extend(state.map(|state| ("state", state.as_str().to_owned())));
     filters.extend(subject.map(|subject| ("subject", subject)));
     let items = client.api.change_requests(&filters, limit).await?;
     let text = |wide| {
@@ -140,7 +149,13 @@ async fn events(client: &Client, args: &GetArgs) -> Result<(), Failure> {
     let mut filters = Vec::new();
     filters.extend(args.request.clone().map(|request| ("request", request)));
     filters.extend(subject_filter(args).map(|subject| ("subject", subject)));
-    let items = client.api.events(&filters, args.limit).await?;
+    // One more is asked for, so that it can be said that there are more.
+    let limit = args.limit();
+    let mut items = client.api.latest_events(&filters, limit.saturating_add(1)).await?;
+    if items.len() > limit {
+        items.truncate(limit);
+        client.screen.say(&format!("the newest {limit} events; --limit or --all shows more"));
+    }
     rows(
         client,
         &items,
@@ -153,7 +168,7 @@ async fn findings(client: &Client, args: &GetArgs) -> Result<(), Failure> {
     let mut items = client.api.findings(args.all).await?;
     let subject = subject_filter(args);
     items.retain(|item| subject.is_none() || item.subject == subject);
-    items.truncate(args.limit);
+    items.truncate(args.limit());
     let text = |wide| {
         let row = |item: &FindingView| {
             let mut row = vec![
@@ -175,12 +190,29 @@ async fn findings(client: &Client, args: &GetArgs) -> Result<(), Failure> {
     rows(client, &items, |item| format!("finding/{}", item.key), text)
 }
 
-/// A binding and the team it belongs to.
+/// A binding, and the team whose list it is in.
 #[derive(Debug, Serialize)]
 struct TeamBinding {
+    /// The team whose namespace another one's binding is for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    host: Option<String>,
     team: String,
     #[serde(flatten)]
     binding: BindingView,
+}
+
+impl TeamBinding {
+    /// One row of a team's list: a binding of its own, or a guest's in its namespace.
+    fn of(list: &str, mut binding: BindingView) -> Self {
+        let team = binding.team.take().unwrap_or_else(|| list.to_owned());
+        Self { host: (team != list).then(|| list.to_owned()), team, binding }
+    }
+
+    fn key(&self) -> (String, String, [Option<String>; 3]) {
+        let at = &self.binding;
+        let place = [at.cluster.clone(), at.namespace.clone(), at.account.clone()];
+        (self.team.clone(), at.binding.clone(), place)
+    }
 }
 
 async fn bindings(client: &Client, args: &GetArgs) -> Result<(), Failure> {
@@ -191,12 +223,15 @@ async fn bindings(client: &Client, args: &GetArgs) -> Result<(), Failure> {
     let mut items = Vec::new();
     for team in teams {
         for binding in client.api.bindings(&team).await? {
-            items.push(TeamBinding { team: team.clone(), binding });
+            items.push(TeamBinding::of(&team, binding));
         }
     }
+    // Who sees both teams is told once, with the host's name.
+    items.sort_by_key(|item| (item.key(), item.host.is_none()));
+    items.dedup_by_key(|item| item.key());
     items.retain(|item| args.name.as_ref().is_none_or(|name| item.binding.binding == *name));
     items.retain(|item| args.state.as_ref().is_none_or(|state| item.binding.state == *state));
-    items.truncate(args.limit);
+    items.truncate(args.limit());
     let text = |wide| binding_table(&items, wide, client.no_headers);
     rows(client, &items, |item| format!("binding/{}/{}", item.team, item.binding.binding), text)
 }
@@ -206,10 +241,11 @@ fn binding_table(items: &[TeamBinding], wide: bool, no_headers: bool) -> String 
         let binding = &item.binding;
         let place = [&binding.cluster, &binding.namespace, &binding.account];
         let account: Vec<&str> = place.into_iter().filter_map(|part| part.as_deref()).collect();
+        let whose = item.host.as_ref().map_or_else(String::new, |host| format!(" (of {host})"));
         let mut row = vec![
             item.team.clone(),
             binding.binding.clone(),
-            or_dash(Some(&account.join("/"))),
+            or_dash(Some(&format!("{}{whose}", account.join("/")))),
             binding.state.clone(),
         ];
         if wide {
@@ -255,9 +291,10 @@ mod tests {
 
     #[test]
     fn a_binding_shows_its_account_and_why_it_is_suspended() {
-        let binding = |state: &str, account: Option<&str>, reason: Option<&str>| TeamBinding {
-            team: "payments".into(),
-            binding: BindingView {
+        let binding = |state: &str, account: Option<&str>, reason: Option<&str>| {
+            let team = if account == Some("till") { "menus" } else { "payments" };
+            TeamBinding::of("payments", BindingView {
+                team: Some(team.into()),
                 binding: "api".into(),
                 cluster: account.map(|_| "prod-eu".into()),
                 namespace: account.map(|_| "payments-prod".into()),
@@ -267,18 +304,20 @@ mod tests {
                 state: state.into(),
                 reason: reason.map(Into::into),
                 updated_at: None,
-            },
+            })
         };
         let items = [
             binding("attached", Some("api"), None),
+            binding("attached", Some("till"), None),
             binding("suspended", Some("job"), Some("the namespace has another UID")),
             binding("people", None, None),
         ];
         insta::assert_snapshot!(binding_table(&items, false, false), @r"
-        TEAM      BINDING  ACCOUNT                    STATE      WHY
-        payments  api      prod-eu/payments-prod/api  attached   -
-        payments  api      prod-eu/payments-prod/job  suspended  the namespace has another UID
-        payments  api      -                          people     -
+        TEAM      BINDING  ACCOUNT                                   STATE      WHY
+        payments  api      prod-eu/payments-prod/api                 attached   -
+        menus     api      prod-eu/payments-prod/till (of payments)  attached   -
+        payments  api      prod-eu/payments-prod/job                 suspended  the namespace has another UID
+        payments  api      -                                         people     -
         ");
         assert!(binding_table(&items, true, true).contains("0199"));
     }

@@ -17,11 +17,12 @@ use strongroom_domain::request::State;
 use strongroom_plan::build::places;
 
 use crate::act::{self, Act, Answer, SignedAct};
-use crate::api::types::{Preview, RequestView};
+use crate::api::types::{Preview, RequestView, Session};
 use crate::args::{Output, ProposeArgs};
 use crate::client::Client;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::files::Place;
 use crate::render::text::clean;
 use crate::{output, render};
 
@@ -35,6 +36,8 @@ struct Body<'a> {
 pub struct Proposal {
     /// The documents.
     pub documents: Vec<Document>,
+    /// Where they stand, if they were read from files: in the same order.
+    pub places: Vec<Place>,
     /// Namespaces to trust again; sorted.
     pub attest: Vec<String>,
     /// What is to go on again; sorted.
@@ -50,17 +53,19 @@ pub async fn propose(
     args: &ProposeArgs,
 ) -> Result<Exit, Failure> {
     output::only(client.output, &[Output::Table, Output::Json, Output::Yaml, Output::Name])?;
-    let Proposal { documents, attest, lift, reason: told } = proposal;
-    let preview = client.api.preview(&documents, &attest, &lift).await?;
+    let Proposal { documents, places, attest, lift, reason: told } = proposal;
+    let preview = client.api.preview(&documents, &attest, &lift).await;
+    let preview = preview.map_err(|failure| placed(failure, &places))?;
     check_preview(&documents, &preview)?;
     let chosen = to_submit(&documents, &preview, &attest, &lift);
     if chosen.is_empty() {
-        return nothing(client, &documents);
+        return nothing(client, &documents, &preview);
     }
     show(client, args, &preview, &documents)?;
     if args.dry_run {
         return Ok(Exit::Ok);
     }
+    may_submit(&client.api.session().await?, &preview)?;
 
     let reason = reason(client, args.reason.clone().or(told)).await?;
     let submission = submission(client, chosen, attest, lift, reason).await?;
@@ -69,8 +74,17 @@ pub async fn propose(
     let item = ActItem { request: submission.request, round: 0, stage: String::new(), content };
     let signed =
         act::sign(client, Act { kind: ActKind::Submit, item, comment: "", after: None }).await?;
-    let stored =
-        client.api.submit(&Body { submission: &submission, act: &signed }).await?.request_id;
+    let stored = client.api.submit(&Body { submission: &submission, act: &signed }).await;
+    let stored = stored.map_err(|failure| {
+        // What is submitted may be a part of what was read.
+        let place = |number: usize, pointer: &str| {
+            let subject = &submission.documents.get(number)?.subject;
+            let read = documents.iter().position(|document| document.subject() == *subject)?;
+            places.get(read).map(|place| place.of(pointer))
+        };
+        failure.placed(place)
+    })?;
+    let stored = stored.request_id;
     if stored != submission.request {
         return Err(Failure::new(Exit::Conflict, "submit the request")
             .because("the server stored it under another id than was signed"));
@@ -99,16 +113,44 @@ pub async fn propose(
     tell(client, &view, exit)
 }
 
-fn nothing(client: &Client, documents: &[Document]) -> Result<Exit, Failure> {
+/// Faults in documents by file, line and field.
+pub fn placed(failure: Failure, places: &[Place]) -> Failure {
+    failure.placed(|number, pointer| places.get(number).map(|place| place.of(pointer)))
+}
+
+/// What would be refused for sure is not signed first.
+fn may_submit(session: &Session, preview: &Preview) -> Result<(), Failure> {
+    if session.auditor {
+        return Err(Failure::new(Exit::Denied, "submit the request")
+            .because("auditors see everything and change nothing")
+            .next("ask a member of the team or of the platform"));
+    }
+    let Some(hold) = preview.holds.iter().find(|hold| hold.blocks) else { return Ok(()) };
+    let target = clean(&hold.target.to_string());
+    Err(Failure::new(Exit::Conflict, "submit the request")
+        .because(format!("{target} is frozen: {}", hold.reason))
+        .next(format!(
+            "ask the platform team; --lift {target} goes on from what the document says (critical)"
+        )))
+}
+
+fn nothing(
+    client: &Client,
+    documents: &[Document],
+    preview: &Preview,
+) -> Result<Exit, Failure> {
     match client.output {
         Some(shape @ (Output::Json | Output::Yaml)) => {
-            client.screen.data(&output::value(&json!({ "unchanged": true }), shape)?);
+            let result = json!({ "unchanged": true, "holds": preview.holds });
+            client.screen.data(&output::value(&result, shape)?);
         }
         Some(Output::Name) => {}
         _ => {
             let names: Vec<String> =
                 documents.iter().map(|document| document.subject().to_string()).collect();
-            client.screen.data(&format!("no change: {}", names.join(", ")));
+            let mut text = format!("no change: {}\n", names.join(", "));
+            text.push_str(&render::preview::holds(preview, client.screen.style_out()));
+            client.screen.data(&text);
         }
     }
     Ok(Exit::Ok)
@@ -347,6 +389,29 @@ mod tests {
         );
         let deeper = refused(&|p| p.documents[0].document["spec"]["contact"] = json!("evil"));
         assert_eq!(deeper, Exit::Conflict);
+    }
+
+    #[test]
+    fn what_would_be_refused_is_not_signed() {
+        let (_, mut preview) = preview(true, false);
+        let session = |auditor: bool| Session {
+            person: serde_json::from_value(json!({ "issuer": "i", "person": "p", "display": "d" }))
+                .unwrap(),
+            platform: false,
+            auditor,
+            expires_at: String::new(),
+        };
+        may_submit(&session(false), &preview).unwrap();
+        assert_eq!(may_submit(&session(true), &preview).unwrap_err().exit, Exit::Denied);
+        preview.holds = serde_json::from_value(json!([
+            { "target": "team/payments/api", "reason": "INC-7", "blocks": false },
+        ]))
+        .unwrap();
+        may_submit(&session(false), &preview).unwrap();
+        preview.holds[0].blocks = true;
+        let refused = may_submit(&session(false), &preview).unwrap_err();
+        assert_eq!(refused.exit, Exit::Conflict);
+        assert!(refused.render().contains("--lift team/payments/api"), "{}", refused.render());
     }
 
     #[test]

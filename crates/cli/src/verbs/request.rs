@@ -6,6 +6,7 @@ use serde_json::json;
 use strongroom_acts::receipt::Answer;
 use strongroom_domain::act::Submission;
 use strongroom_domain::id::RequestId;
+use strongroom_domain::request::State;
 
 use crate::api::types::{ActItemView, PersonView};
 use crate::args::{Output, RequestCommand};
@@ -20,15 +21,33 @@ use crate::verify::{self, VerifiedPlan, Wanted};
 const TIMELINE: usize = 500;
 
 /// Shows one request or a list.
-pub async fn run(client: &Client, command: &RequestCommand) -> Result<Exit, Failure> {
+pub async fn run(
+    client: impl FnOnce() -> Result<Client, Failure>,
+    command: &RequestCommand,
+) -> Result<Exit, Failure> {
     match command {
-        RequestCommand::Show { id } => show(client, id).await,
-        RequestCommand::Again { id, propose } => super::again::run(client, id, propose).await,
+        RequestCommand::Show { id: text } => {
+            let id = id(text)?;
+            show(&client()?, id).await
+        }
+        RequestCommand::Again { id: text, propose } => {
+            let id = id(text)?;
+            super::again::run(&client()?, id, propose).await
+        }
         RequestCommand::List { state, subject, limit } => {
-            super::get::requests(client, state.as_deref(), subject.clone(), *limit).await?;
+            let state = state.as_deref().map(self::state).transpose()?;
+            super::get::requests(&client()?, state, subject.clone(), *limit).await?;
             Ok(Exit::Ok)
         }
     }
+}
+
+/// A state of requests as a person names it.
+pub fn state(text: &str) -> Result<State, Failure> {
+    State::from_word(text).ok_or_else(|| {
+        Failure::usage(format!("list requests in the state {text:?}"))
+            .because(format!("a request is one of: {}", State::words()))
+    })
 }
 
 /// The id in a request's name; `request/<id>` is taken as it is printed.
@@ -42,8 +61,7 @@ pub fn id(text: &str) -> Result<RequestId, Failure> {
 }
 
 /// Everything about one request. The plan is shown only when the executor's signature holds.
-pub async fn show(client: &Client, text: &str) -> Result<Exit, Failure> {
-    let id = id(text)?;
+pub async fn show(client: &Client, id: RequestId) -> Result<Exit, Failure> {
     let view = client.api.change_request(id).await?;
     if client.output == Some(Output::Name) {
         client.screen.data(&format!("request/{id}"));
@@ -65,7 +83,7 @@ pub async fn show(client: &Client, text: &str) -> Result<Exit, Failure> {
 }
 
 /// Who signed and for what is taken from the signed receipt where there is one.
-fn judged(client: &Client, mut act: ActItemView) -> JudgedAct {
+pub fn judged(client: &Client, mut act: ActItemView) -> JudgedAct {
     let Some(view) = &mut act.receipt else {
         return JudgedAct { act, verified: None };
     };
@@ -131,5 +149,13 @@ mod tests {
         let text = "0199b5d0-0000-7000-8000-000000000002";
         assert_eq!(id(text).unwrap(), id(&format!("request/{text}")).unwrap());
         assert_eq!(id("payments").unwrap_err().exit, Exit::Usage);
+    }
+
+    #[test]
+    fn an_unknown_state_is_answered_with_the_known_ones() {
+        assert_eq!(state("in_review").unwrap(), State::InReview);
+        let refused = state("bogus").unwrap_err();
+        assert_eq!(refused.exit, Exit::Usage);
+        assert!(refused.render().contains("submitted, in_review, approved"), "{}", refused.render());
     }
 }

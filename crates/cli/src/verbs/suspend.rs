@@ -4,10 +4,13 @@ use serde::Serialize;
 use serde_json::json;
 use strongroom_domain::act::{ActItem, ActKind};
 use strongroom_domain::clock::Clock as _;
+use strongroom_domain::document::{Document, Team};
 use strongroom_domain::hold::{Suspension, Target};
 use strongroom_domain::id::RequestId;
+use strongroom_domain::name::GroupName;
 
 use crate::act::{self, Act, Answer, SignedAct};
+use crate::api::types::Session;
 use crate::args::{FreezeArgs, Output, SuspendArgs};
 use crate::client::Client;
 use crate::exit::Exit;
@@ -21,7 +24,10 @@ struct Body<'a> {
 }
 
 /// Makes a binding, a team or a cluster stand still.
-pub async fn suspend(client: &Client, args: &SuspendArgs) -> Result<Exit, Failure> {
+pub async fn suspend(
+    client: impl FnOnce() -> Result<Client, Failure>,
+    args: &SuspendArgs,
+) -> Result<Exit, Failure> {
     let target: Target = args.target.parse().map_err(|error| {
         Failure::usage(format!("suspend {:?}", args.target))
             .caused_by(&error)
@@ -36,11 +42,59 @@ pub async fn suspend(client: &Client, args: &SuspendArgs) -> Result<Exit, Failur
         Target::Team(_) => "all its bindings and what its people may do end, at once",
         _ => "every binding of its service accounts ends, for all teams, at once",
     };
+    let client = &client()?;
+    if !args.anyway {
+        may_suspend(client, &target).await?;
+    }
     hold(client, target.clone(), &args.reason, &format!("Suspend {target}? Then {what}.")).await
+}
+
+/// What the executor would refuse for sure is not signed first.
+async fn may_suspend(client: &Client, target: &Target) -> Result<(), Failure> {
+    let session = client.api.session().await?;
+    let document = match target {
+        Target::Team(team) | Target::Binding(team, _) => {
+            let document = client.api.document("team", team.as_str(), None).await?;
+            Document::from_value(&document.document).ok()
+        }
+        Target::Cluster(_) | Target::Platform => None,
+    };
+    let team = match &document {
+        Some(Document::Team(team)) => Some(&**team),
+        _ => None,
+    };
+    judge(target, team, &session)
+}
+
+fn judge(target: &Target, team: Option<&Team>, session: &Session) -> Result<(), Failure> {
+    let what = format!("suspend {target}");
+    if let (Target::Binding(_, binding), Some(team)) = (target, team)
+        && !team.bindings.iter().any(|each| each.name == *binding)
+    {
+        let names: Vec<&str> = team.bindings.iter().map(|each| each.name.as_str()).collect();
+        return Err(Failure::new(Exit::NotFound, what)
+            .because(format!("the team has no such binding; it has: {}", names.join(", "))));
+    }
+    let owners: Vec<&str> =
+        team.iter().flat_map(|team| &team.people.owners).map(GroupName::as_str).collect();
+    let owner = session.person.groups.iter().any(|group| owners.contains(&group.as_str()));
+    if session.platform || owner {
+        return Ok(());
+    }
+    let who = match target {
+        Target::Team(_) | Target::Binding(..) => {
+            format!("owners of the team ({}) and members of the platform", owners.join(", "))
+        }
+        Target::Cluster(_) | Target::Platform => "members of the platform".to_owned(),
+    };
+    Err(Failure::new(Exit::Denied, what)
+        .because(format!("only {who} can suspend {target}"))
+        .next("ask one of them; if your groups have changed, run `strongroom login`"))
 }
 
 /// Stops all applying.
 pub async fn freeze(client: &Client, args: &FreezeArgs) -> Result<Exit, Failure> {
+    judge(&Target::Platform, None, &client.api.session().await?)?;
     let question = "Stop all applying? Nothing is written and nobody new is attached.";
     hold(client, Target::Platform, &args.reason, question).await
 }
@@ -103,7 +157,58 @@ fn tell(client: &Client, target: &Target, answer: &Answer) -> Result<Exit, Failu
         ),
         _ => client
             .screen
-            .data(&format!("{target} stands still; a request with --lift {target} lets it go on")),
+            .data(&format!("{target} stands still; it goes on by a request:\n{}", lift(&target))),
     }
     Ok(exit)
+}
+
+/// The line that lets it go on.
+fn lift(target: &Target) -> String {
+    let subject = target.subject();
+    format!(
+        "  strongroom get document {subject} -o yaml | \\\n    strongroom apply -f - --lift {target} \
+         --reason '…'"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::verify::tests::TEAM;
+
+    #[test]
+    fn what_the_executor_would_refuse_is_not_signed() {
+        let document = Document::from_yaml(TEAM).unwrap().remove(0);
+        let Document::Team(team) = &document else { panic!("a team") };
+        let session = |group: &str, platform| Session {
+            person: serde_json::from_value(
+                json!({ "issuer": "i", "person": "p", "display": "d", "groups": [group] }),
+            )
+            .unwrap(),
+            platform,
+            auditor: false,
+            expires_at: String::new(),
+        };
+        let ends = |target: &str, group: &str, platform| {
+            let team = target.starts_with("team").then_some(&**team);
+            let judged = judge(&target.parse().unwrap(), team, &session(group, platform));
+            judged.map_err(|failure| failure.exit)
+        };
+        assert_eq!(ends("team/payments/api", "payments-leads", false), Ok(()));
+        assert_eq!(ends("team/payments/api", "other", true), Ok(()));
+        assert_eq!(ends("team/payments/api", "payments-dev", false), Err(Exit::Denied));
+        assert_eq!(ends("team/payments/none", "payments-leads", false), Err(Exit::NotFound));
+        assert_eq!(ends("cluster/prod-eu", "payments-leads", false), Err(Exit::Denied));
+        assert_eq!(ends("cluster/prod-eu", "x", true), Ok(()));
+        assert_eq!(ends("platform", "payments-leads", false), Err(Exit::Denied));
+    }
+
+    #[test]
+    fn the_way_back_is_a_line_to_copy() {
+        let line = lift(&"team/payments/api".parse().unwrap());
+        assert!(line.contains("get document team/payments -o yaml"), "{line}");
+        assert!(line.contains("--lift team/payments/api"), "{line}");
+    }
 }

@@ -13,6 +13,7 @@ use strongroom_domain::id::RequestId;
 use strongroom_domain::request::Stage;
 use strongroom_domain::risk::Risk;
 
+use super::foresee::{may_approve, may_end, standing};
 use super::request;
 use crate::act::{self, Act, Answer};
 use crate::args::{ApproveArgs, Output, VoteArgs};
@@ -28,11 +29,19 @@ use crate::verify::{self, VerifiedPlan};
 pub async fn approve(client: &Client, args: &ApproveArgs) -> Result<Exit, Failure> {
     let (id, verified) = read(client, &args.vote).await?;
     let stages = &verified.plan.stages;
+    let me = client.api.session().await?.person;
     let stage = if let Some(name) = &args.stage {
         named_stage(stages, name)?
     } else {
-        own_stage(stages, &client.api.session().await?.person.groups)?
+        own_stage(stages, &me.groups)?
     };
+    if !args.vote.anyway {
+        let view = client.api.change_request(id).await?;
+        let acts = client.api.acts(id).await?;
+        let acts: Vec<_> = acts.into_iter().map(|act| request::judged(client, act)).collect();
+        let acts = standing(&view, acts, client.clock.now());
+        may_approve(&view, &verified.plan, &acts, &me, &stage)?;
+    }
     let question = format!("Sign that you agree to exactly this plan, for stage {stage:?}?");
     let over = Over::plan(id, &verified, stage);
     vote(client, ActKind::Approve, over, &args.vote.comment, &question).await
@@ -84,7 +93,12 @@ async fn end(
 ) -> Result<Exit, Failure> {
     shapes(client)?;
     let id = request::id(&args.id)?;
-    let over = if let Some(verified) = request::plan(client, id).await? {
+    let frozen = request::plan(client, id).await?;
+    if !args.anyway {
+        let plan = frozen.as_ref().map(|verified| &verified.plan);
+        may_end(client, kind, id, plan).await?;
+    }
+    let over = if let Some(verified) = frozen {
         show(client, id, &verified)?;
         Over::plan(id, &verified, String::new())
     } else {
@@ -166,7 +180,7 @@ fn own_stage(stages: &[Stage], groups: &[String]) -> Result<String, Failure> {
     })
 }
 
-fn known_stages(stages: &[Stage]) -> String {
+pub(super) fn known_stages(stages: &[Stage]) -> String {
     let names: Vec<String> = stages
         .iter()
         .map(|stage| {

@@ -75,9 +75,8 @@ pub async fn tell(stack: &Stack, teller: &mut Teller) -> Result<()> {
     let step = "15. edited database rows widen nothing; the team is frozen until people decide";
     teller.step(step, story.tamper()).await?;
     let step = "16. the events say who asked, who signed and what was written; nothing is left to look at";
-    let events = teller.step(step, story.trail(&request)).await?;
-    Teller::say(&events);
-    Teller::say(&format!("All of it is so, after {:.0} s.", teller.seconds()));
+    let summary = teller.step(step, story.trail(&request)).await?;
+    Teller::say(&format!("All of it is so, after {:.0} s.\n{summary}", teller.seconds()));
     Ok(())
 }
 

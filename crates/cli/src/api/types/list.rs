@@ -39,6 +39,9 @@ views! {
     }
     /// One binding, per account.
     BindingView {
+        /// The team whose binding it is.
+        #[serde(default, skip_serializing)]
+        team: Option<String>,
         /// The binding.
         binding: String,
         /// The cluster.

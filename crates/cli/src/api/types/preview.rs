@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use strongroom_domain::Digest;
+use strongroom_domain::hold::Target;
 use strongroom_domain::risk::{Risk, RiskReason};
 use strongroom_domain::subject::Subject;
 
@@ -27,6 +28,9 @@ views! {
         /// In plain words.
         #[serde(default)]
         summary: Vec<String>,
+        /// What stands still whatever is applied.
+        #[serde(default)]
+        holds: Vec<HoldView>,
         /// Service accounts as the cluster last reported them.
         #[serde(default)]
         accounts: Vec<AccountView>,
@@ -49,6 +53,15 @@ views! {
         /// Who manages it.
         #[serde(default)]
         managed_by: Option<String>,
+    }
+    /// Something that stands still until a request lifts it.
+    HoldView {
+        /// What.
+        target: Target,
+        /// Why.
+        reason: String,
+        /// Whether nothing can be proposed about it without lifting it.
+        blocks: bool,
     }
     /// One engine write of a preview.
     StepView {

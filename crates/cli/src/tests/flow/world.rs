@@ -163,7 +163,8 @@ impl World {
             ("GET", path) if path.starts_with("requests/") => {
                 ok(json!({ "requestId": path.trim_start_matches("requests/"),
                     "state": self.state, "round": 1, "reason": "PAY-12",
-                    "submittedBy": person(), "createdAt": "2026-11-23T18:00:00Z",
+                    "submittedBy": { "issuer": "i", "person": "e-2", "display": "alice" },
+                    "createdAt": "2026-11-23T18:00:00Z",
                     "documents": [] }))
             }
             _ => (404, String::new(), format!("{{\"detail\":\"{method} {path}\"}}")),

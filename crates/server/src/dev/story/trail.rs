@@ -9,7 +9,7 @@ impl Story<'_> {
     /// The events of the first request, as an auditor reads them.
     pub(super) async fn trail(&self, request: &str) -> Result<(String, String)> {
         let ada = self.sign_in("ada").await?;
-        let out = ada.does(&["get", "events", "--request", request, "-o", "json"]).await?;
+        let out = ada.does(&["get", "events", "--all", "--request", request, "-o", "json"]).await?;
         let value: Value = serde_json::from_str(&out)?;
         let events = listed(&value);
         let count = |kind: &str| {
@@ -35,8 +35,16 @@ impl Story<'_> {
             );
         }
         self.until_quiet().await?;
-        let table = ada.does(&["get", "events", "--request", request]).await?;
-        Ok((table, format!("{} events of the first request", events.len())))
+        let summary = format!(
+            "The first request has {} events: 1 submission, {} acts that count and {} that do not, {} \
+             writes.\nRead them as an auditor:  as ada; strongroom login; \
+             strongroom get events --all --request {request}",
+            events.len(),
+            count("act.counted"),
+            count("act.refused"),
+            written.len()
+        );
+        Ok((summary, String::new()))
     }
 }
 
