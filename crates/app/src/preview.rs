@@ -301,12 +301,14 @@ async fn holds_now(ctx: &Ctx) -> Result<Holds, AppError> {
 fn standing_still(holds: &Holds, documents: &[Document]) -> Vec<Hold> {
     let concerns = |target: &Target| match target {
         Target::Platform => true,
-        Target::Cluster(cluster) => documents.iter().any(|document| match document {
+        Target::Cluster(cluster) => documents.iter().any(|document| {
+            match document {
             Document::Team(team) => team.bindings.iter().any(|binding| {
                 matches!(&binding.holder, Holder::Accounts { cluster: of, .. } if of == cluster)
             }),
             Document::Cluster(each) => each.name == *cluster,
             Document::Platform(_) => false,
+        }
         }),
         Target::Team(_) | Target::Binding(..) => {
             documents.iter().any(|document| document.subject() == target.subject())
@@ -314,7 +316,8 @@ fn standing_still(holds: &Holds, documents: &[Document]) -> Vec<Hold> {
     };
     let held = holds.now.iter().map(|(target, reason)| (target.clone(), reason, false));
     let differing = holds.differing.iter();
-    let differing = differing.map(|(subject, reason)| (Target::from(subject.clone()), reason, true));
+    let differing =
+        differing.map(|(subject, reason)| (Target::from(subject.clone()), reason, true));
     held.chain(differing)
         .filter(|(target, ..)| concerns(target) && !holds.lift.contains(target))
         .map(|(target, reason, blocks)| Hold { target, reason: reason.clone(), blocks })

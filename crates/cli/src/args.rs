@@ -376,6 +376,9 @@ pub struct FreezeArgs {
     /// Why; it is part of what is signed
     #[arg(long, value_name = "TEXT")]
     pub reason: String,
+    /// Sign although it is known beforehand that it will not count
+    #[arg(long)]
+    pub anyway: bool,
 }
 
 /// `kv`.

@@ -71,8 +71,9 @@ pub fn load(sources: &[PathBuf]) -> Result<Loaded, Failure> {
         return Err(failure.next("correct them; docs/documents.md has every field, with examples"));
     }
     if documents.is_empty() {
-        return Err(Failure::usage("read the documents")
-            .because("there is no document in what was given"));
+        return Err(
+            Failure::usage("read the documents").because("there is no document in what was given")
+        );
     }
     let (documents, places) = documents.into_iter().unzip();
     Ok(Loaded { documents, places })

@@ -114,7 +114,11 @@ async fn verbs_without_a_context_ask_for_a_login_and_diff_stays_above_one() {
         assert!(refused.render().contains("bad.yaml: line 1: spec"), "{}", refused.render());
         let refused = end(&format!("{verb} -f {}", good.display())).await.unwrap_err();
         assert_eq!(refused.exit, Exit::LoginNeeded, "{verb}");
-        assert!(refused.render().contains("run `strongroom login --server"), "{}", refused.render());
+        assert!(
+            refused.render().contains("run `strongroom login --server"),
+            "{}",
+            refused.render()
+        );
     }
     for line in ["get requests --state bogus", "suspend payments --reason x", "request show 7"] {
         assert_eq!(end(line).await.unwrap_err().exit, Exit::Usage, "{line}");

@@ -80,7 +80,10 @@ fn limits_on_the_page_are_the_schemas() {
                 for limit in numbers.map(|n| n.to_string()).chain(words.map(str::to_owned)) {
                     let said = limits.split(|c: char| !(c.is_alphanumeric() || "-./".contains(c)));
                     let said: Vec<&str> = said.collect();
-                    assert!(said.contains(&limit.as_str()), "{kind} {field}: {limit} in {limits:?}");
+                    assert!(
+                        said.contains(&limit.as_str()),
+                        "{kind} {field}: {limit} in {limits:?}"
+                    );
                 }
             }
         }

@@ -158,7 +158,8 @@ mod tests {
 
     #[test]
     fn a_mark_holds_for_what_it_was_made_from() {
-        let (team, binding): (_, PolicyName) = (name("team-a"), "team.team-a.binding.api".parse().unwrap());
+        let (team, binding): (_, PolicyName) =
+            (name("team-a"), "team.team-a.binding.api".parse().unwrap());
         let mut attached = Attached::default();
         let uid = |uid: &str| Seen::Accounts(None, Some(uid.to_owned()), BTreeMap::new());
         attached.remember(&team, &binding, &uid("1"));

@@ -126,7 +126,9 @@ mod tests {
     #[test]
     fn news_concern_those_who_have_bindings_where_anything_changed() {
         let mut places = Places::default();
-        for (name, namespaces) in [("aa", &["one", "two"][..]), ("bb", &["two"]), ("cc", &["three"])] {
+        for (name, namespaces) in
+            [("aa", &["one", "two"][..]), ("bb", &["two"]), ("cc", &["three"])]
+        {
             let team = team(name, namespaces);
             places.add(&team);
             places.count(&team.name, team.bindings.len());

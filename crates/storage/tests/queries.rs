@@ -265,6 +265,12 @@ async fn a_request_goes_its_way_under_the_two_roles() {
     let after = events[1].sequence;
     let rest = db.api.events_list(&everything(), &filter, after, 2).await.unwrap();
     assert_eq!(rest.len(), 2);
+    let back = db.api.events_latest(&everything(), &filter, i64::MAX, 2).await.unwrap();
+    let on = db.api.events_list(&everything(), &filter, 0, 100).await.unwrap();
+    let newest: Vec<i64> = on.iter().rev().take(2).map(|row| row.sequence).collect();
+    assert_eq!(back.iter().map(|row| row.sequence).collect::<Vec<_>>(), newest);
+    let earlier = db.api.events_latest(&everything(), &filter, newest[1], 100).await.unwrap();
+    assert_eq!(earlier.len(), on.len() - 2);
 }
 
 #[tokio::test]
@@ -280,14 +286,11 @@ async fn another_teams_rows_never_come_back() {
     let hidden = db.api.request_get(&member, theirs.request).await;
     assert!(matches!(hidden, Err(StorageError::NotFound)));
     assert!(db.api.request_documents(&member, theirs.request).await.unwrap().is_empty());
+    let both = [ours.request, theirs.request];
+    let subjects = db.api.request_subjects(&member, &both).await.unwrap();
+    assert_eq!(subjects.into_keys().collect::<Vec<_>>(), [ours.request]);
     let listed = db.api.request_list(&member, &RequestFilter::default(), 50).await.unwrap();
     assert_eq!(listed.iter().map(|row| row.request).collect::<Vec<_>>(), [ours.request]);
-    let back = db.api.events_latest(&everything(), &filter, i64::MAX, 2).await.unwrap();
-    let on = db.api.events_list(&everything(), &filter, 0, 100).await.unwrap();
-    let newest: Vec<i64> = on.iter().rev().take(2).map(|row| row.sequence).collect();
-    assert_eq!(back.iter().map(|row| row.sequence).collect::<Vec<_>>(), newest);
-    let earlier = db.api.events_latest(&everything(), &filter, newest[1], 100).await.unwrap();
-    assert_eq!(earlier.len(), on.len() - 2);
     let events = db.api.events_list(&member, &EventFilter::default(), 0, 100).await.unwrap();
     let latest = db.api.events_latest(&member, &EventFilter::default(), i64::MAX, 100).await;
     assert_eq!(latest.unwrap().len(), events.len(), "both directions see the same");

@@ -7,11 +7,11 @@ use crate::args::{DiffArgs, Output};
 use crate::client::Client;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::files::{self, Loaded};
+use crate::output;
 use crate::render::text::Style;
 use crate::render::{diff, preview};
 use crate::verbs::propose;
-use crate::files::{self, Loaded};
-use crate::output;
 
 /// Exit 0 without, 1 with differences. Failures are moved above 1 by the caller.
 pub async fn run(

@@ -293,18 +293,21 @@ mod tests {
     fn a_binding_shows_its_account_and_why_it_is_suspended() {
         let binding = |state: &str, account: Option<&str>, reason: Option<&str>| {
             let team = if account == Some("till") { "menus" } else { "payments" };
-            TeamBinding::of("payments", BindingView {
-                team: Some(team.into()),
-                binding: "api".into(),
-                cluster: account.map(|_| "prod-eu".into()),
-                namespace: account.map(|_| "payments-prod".into()),
-                account: account.map(Into::into),
-                namespace_uid: Some("0199".into()),
-                account_uid: None,
-                state: state.into(),
-                reason: reason.map(Into::into),
-                updated_at: None,
-            })
+            TeamBinding::of(
+                "payments",
+                BindingView {
+                    team: Some(team.into()),
+                    binding: "api".into(),
+                    cluster: account.map(|_| "prod-eu".into()),
+                    namespace: account.map(|_| "payments-prod".into()),
+                    account: account.map(Into::into),
+                    namespace_uid: Some("0199".into()),
+                    account_uid: None,
+                    state: state.into(),
+                    reason: reason.map(Into::into),
+                    updated_at: None,
+                },
+            )
         };
         let items = [
             binding("attached", Some("api"), None),

@@ -134,11 +134,7 @@ fn may_submit(session: &Session, preview: &Preview) -> Result<(), Failure> {
         )))
 }
 
-fn nothing(
-    client: &Client,
-    documents: &[Document],
-    preview: &Preview,
-) -> Result<Exit, Failure> {
+fn nothing(client: &Client, documents: &[Document], preview: &Preview) -> Result<Exit, Failure> {
     match client.output {
         Some(shape @ (Output::Json | Output::Yaml)) => {
             let result = json!({ "unchanged": true, "holds": preview.holds });

@@ -156,6 +156,10 @@ mod tests {
         assert_eq!(state("in_review").unwrap(), State::InReview);
         let refused = state("bogus").unwrap_err();
         assert_eq!(refused.exit, Exit::Usage);
-        assert!(refused.render().contains("submitted, in_review, approved"), "{}", refused.render());
+        assert!(
+            refused.render().contains("submitted, in_review, approved"),
+            "{}",
+            refused.render()
+        );
     }
 }

@@ -182,16 +182,18 @@ fn planning_again_after_applying_gives_no_steps() {
 fn the_same_wishes_in_another_order_give_the_same_plan() {
     check(100, &(scene(), 0..5_usize), |(scene, by)| {
         let engine = scene.engine();
-        let draft = scene.plan(&engine);
-        prop_assert_eq!(&scene.plan(&engine), &draft);
+        prop_assert_eq!(&scene.plan(&engine), &scene.plan(&engine));
+        // Sentences follow the order of the document that people wrote.
+        let silent = |scene: &Scene| Draft { summary: Vec::new(), ..scene.plan(&engine) };
+        let draft = silent(&scene);
         let mut other = scene.clone();
         for (base, proposed) in &mut other.teams {
             *base = base.as_ref().map(|base| reordered(base, by));
             *proposed = reordered(proposed, by);
         }
-        prop_assert_eq!(&other.plan(&engine), &draft);
+        prop_assert_eq!(&silent(&other), &draft);
         other.teams.reverse();
-        prop_assert_eq!(&other.plan(&engine), &draft);
+        prop_assert_eq!(&silent(&other), &draft);
         Ok(())
     });
 }
