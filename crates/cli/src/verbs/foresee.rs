@@ -36,7 +36,9 @@ fn is_open(view: &RequestView, what: &str, open: &[State]) -> Result<(), Failure
     Err(Failure::new(Exit::Conflict, what.to_owned())
         .because(format!("the request is {}", clean(&view.state.replace('_', " "))))
         .next(if over {
-            format!("look at it with `strongroom request show {id}`; nothing can be signed any more")
+            format!(
+                "look at it with `strongroom request show {id}`; nothing can be signed any more"
+            )
         } else {
             format!("follow it with `strongroom request show {id}`")
         }))
@@ -187,9 +189,8 @@ mod tests {
         assert_eq!(ends("in_review", &sue, &[]), Ok(()));
         assert_eq!(ends("in_review", &sue, &[voted.clone()]), Err(Exit::Denied));
         let at = |time: &str| time.parse::<Timestamp>().unwrap();
-        let young = |view: &RequestView, now: &str| {
-            standing(view, vec![voted.clone()], at(now)).len()
-        };
+        let young =
+            |view: &RequestView, now: &str| standing(view, vec![voted.clone()], at(now)).len();
         assert_eq!(young(&view("in_review"), "2026-11-23T19:00:00Z"), 1);
         assert_eq!(young(&view("in_review"), "2026-11-25T19:00:00Z"), 0, "it may have run out");
         let mut told = view("in_review");
