@@ -7,23 +7,21 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::Value;
 use strongroom_domain::document::team::{Binding, Holder};
-use strongroom_domain::document::{Document, Team};
+use strongroom_domain::document::Team;
 use strongroom_domain::name::TeamName;
 use strongroom_domain::subject::Subject;
 use strongroom_engine::sys;
 use strongroom_kubernetes::Settled;
 use strongroom_plan::desired;
 use strongroom_vault_model::name::ClusterName;
-use strongroom_vault_model::object::{ObjectKey, fingerprint};
+use strongroom_vault_model::object::ObjectKey;
 use strongroom_vault_model::path::auth_mount;
 use strongroom_vault_model::policy::PolicyName;
-use strongroom_vault_model::wire;
 
 use crate::bindings::{GROUP_GONE, HAS_ENDED};
 use crate::error::ExecutorError;
-use crate::record::{Write, Written};
+use crate::record::Write;
 use crate::standings::Standing;
 use crate::start::Executor;
 
@@ -198,109 +196,6 @@ impl Executor {
         })?;
         self.accessors.insert(cluster.clone(), accessor.clone());
         Ok(accessor)
-    }
-
-    /// Deletes the group that carries a policy: every live token loses it with its next request.
-    pub(crate) async fn group_end(
-        &self,
-        name: &PolicyName,
-        standing_order: &str,
-        why: &str,
-    ) -> Result<(), ExecutorError> {
-        let key = ObjectKey::Group(name.clone());
-        let mut reading = self.reading();
-        let (found, _) = self.read_now(&mut reading, &key).await?;
-        let Some(found) = found else { return Ok(()) };
-        if found.get("owner").and_then(Value::as_str) != Some(self.mark.as_str()) {
-            return Err(ExecutorError::Stopped(format!("the group {name} is not Strongroom's")));
-        }
-        let text = name.to_string();
-        tracing::info!(binding = %name, why, "binding is suspended");
-        let write = order(standing_order, "delete", "group", &text);
-        self.intent(&write).await?;
-        let written = self.write_object(&mut reading, &key, None, true).await?;
-        self.receipt(&write, "written", &written).await
-    }
-
-    /// Deletes the policy of a binding that has ended; its group is gone by then.
-    pub(crate) async fn policy_end(
-        &self,
-        name: &PolicyName,
-        standing_order: &str,
-    ) -> Result<(), ExecutorError> {
-        let key = ObjectKey::Policy(name.clone());
-        let mut reading = self.reading();
-        let (found, _) = self.read_now(&mut reading, &key).await?;
-        let Some(found) = found else { return Ok(()) };
-        let text = found.get("policy").and_then(Value::as_str).unwrap_or_default();
-        if !text.starts_with(&format!("# {}{name}\n", self.mark)) {
-            return Err(ExecutorError::Stopped(format!("the policy {name} is not Strongroom's")));
-        }
-        let text = name.to_string();
-        let write = order(standing_order, "delete", "policy", &text);
-        self.intent(&write).await?;
-        let written = self.write_object(&mut reading, &key, None, true).await?;
-        self.receipt(&write, "written", &written).await
-    }
-
-    /// Makes a group's members exactly these entities. A group that is not there was taken away,
-    /// by us or by hand, and only a request brings it back: `false`.
-    async fn group_members(
-        &mut self,
-        team: &Team,
-        name: &PolicyName,
-        binding: &Binding,
-        members: &BTreeSet<String>,
-    ) -> Result<bool, ExecutorError> {
-        let key = ObjectKey::Group(name.clone());
-        let mut reading = self.reading();
-        let (found, _) = self.read_now(&mut reading, &key).await?;
-        let (Some(found), Some(data)) = (found, reading.answer(&key)) else {
-            return Ok(false);
-        };
-        let ids = |field: &str| -> BTreeSet<String> {
-            let items = data.get(field).and_then(Value::as_array);
-            items.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
-        };
-        let now = ids("member_entity_ids");
-        if now == *members {
-            return Ok(true);
-        }
-        // Members leave with their entity or by a plan; these came in by hand.
-        let strange = now.difference(members).count();
-        if strange > 0 {
-            self.members_tell(name, strange, None).await?;
-        }
-        let document = Document::Team(Box::new(team.clone()));
-        let context = self.context(&[], &[])?;
-        let objects = desired::desired(&context, &document, &BTreeSet::new())
-            .map_err(|error| ExecutorError::Stopped(error.to_string()))?;
-        let Some(fields) = objects.get(&key) else {
-            return Ok(false);
-        };
-        let ours = found.get("owner") == fields.get("owner");
-        let no_groups = found.get("anchors").and_then(Value::as_array).is_none_or(Vec::is_empty);
-        if !ours || !no_groups {
-            return Err(ExecutorError::Stopped(format!(
-                "the group {name} is not as Strongroom left it"
-            )));
-        }
-        let text = name.to_string();
-        let write = Write {
-            after: Some(fingerprint(fields)),
-            ..order("attach accounts", "members", "group", &text)
-        };
-        self.intent(&write).await?;
-        let list: Vec<String> = members.iter().cloned().collect();
-        let (path, body) = wire::write(&key, fields, true, &reading.ids, &list)
-            .map_err(|error| ExecutorError::Stopped(error.to_string()))?;
-        let done = self.engine.write(&path, wire::template(&key), &body).await?;
-        let mut written = Written::of(&done);
-        let (_, read_back) = self.read_now(&mut reading, &key).await?;
-        written.read_back = read_back;
-        tracing::info!(binding = %binding.name, team = %team.name, count = list.len(), "members");
-        self.receipt(&write, "written", &written).await?;
-        Ok(true)
     }
 }
 

@@ -20,6 +20,8 @@ pub(crate) enum Seen {
     Ended(Date),
     /// It is held, with the sentence.
     Held(String),
+    /// Its cluster is held, with the sentence.
+    Paused(String),
     /// It is for a group of people.
     People,
     /// Whether the subject stands still, namespace UID and account UIDs as the inventory shows them.

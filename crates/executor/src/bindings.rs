@@ -134,6 +134,7 @@ impl Executor {
             let name = PolicyName::Binding(team.name.clone(), binding.name.clone());
             let done = match self.seen(holds, team, binding) {
                 Some(Seen::Held(why)) => self.group_end(&name, SUSPEND, &why).await,
+                Some(Seen::Paused(why)) => self.group_empty(team, &name, SUSPEND, &why).await,
                 Some(Seen::Ended(until)) if self.brake_allows(&name) => {
                     self.group_end(&name, END, &format!("its last day was {until}")).await
                 }
@@ -190,7 +191,9 @@ impl Executor {
             return Some(Seen::Ended(until));
         }
         if let Some(why) = holds.over_binding(team, binding) {
-            return Some(Seen::Held(why.to_owned()));
+            let why = why.to_owned();
+            let ends = holds.ends_group(team, binding);
+            return Some(if ends { Seen::Held(why) } else { Seen::Paused(why) });
         }
         let Holder::Accounts { cluster, namespace, .. } = &binding.holder else {
             return Some(Seen::People);
@@ -234,6 +237,11 @@ impl Executor {
             // Somebody decided this: no brake.
             Seen::Held(why) => {
                 self.group_end(name, SUSPEND, why).await?;
+                self.standings_all(team, binding, "suspended", why).await?;
+                Ok(true)
+            }
+            Seen::Paused(why) => {
+                self.group_empty(team, name, SUSPEND, why).await?;
                 self.standings_all(team, binding, "suspended", why).await?;
                 Ok(true)
             }

@@ -4,10 +4,12 @@
 //! file, a shorter one) means that everything is looked at. No value is kept from it.
 
 use std::fs::File;
-use std::io::{Read as _, Seek as _, SeekFrom};
+use std::io::{Read, Seek as _, SeekFrom};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::PathBuf;
+use std::sync::LazyLock;
 
+use memchr::memmem::Finder;
 use serde::Deserialize;
 use serde_json::Value;
 use strongroom_engine::WRITE_ID_HEADER;
@@ -15,6 +17,15 @@ use strongroom_vault_model::bootstrap::EXECUTOR_ROLE;
 
 /// The most bytes read at once; the rest waits for the next look.
 const MOST: u64 = 32 * 1024 * 1024;
+
+/// How much of it is in memory at once, but for a line that is longer.
+const BUFFER: usize = 256 * 1024;
+
+/// What a line says before its operation.
+static OPERATION: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"operation\":\""));
+
+/// Operations that write, as they end in a line.
+const WRITES: [&str; 4] = ["update\"", "create\"", "delete\"", "patch\""];
 
 /// A configuration path that somebody else wrote to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -93,32 +104,58 @@ impl Feed {
             return Ok(News::Gap);
         };
         file.seek(SeekFrom::Start(offset))?;
-        let read = file.take(MOST).read_to_end(&mut self.rest)?;
-        self.place = Some((known, offset + read as u64));
-        let Some(end) = self.rest.iter().rposition(|byte| *byte == b'\n') else {
-            return Ok(News::Touched(Vec::new()));
-        };
-        let rest = self.rest.split_off(end + 1);
-        let whole = std::mem::replace(&mut self.rest, rest);
-        let touched = whole.split(|byte| *byte == b'\n').filter_map(touch).collect();
-        Ok(News::Touched(touched))
+        match self.lines(file.take(MOST)) {
+            Ok((read, touched)) => {
+                self.place = Some((known, offset + read));
+                Ok(News::Touched(touched))
+            }
+            Err(error) => {
+                // Some of it was read: what it told is lost with it.
+                self.place = None;
+                Err(error)
+            }
+        }
+    }
+
+    /// Reads to the end, however long, through one small buffer.
+    fn lines(&mut self, mut from: impl Read) -> std::io::Result<(u64, Vec<Touch>)> {
+        let mut buffer = vec![0; BUFFER];
+        let (mut read, mut touched) = (0, Vec::new());
+        loop {
+            let count = from.read(&mut buffer)?;
+            if count == 0 {
+                return Ok((read, touched));
+            }
+            read += count as u64;
+            for piece in buffer[..count].split_inclusive(|byte| *byte == b'\n') {
+                if !piece.ends_with(b"\n") {
+                    self.rest.extend_from_slice(piece);
+                } else if self.rest.is_empty() {
+                    touched.extend(touch(piece));
+                } else {
+                    self.rest.extend_from_slice(piece);
+                    touched.extend(touch(&self.rest));
+                    // A line may be megabytes long; the next one is not.
+                    self.rest = Vec::new();
+                }
+            }
+        }
     }
 }
 
 /// What one line says was written by somebody else to a path that we care for.
 fn touch(line: &[u8]) -> Option<Touch> {
     // Most lines are logins and reads: they are not parsed.
-    let says = |word: &[u8]| line.windows(word.len()).any(|window| window == word);
-    if !(says(b"\"operation\":\"update\"")
-        || says(b"\"operation\":\"create\"")
-        || says(b"\"operation\":\"delete\"")
-        || says(b"\"operation\":\"patch\""))
-    {
+    let wrote = OPERATION.find_iter(line).any(|at| {
+        let word = &line[at + OPERATION.needle().len()..];
+        WRITES.iter().any(|write| word.starts_with(write.as_bytes()))
+    });
+    if !wrote {
         return None;
     }
     let line: Line = serde_json::from_slice(line).ok()?;
     let request = &line.request;
-    let written = matches!(request.operation.as_str(), "update" | "create" | "delete" | "patch");
+    let written = WRITES.iter().any(|write| write.trim_end_matches('"') == request.operation);
     if line.kind != "response" || !line.error.is_empty() || !written || !is_ours(&request.path) {
         return None;
     }

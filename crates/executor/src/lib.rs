@@ -23,6 +23,7 @@ mod fault;
 mod feed;
 mod finding;
 mod freeze;
+mod groups;
 mod heads;
 mod holds;
 mod object;

@@ -143,7 +143,7 @@ fn add_binding(
     let text = binding_rules(team, &binding.access).render_checked(&context.mark, &name)?;
     let expiration = if context.policies_expire { end_of(binding) } else { None };
     objects.insert(ObjectKey::Policy(name.clone()), object::policy(&text, expiration.as_deref()));
-    let held = context.holds.over_binding(team, binding).is_some();
+    let held = context.holds.ends_group(team, binding);
     match &binding.holder {
         Holder::People { group } => {
             add_people_group(context, objects, name, std::slice::from_ref(group), held);

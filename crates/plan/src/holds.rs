@@ -1,7 +1,7 @@
 //! What stands still, and what a request lets go on.
 //!
-//! A hold takes groups away and nothing else: policies and roles stay, and carry nothing without
-//! them. Who made a hold and whether a request may lift it is decided elsewhere.
+//! A hold of a team or a binding takes groups away, one of a cluster takes the members out of them,
+//! and nothing else: policies and roles stay, and carry nothing without them. Who made a hold and whether a request may lift it is decided elsewhere.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -48,6 +48,13 @@ impl Holds {
             .iter()
             .filter(|target| self.holds(target))
             .find_map(|target| self.now.get(target).map(String::as_str))
+    }
+
+    /// Whether a hold takes the binding's group away, which a request about its team gives back. A
+    /// cluster's hold takes out its members only: its lift names no team.
+    pub fn ends_group(&self, team: &Team, binding: &Binding) -> bool {
+        self.team_is_held(team)
+            || self.holds(&Target::Binding(team.name.clone(), binding.name.clone()))
     }
 
     /// Whether lifting concerns this binding: what it had from before must end for good.

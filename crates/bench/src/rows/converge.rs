@@ -12,7 +12,7 @@ use strongroom_vault_model::object::ObjectKey;
 use strongroom_vault_model::wire;
 
 use crate::audit::{Calls, Who};
-use crate::estate::{Estate, Known, bare, decoded, document, write_all};
+use crate::estate::{Estate, Known, bare, decoded, document, read_all, write_all};
 use crate::lab::Lab;
 use crate::measure::{Row, Values, float, length, ratios};
 use crate::process::Executor;
@@ -22,6 +22,18 @@ const BATCH: usize = 20;
 
 /// Concurrencies of the bare loop.
 const SWEPT: [usize; 3] = [1, 4, 16];
+
+/// The one of them that is also measured with its objects read before and after.
+const VERIFIED: usize = 16;
+
+/// What the bare loop took.
+struct Bare {
+    /// To write.
+    seconds: f64,
+    /// To read each object twice, besides.
+    reading: f64,
+    index: u64,
+}
 
 /// What one request of many teams cost.
 struct Cost {
@@ -40,15 +52,19 @@ pub async fn measure(lab: &Lab, estate: &mut Estate, pairs: usize) -> Result<Vec
     let mut known = estate.known.clone();
     theirs(lab, estate, &executor, &mut known, "warm", 2, 1).await?;
     let (mut costs, mut floors) = (Vec::new(), vec![Vec::new(); SWEPT.len()]);
+    let mut verified = Vec::new();
     let mut floor_index = 0;
     for pair in 0..pairs {
         costs.push(ours(lab, estate, &executor, &format!("w1-{pair}"), BATCH).await?);
         for (place, side_by_side) in SWEPT.into_iter().enumerate() {
             let name = format!("w1-{pair}-{side_by_side}");
-            let (seconds, index) =
+            let done =
                 theirs(lab, estate, &executor, &mut known, &name, BATCH, side_by_side).await?;
-            floors[place].push(seconds);
-            floor_index = index;
+            floors[place].push(done.seconds);
+            floor_index = done.index;
+            if side_by_side == VERIFIED {
+                verified.push(done.seconds + done.reading);
+            }
         }
     }
     let objects = per_team(estate)?;
@@ -68,6 +84,14 @@ pub async fn measure(lab: &Lab, estate: &mut Estate, pairs: usize) -> Result<Vec
         let kept = ratio.median() <= 1.15;
         rows.push(row.against("≤ 1.15×", format!("{ratio}×"), kept));
     }
+    let ratio = ratios(&seconds, &verified);
+    let what = "converge, wall: against the bare loop that reads each object before and after";
+    rows.push(
+        Row::new(2, what, &size).shows(format!("{ratio}×")).beside(format!(
+            "{VERIFIED} at a time, {} s; the design asks for both",
+            Values(verified)
+        )),
+    );
     let cpu = Values(costs.iter().map(|c| c.cpu * 1000.0 / float(c.applied.writes())).collect());
     rows.push(Row::new(2, "converge: executor's processor time per write", &size).against(
         "≤ 0.25 ms (10 % of the server's 2.5 ms)",
@@ -155,16 +179,25 @@ async fn theirs(
     name: &str,
     count: usize,
     side_by_side: usize,
-) -> Result<(f64, u64)> {
+) -> Result<Bare> {
     let objects = bare_objects(estate, name, count)?;
     let index = lab.index().await?;
     executor.signal(Signal::STOP)?;
     let begun = Instant::now();
     let done = write_all(&lab.admin, &objects, known, side_by_side, bare).await;
     let seconds = begun.elapsed().as_secs_f64();
+    let keys: Vec<ObjectKey> = objects.keys().cloned().collect();
+    let begun = Instant::now();
+    let read = async {
+        read_all(&lab.admin, &keys, side_by_side).await?;
+        read_all(&lab.admin, &keys, side_by_side).await
+    };
+    let read = read.await;
+    let reading = begun.elapsed().as_secs_f64();
     executor.signal(Signal::CONT)?;
     done?;
-    Ok((seconds, lab.index().await? - index))
+    read?;
+    Ok(Bare { seconds, reading, index: lab.index().await? - index })
 }
 
 fn bare_objects(estate: &Estate, name: &str, count: usize) -> Result<Objects> {
