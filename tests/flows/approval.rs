@@ -24,7 +24,8 @@ async fn apr_02_nobody_decides_alone() {
     // 1. His own approval, for each stage there could be.
     for stage in ["platform", &format!("owners of {}", team.slug)] {
         let printed = bob.run(&["approve", &request, "--stage", stage, "--yes"]).await.unwrap();
-        assert_eq!(printed.code, 5, "the client signs the submitter's vote: {}", printed.err);
+        // Not his to sign, or no stage of this plan.
+        assert!([2, 5].contains(&printed.code), "the client signs his vote: {}", printed.err);
         assert!(!printed.err.contains("sign in here"), "a sign-in is wasted: {}", printed.err);
         // Made to sign, the executor refuses.
         let vote = ["approve", &request, "--stage", stage, "--yes", "--anyway"];

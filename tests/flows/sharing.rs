@@ -103,9 +103,12 @@ async fn a_guests_old_trust_leaves_the_hosts_new_accounts_alone() {
     carol.must(&["kv", "put", &secret, "dish=-"], Some("soup"), 0).await.unwrap();
     let shared = format!("team/{slug}/kv/data/menu/today");
     let own = format!("team/{}/kv/data/prod/api/db", host.slug);
-    lab.workload(&host.slug, "api").await.reads_soon(&shared).await;
+    let before = lab.workload(&host.slug, "api").await;
+    before.reads_soon(&shared).await;
 
     anew(&lab, &host.slug).await;
+    before.refused_soon(&own).await;
+    lab.until_seen(&host).await;
     let place = format!("prod-eu/{}", host.slug);
     let request = bob.submits(&host.file, "rebuilt", &["--reattest", &place]).await.unwrap();
     lab.decide(&request, &["sue"]).await;
@@ -126,6 +129,7 @@ async fn a_guests_old_trust_leaves_the_hosts_new_accounts_alone() {
 
     anew(&lab, &host.slug).await;
     live.refused_soon(&own).await;
+    lab.until_seen(&host).await;
     let both = format!("{}---\n{text}", document(&host.slug, true));
     let both = lab.write("both.yaml", &both);
     let sue = lab.person("sue").await;

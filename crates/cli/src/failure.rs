@@ -99,17 +99,16 @@ fn in_document(pointer: &str) -> Option<(usize, &str)> {
 
 /// A fault without the API's own words for where it is.
 fn fault_text(pointer: &str, message: &str) -> String {
-    let place = match in_document(pointer) {
-        Some((number, inner)) => field_path(&format!("/{number}{inner}")),
-        None => {
-            let bare = pointer.strip_prefix("/submission").unwrap_or(pointer);
-            match bare.split('/').nth(1).unwrap_or_default() {
-                "attest" => "--reattest".to_owned(),
-                "lift" => "--lift".to_owned(),
-                "reason" => "--reason".to_owned(),
-                "documents" => "the documents".to_owned(),
-                _ => field_path(bare),
-            }
+    let place = if let Some((number, inner)) = in_document(pointer) {
+        field_path(&format!("/{number}{inner}"))
+    } else {
+        let bare = pointer.strip_prefix("/submission").unwrap_or(pointer);
+        match bare.split('/').nth(1).unwrap_or_default() {
+            "attest" => "--reattest".to_owned(),
+            "lift" => "--lift".to_owned(),
+            "reason" => "--reason".to_owned(),
+            "documents" => "the documents".to_owned(),
+            _ => field_path(bare),
         }
     };
     if place.is_empty() { message.to_owned() } else { format!("{place}: {message}") }

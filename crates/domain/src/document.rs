@@ -62,12 +62,12 @@ pub fn field_path(pointer: &str) -> String {
         let name = segment.replace("~1", "/").replace("~0", "~");
         match segment.parse::<usize>() {
             Ok(number) if place == 0 => path = format!("document {}", number + 1),
-            Ok(number) => path.push_str(&format!("[{number}]")),
+            Ok(number) => path.extend(["[", &number.to_string(), "]"]),
             Err(_) if path.is_empty() => path = name,
             Err(_) if place == 1 && path.starts_with("document ") => {
                 path = format!("{path}, {name}");
             }
-            Err(_) => path.push_str(&format!(".{name}")),
+            Err(_) => path.extend([".", &name]),
         }
     }
     path

@@ -17,8 +17,9 @@ type Leaves = BTreeMap<String, Vec<Value>>;
 /// Everything that a document of this kind may hold.
 fn leaves(kind: &str) -> Leaves {
     let schema = schema::schema();
-    let kinds = schema["oneOf"].as_array().unwrap();
-    let root = kinds.iter().find(|each| each["properties"]["kind"]["const"] == kind).unwrap();
+    let kinds = schema["oneOf"].as_array().expect("kinds");
+    let root =
+        kinds.iter().find(|each| each["properties"]["kind"]["const"] == kind).expect("the kind");
     let mut found = Leaves::new();
     walk(root, String::new(), &mut found);
     found
@@ -43,8 +44,8 @@ fn walk(schema: &Value, at: String, found: &mut Leaves) {
 
 /// The rows of a kind's table: field, and the other cells.
 fn rows(kind: &str) -> BTreeMap<String, Vec<String>> {
-    let (_, section) = PAGE.split_once(&format!("\n## {kind}: fields\n")).unwrap();
-    let section = section.split("\n## ").next().unwrap();
+    let (_, section) = PAGE.split_once(&format!("\n## {kind}: fields\n")).expect("its section");
+    let section = section.split("\n## ").next().expect("a first part");
     let cells = |line: &str| -> Vec<String> {
         line.trim_matches('|').split(" | ").map(|cell| cell.trim().to_owned()).collect()
     };

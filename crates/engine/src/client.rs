@@ -21,7 +21,7 @@ const READ_TRIES: u32 = 4;
 const LONGEST_WAIT: Duration = Duration::from_secs(2);
 
 /// How long a bulk read may take.
-const BULK_TIMEOUT: Duration = Duration::from_secs(60);
+const BULK_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// Where an engine is and whom to trust there.
 #[derive(Debug, Clone)]

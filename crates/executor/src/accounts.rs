@@ -7,8 +7,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use strongroom_domain::document::team::{Binding, Holder};
 use strongroom_domain::document::Team;
+use strongroom_domain::document::team::{Binding, Holder};
 use strongroom_domain::name::TeamName;
 use strongroom_domain::subject::Subject;
 use strongroom_engine::sys;

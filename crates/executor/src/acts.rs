@@ -159,8 +159,7 @@ impl Executor {
             About::Submission(_) if statement.act == ActKind::Submit => {
                 (None, false, self.floor.submission_max_age)
             }
-            About::Submission(_) => (None, false, self.floor.vote_max_age),
-            About::Suspension(_) => (None, false, self.floor.vote_max_age),
+            About::Submission(_) | About::Suspension(_) => (None, false, self.floor.vote_max_age),
             About::Plan { plan, .. } if plan.risk == Risk::Critical => {
                 (Some(plan.frozen_at.as_second()), true, self.floor.critical_vote_max_age)
             }

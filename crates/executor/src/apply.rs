@@ -236,7 +236,7 @@ impl Executor {
         if plan.lift.iter().any(|target| !matches!(target, Target::Team(_) | Target::Binding(..))) {
             self.attached.forget_all();
         }
-        self.records_compare(&Some(subjects().collect())).await?;
+        self.records_compare(Some(&subjects().collect())).await?;
         for document in &plan.documents {
             if let Subject::Team(team) = &document.subject {
                 self.attached.forget(team);

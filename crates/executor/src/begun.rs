@@ -98,6 +98,6 @@ impl Executor {
                 self.attached.forget(team);
             }
         }
-        self.records_compare(&None).await
+        self.records_compare(None).await
     }
 }

@@ -135,11 +135,11 @@ impl Executor {
             let exists = step.before.is_some();
             self.write_sent(known, &step.object, step.after.as_ref(), exists).await
         };
-        let sent = futures::future::join_all(todo.iter().map(|(step, _)| send(step))).await;
+        let results = futures::future::join_all(todo.iter().map(|(step, _)| send(step))).await;
         let mut failed = Vec::new();
-        for ((step, write), sent) in todo.iter().zip(sent) {
+        for ((step, write), result) in todo.iter().zip(results) {
             let compared =
-                sent.and_then(|wrote| reading.compare(&step.object, step.after.as_ref(), wrote));
+                result.and_then(|wrote| reading.compare(&step.object, step.after.as_ref(), wrote));
             match compared {
                 Ok(written) => ended.push((write.clone(), "written", written)),
                 Err(error) => {

@@ -112,7 +112,9 @@ impl Executor {
             };
             looked_at.insert(subject.clone());
             claims.extend(claimed);
-            objects.keys().for_each(|key| bulk.know(key));
+            for key in objects.keys() {
+                bulk.know(key);
+            }
             let rest = objects.into_iter().filter(|(key, fields)| !bulk.is(key, fields));
             let rest: Objects = rest.collect();
             let observed = self.observe(&mut reading, &rest.keys().cloned().collect()).await?;

@@ -179,8 +179,8 @@ impl Executor {
         let value: Value = serde_json::to_value(&spent)
             .map_err(|error| ExecutorError::Stopped(error.to_string()))?;
         self.intent(&write).await?;
-        let sent = kv::write_cas(&self.engine, HEADS_MOUNT, &act_path(act), &value, 0).await;
-        let (_, envelope) = sent?;
+        let (_, envelope) =
+            kv::write_cas(&self.engine, HEADS_MOUNT, &act_path(act), &value, 0).await?;
         self.receipt(&write, "written", &Written::of(&envelope)).await
     }
 

@@ -122,12 +122,12 @@ impl Executor {
             Err(Err(error)) => return Err(error),
         };
         let plan = frozen.map(|(plan, _)| plan);
-        let submitter = submitted.map(|receipt| &receipt.person);
-        let Some(submitter) = submitter.or(plan.map(|plan| &plan.submitter)) else {
+        let signed = submitted.map(|receipt| &receipt.person);
+        let Some(owner) = signed.or(plan.map(|plan| &plan.submitter)) else {
             // Whose it is to take back is known when the submission is judged.
             return Ok(None);
         };
-        if let Err(reason) = self.may_end(submission, plan, submitter, &verified) {
+        if let Err(reason) = self.may_end(submission, plan, owner, &verified) {
             self.act_refuse(Some(row.request), act, &reason).await?;
             return Ok(None);
         }

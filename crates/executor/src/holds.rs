@@ -177,7 +177,7 @@ impl Executor {
         let detail = json!({ "target": target, "reason": reason, "frozen": true });
         let event = self.event_by(actor, EventKind::HoldMade, None, Some(subject), detail);
         self.store.event_append(&[event]).await?;
-        self.records_compare(&None).await?;
+        self.records_compare(None).await?;
         self.attached.forget_all();
         Ok(())
     }

@@ -107,7 +107,7 @@ impl Executor {
             *looked = None;
             self.differing.clear();
             self.clock_compare().await?;
-            self.records_compare(&None).await?;
+            self.records_compare(None).await?;
             self.subjects_publish(self.heads.keys().cloned()).await?;
         }
         self.renewed = Some(asked);
@@ -158,7 +158,7 @@ impl Executor {
         let slow = looked.is_none_or(|(at, day)| at.elapsed() > SLOW || day != today);
         if slow && looked.is_some() {
             self.clock_compare().await?;
-            self.records_compare(&None).await?;
+            self.records_compare(None).await?;
         }
         if slow {
             *looked = Some((Instant::now(), today));

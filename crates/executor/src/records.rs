@@ -34,10 +34,10 @@ impl Executor {
     /// what is known of the others stays.
     pub(crate) async fn records_compare(
         &mut self,
-        only: &Option<BTreeSet<Subject>>,
+        only: Option<&BTreeSet<Subject>>,
     ) -> Result<(), ExecutorError> {
         self.holds_tell().await?;
-        let is_looked_at = |subject: &Subject| only.as_ref().is_none_or(|o| o.contains(subject));
+        let is_looked_at = |subject: &Subject| only.is_none_or(|o| o.contains(subject));
         let wanted: Vec<(Subject, i64)> = self
             .heads
             .iter()
@@ -50,7 +50,7 @@ impl Executor {
         let known: BTreeMap<Subject, Vec<u8>> =
             self.store.revision_hashes(&wanted).await?.into_iter().collect();
         let said: BTreeMap<Subject, i64> =
-            self.store.revisions_applied(only.as_ref()).await?.into_iter().collect();
+            self.store.revisions_applied(only).await?.into_iter().collect();
         let mut differing = self.distrusted.clone();
         differing.extend(self.unbelieved.clone());
         let others = self.differing.iter().filter(|(subject, _)| !is_looked_at(subject));

@@ -81,7 +81,7 @@ impl Executor {
     ) -> Result<Wrote, ExecutorError> {
         let sent = match after {
             Some(fields) => {
-                if self.holds_beside(reading, key, fields) {
+                if holds_beside(reading, key, fields) {
                     self.engine.delete(&wire::read_path(key), wire::template(key)).await?;
                 }
                 if fault::twice() {
@@ -110,18 +110,6 @@ impl Executor {
         let read = self.engine.get(&wire::read_path(key), wire::template(key)).await?;
         written.read_back = read.as_ref().and_then(|envelope| envelope.request_id.clone());
         Ok(Wrote { written, unknown, answer: read.map(|envelope| envelope.data) })
-    }
-
-    /// Whether a role holds what a write of these fields would leave: it goes with the whole role.
-    fn holds_beside(&self, reading: &Reading, key: &ObjectKey, fields: &Fields) -> bool {
-        let found = match (key, reading.answer(key)) {
-            (ObjectKey::Role(..), Some(data)) => wire::observed(key, data, &reading.ids),
-            _ => None,
-        };
-        found.is_some_and(|found| {
-            let policies = |fields: &Fields| texts(fields.get("token_policies")).count();
-            found.keys().any(|name| !fields.contains_key(name)) || policies(&found) > 0
-        })
     }
 
     async fn send(
@@ -197,6 +185,18 @@ impl Executor {
         }
         Ok(kept)
     }
+}
+
+/// Whether a role holds what a write of these fields would leave: it goes with the whole role.
+fn holds_beside(reading: &Reading, key: &ObjectKey, fields: &Fields) -> bool {
+    let found = match (key, reading.answer(key)) {
+        (ObjectKey::Role(..), Some(data)) => wire::observed(key, data, &reading.ids),
+        _ => None,
+    };
+    found.is_some_and(|found| {
+        let policies = |fields: &Fields| texts(fields.get("token_policies")).count();
+        found.keys().any(|name| !fields.contains_key(name)) || policies(&found) > 0
+    })
 }
 
 fn is_in_use(error: &EngineError) -> bool {

@@ -228,7 +228,7 @@ async fn a_host_sees_who_is_in_its_namespaces_and_which_requests_are_about_it() 
     }]);
     let guest = crate::support::documents::normal(&guest);
     let carol = app.sign_in("carol", &["orders-leads"]).await;
-    app.submit(&carol, &[guest.clone()]).await;
+    app.submit(&carol, std::slice::from_ref(&guest)).await;
     let bob = app.sign_in("bob", &["payments-leads"]).await;
     let list = bob.get("/api/v1/requests").await;
     assert_eq!(list.body["items"][0]["documents"], json!(["team/orders"]), "{:#}", list.body);
@@ -237,7 +237,7 @@ async fn a_host_sees_who_is_in_its_namespaces_and_which_requests_are_about_it() 
     app.executor.guest_binding("orders", "till", "payments-prod").await;
     let of = |answer: crate::support::client::Answer| -> Vec<(String, String)> {
         let items = answer.body["items"].as_array().unwrap().clone();
-        let text = |item: &serde_json::Value, key: &str| item[key].as_str().unwrap().to_owned();
+        let text = |item: &Value, key: &str| item[key].as_str().unwrap().to_owned();
         items.iter().map(|item| (text(item, "team"), text(item, "binding"))).collect()
     };
     let wanted = [("orders".to_owned(), "till".to_owned())];

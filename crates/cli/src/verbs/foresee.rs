@@ -187,7 +187,7 @@ mod tests {
         };
         let sue = person("sue", &["platform-sre"]);
         assert_eq!(ends("in_review", &sue, &[]), Ok(()));
-        assert_eq!(ends("in_review", &sue, &[voted.clone()]), Err(Exit::Denied));
+        assert_eq!(ends("in_review", &sue, std::slice::from_ref(&voted)), Err(Exit::Denied));
         let at = |time: &str| time.parse::<Timestamp>().unwrap();
         let young =
             |view: &RequestView, now: &str| standing(view, vec![voted.clone()], at(now)).len();

@@ -160,7 +160,7 @@ fn tell(client: &Client, target: &Target, answer: &Answer) -> Result<Exit, Failu
         ),
         _ => client
             .screen
-            .data(&format!("{target} stands still; it goes on by a request:\n{}", lift(&target))),
+            .data(&format!("{target} stands still; it goes on by a request:\n{}", lift(target))),
     }
     Ok(exit)
 }

@@ -98,7 +98,7 @@ fn judge_mounts(found: &mut Judged, base: &Team, team: &Team) {
                 format!("the mount {} is taken off and its data quarantined", old.name),
             ),
             Some(mount) if mount.max_versions < old.max_versions => {
-                found.add(Risk::Critical, super::older_versions(old.name.as_str()))
+                found.add(Risk::Critical, super::older_versions(old.name.as_str()));
             }
             Some(mount) if mount.max_versions > old.max_versions => {
                 found.add(Risk::Normal, format!("the mount {} keeps more versions", old.name));

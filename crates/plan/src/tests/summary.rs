@@ -1,5 +1,7 @@
 //! The summary says everything that changes for somebody, in words.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::support::{change, first, one, shop};
 use crate::summary::{sentences, whole};
 
@@ -115,7 +117,7 @@ fn voters_read_what_the_preview_says_with_what_is_trusted_and_lifted() {
         ]
     );
     let same = [change(&one(&shop("")), &one(&shop("")))];
-    let none = (Default::default(), Default::default());
+    let none = (BTreeMap::default(), BTreeSet::default());
     assert_eq!(whole(&same, &[], &[], &none.0, &none.1), ["nobody's access changes"]);
 }
 
