@@ -57,7 +57,9 @@ impl Executor {
                     tracing::warn!(%account, reason, "account is unknown; nothing changes for it");
                     // It stays a member if it is one.
                     let entity = self.entity_of(&account).await?;
-                    members.extend(entity.map(|entity| entity.id));
+                    let present = self.members_of(name).await?;
+                    members
+                        .extend(entity.map(|entity| entity.id).filter(|id| present.contains(id)));
                     continue;
                 }
                 // Whoever has rights keeps them; nobody new comes in.
@@ -65,7 +67,10 @@ impl Executor {
                     if namespace_uid == *pin && still.is_some() =>
                 {
                     let entity = self.entity_of(&account).await?;
-                    let same = entity.filter(|entity| entity.metadata["uid"] == account_uid);
+                    let present = self.members_of(name).await?;
+                    let same = entity.filter(|entity| {
+                        entity.metadata["uid"] == account_uid && present.contains(&entity.id)
+                    });
                     members.extend(same.as_ref().map(|entity| entity.id.clone()));
                     Standing {
                         state: if same.is_some() { "attached" } else { "waiting" },

@@ -233,13 +233,9 @@ impl Executor {
             events.push(self.event(EventKind::HoldLifted, Some(row.request), subject, detail));
         }
         self.transition(row, State::Applied, None, &events).await?;
-        if plan.lift.iter().any(|target| !matches!(target, Target::Team(_) | Target::Binding(..))) {
-            self.attached.forget_all();
-        }
         self.records_compare(Some(&subjects().collect())).await?;
         for document in &plan.documents {
             if let Subject::Team(team) = &document.subject {
-                self.attached.forget(team);
                 self.standings_sweep(team).await?;
             }
         }

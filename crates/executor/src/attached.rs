@@ -8,7 +8,6 @@ use std::mem;
 
 use jiff::civil::Date;
 use strongroom_domain::Digest;
-use strongroom_domain::hold::Target;
 use strongroom_vault_model::name::TeamName;
 use strongroom_vault_model::object::Account;
 use strongroom_vault_model::policy::PolicyName;
@@ -46,13 +45,15 @@ enum Due {
 #[derive(Debug)]
 pub(crate) struct Attached {
     seen: BTreeMap<TeamName, Vec<(PolicyName, Digest)>>,
+    /// Who was in each group when it was last made true.
+    members: BTreeMap<PolicyName, Digest>,
     due: Due,
     day: Option<Date>,
 }
 
 impl Default for Attached {
     fn default() -> Self {
-        Self { seen: BTreeMap::new(), due: Due::All, day: None }
+        Self { seen: BTreeMap::new(), members: BTreeMap::new(), due: Due::All, day: None }
     }
 }
 
@@ -60,6 +61,7 @@ impl Attached {
     /// Nothing is known to be true any more.
     pub(crate) fn forget_all(&mut self) {
         self.seen.clear();
+        self.members.clear();
         self.due = Due::All;
     }
 
@@ -67,14 +69,6 @@ impl Attached {
     pub(crate) fn forget(&mut self, team: &TeamName) {
         self.seen.remove(team);
         self.look_at([team.clone()]);
-    }
-
-    /// Nothing that a hold may concern is known to be true any more.
-    pub(crate) fn forget_held(&mut self, target: &Target) {
-        match target {
-            Target::Team(team) | Target::Binding(team, _) => self.forget(team),
-            Target::Platform | Target::Cluster(_) => self.forget_all(),
-        }
     }
 
     /// These are looked at; what is as it was is not touched.
@@ -124,12 +118,27 @@ impl Attached {
         marks.iter().find(|(marked, _)| marked == name).map(|(_, digest)| *digest)
     }
 
+    /// These are the members of the binding's group now.
+    pub(crate) fn members_are(&mut self, name: &PolicyName, members: &BTreeSet<String>) {
+        self.members.insert(name.clone(), members_digest(members));
+    }
+
+    /// Whether others are in the group than when it was made true.
+    pub(crate) fn members_differ(&self, name: &PolicyName, members: &BTreeSet<String>) -> bool {
+        self.members.get(name).is_some_and(|known| *known != members_digest(members))
+    }
+
     /// The binding is made true.
     pub(crate) fn remember(&mut self, team: &TeamName, name: &PolicyName, seen: &Seen) {
         let marks = self.seen.entry(team.clone()).or_default();
         marks.retain(|(marked, _)| marked != name);
         marks.push((name.clone(), seen.digest()));
     }
+}
+
+fn members_digest(members: &BTreeSet<String>) -> Digest {
+    let members: Vec<&str> = members.iter().map(String::as_str).collect();
+    Digest::of(members.join("\n").as_bytes())
 }
 
 #[cfg(test)]
@@ -172,6 +181,12 @@ mod tests {
         attached.take_due(Vec::new);
         attached.forget(&name("team-b"));
         assert!(attached.is_true(&team, &binding, &uid("2")));
+        let members = |ids: &[&str]| ids.iter().map(ToString::to_string).collect();
+        assert!(!attached.members_differ(&binding, &members(&["a"])), "nobody knows who was in it");
+        attached.members_are(&binding, &members(&["a"]));
+        assert!(!attached.members_differ(&binding, &members(&["a"])));
+        assert!(attached.members_differ(&binding, &members(&["a", "b"])));
+        assert!(attached.members_differ(&binding, &members(&[])));
         attached.forget(&team);
         assert!(!attached.is_marked(&team, &binding));
         assert_eq!(attached.take_due(Vec::new), [team, name("team-b")]);

@@ -9,7 +9,6 @@ use serde_json::json;
 use strongroom_domain::event::EventKind;
 use strongroom_domain::id::RequestId;
 use strongroom_domain::request::State;
-use strongroom_domain::subject::Subject;
 use strongroom_plan::Plan;
 use strongroom_plan::resume::Progress;
 use strongroom_storage::StorageError;
@@ -94,9 +93,6 @@ impl Executor {
         self.store.event_append(&[event]).await?;
         for document in &plan.documents {
             self.subject_publish(&document.subject).await?;
-            if let Subject::Team(team) = &document.subject {
-                self.attached.forget(team);
-            }
         }
         self.records_compare(None).await
     }

@@ -23,6 +23,7 @@ use crate::accounts::order;
 use crate::error::ExecutorError;
 use crate::feed::{Feed, News, Touch};
 use crate::finding::{Severity, finding};
+use crate::groups::members_in;
 use crate::object::Reading;
 use crate::record::Write;
 use crate::start::Executor;
@@ -127,6 +128,15 @@ impl Executor {
                     && let Ok(id) = Uuid::parse_str(id)
                 {
                     groups.insert(id, key.clone());
+                }
+                if let ObjectKey::Group(name) = &key
+                    && reading
+                        .answer(&key)
+                        .map(members_in)
+                        .is_some_and(|members| self.attached.members_differ(name, &members))
+                {
+                    // The look at the bindings tells of it and puts it right.
+                    self.attached.forget(name.team());
                 }
                 match drift {
                     Some(drift) => drifts.push((subject.clone(), key, Some(fields), drift)),
@@ -240,6 +250,9 @@ impl Executor {
 
     /// The objects that a touched path may be; `None` when that cannot be told.
     fn key_of(&self, path: &str) -> Option<Vec<ObjectKey>> {
+        // The log has paths as they were sent; the engine finds most names whatever their case.
+        let path = path.trim_end_matches('/').to_ascii_lowercase();
+        let path = path.as_str();
         let key = |kind: &str, name: &str| ObjectKey::parse(kind, name).ok().into_iter().collect();
         let found: Vec<ObjectKey> = if let Some(name) = path.strip_prefix("sys/policies/acl/") {
             key("policy", name)

@@ -8,6 +8,7 @@ use strongroom_acts::signing::Purpose;
 use strongroom_domain::act::{ActKind, Submission};
 use strongroom_domain::canonical;
 use strongroom_domain::document::Document;
+use strongroom_domain::document::team::Holder;
 use strongroom_domain::event::EventKind;
 use strongroom_domain::hold::Target;
 use strongroom_domain::subject::Subject;
@@ -132,6 +133,40 @@ impl Executor {
         Ok(rows.into_iter().map(pair).collect())
     }
 
+    /// Nothing is given on a cluster that is frozen: how its logins were checked is in doubt.
+    fn clusters_go_on(&self, changes: &[Change], lift: &[Target]) -> Result<(), ExecutorError> {
+        for change in changes {
+            let Document::Team(team) = &change.proposed else { continue };
+            let base = match &change.base {
+                Some(Document::Team(base)) => Some(base),
+                _ => None,
+            };
+            let bindings = team
+                .bindings
+                .iter()
+                .filter(|binding| base.is_none_or(|base| !base.bindings.contains(binding)));
+            let claims = team
+                .namespaces
+                .iter()
+                .filter(|claim| base.is_none_or(|base| !base.namespaces.contains(claim)));
+            let of_binding = bindings.filter_map(|binding| match &binding.holder {
+                Holder::Accounts { cluster, .. } => Some(cluster),
+                Holder::People { .. } => None,
+            });
+            for cluster in of_binding.chain(claims.map(|claim| &claim.cluster)) {
+                let subject = Subject::Cluster(cluster.clone());
+                if let Some(why) = self.differing.get(&subject)
+                    && !lift.contains(&Target::Cluster(cluster.clone()))
+                {
+                    return Err(ExecutorError::Wait(format!(
+                        "the cluster {cluster} is frozen, and this gives something there: {why}"
+                    )));
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// Makes the plan of one round from live state.
     pub(crate) async fn plan(
         &self,
@@ -148,6 +183,7 @@ impl Executor {
             }
         }
         self.claims_are_free(changes)?;
+        self.clusters_go_on(changes, &submission.lift)?;
         let context = self.context(changes, &submission.lift)?;
         let live = self.live_namespaces(changes).await?;
         let observed = self.observe(reading, &keys(&context, changes)?).await?;

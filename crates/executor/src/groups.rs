@@ -19,6 +19,17 @@ use crate::record::{Write, Written};
 use crate::start::Executor;
 
 impl Executor {
+    /// The entities that are in a group now; none where there is no group.
+    pub(crate) async fn members_of(
+        &self,
+        name: &PolicyName,
+    ) -> Result<BTreeSet<String>, ExecutorError> {
+        let key = ObjectKey::Group(name.clone());
+        let mut reading = self.reading();
+        self.read_now(&mut reading, &key).await?;
+        Ok(reading.answer(&key).map(members_in).unwrap_or_default())
+    }
+
     /// Deletes the group that carries a policy: every live token loses it with its next request.
     pub(crate) async fn group_end(
         &self,
@@ -134,12 +145,9 @@ impl Executor {
         let (Some(found), Some(data)) = (found, reading.answer(&key)) else {
             return Ok(false);
         };
-        let ids = |field: &str| -> BTreeSet<String> {
-            let items = data.get(field).and_then(Value::as_array);
-            items.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
-        };
-        let now = ids("member_entity_ids");
+        let now = members_in(data);
         if now == *members {
+            self.attached.members_are(name, members);
             return Ok(true);
         }
         // Members leave with their entity or by a plan; these came in by hand.
@@ -159,7 +167,14 @@ impl Executor {
         }
         let list: Vec<String> = members.iter().cloned().collect();
         self.members_write(&mut reading, &key, &fields, &list, "attach accounts").await?;
+        self.attached.members_are(name, members);
         tracing::info!(binding = %binding.name, team = %team.name, count = list.len(), "members");
         Ok(true)
     }
+}
+
+/// The entities in a group, as the engine answered.
+pub(crate) fn members_in(data: &Value) -> BTreeSet<String> {
+    let items = data.get("member_entity_ids").and_then(Value::as_array);
+    items.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
 }

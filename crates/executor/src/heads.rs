@@ -295,7 +295,17 @@ impl Executor {
     }
 
     /// Keeps what was read or written of a head, and what it holds.
+    ///
+    /// Whatever is another in it, what was made true from it is so no more: nothing that can fail
+    /// stands between the two.
     pub(crate) fn head_remember(&mut self, subject: Subject, head: VersionedHead) {
+        if self.heads.get(&subject).is_none_or(|known| known.head != head.head) {
+            match &subject {
+                Subject::Team(team) => self.attached.forget(team),
+                // What follows from it is part of what is compared.
+                Subject::Cluster(_) | Subject::Platform => self.attached.look_at_all(),
+            }
+        }
         self.held.retain(|target, _| target.subject() != subject);
         self.distrusted.remove(&subject);
         for (target, hold) in &head.head.holds {
@@ -315,6 +325,10 @@ impl Executor {
                     self.guests.set(&team);
                     self.places.add(&team);
                     self.places.count(name, team.bindings.len());
+                    for claim in &team.namespaces {
+                        let place = (claim.cluster.clone(), claim.name.clone());
+                        self.drift.claims.insert(place, team.name.clone());
+                    }
                 }
                 // Of a head that is not believed nothing is known, so what was known stays.
                 Err(_) => {}

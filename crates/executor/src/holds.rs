@@ -150,7 +150,6 @@ impl Executor {
         let event = self.event_by(actor, EventKind::HoldMade, None, Some(subject.clone()), detail);
         self.store.event_append(&[event]).await?;
         self.subject_publish(&subject).await?;
-        self.attached.forget_held(target);
         self.holds_tell().await?;
         Ok(())
     }
@@ -177,9 +176,7 @@ impl Executor {
         let detail = json!({ "target": target, "reason": reason, "frozen": true });
         let event = self.event_by(actor, EventKind::HoldMade, None, Some(subject), detail);
         self.store.event_append(&[event]).await?;
-        self.records_compare(None).await?;
-        self.attached.forget_all();
-        Ok(())
+        self.records_compare(None).await
     }
 
     /// Why nothing is given to anybody of this subject now, if that is so.

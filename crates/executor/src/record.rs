@@ -98,9 +98,7 @@ impl Executor {
 
     /// Before writes that begin at once, side by side. Each comes to the place "write" by itself.
     pub(crate) async fn intents(&self, writes: &[Write<'_>]) -> Result<(), ExecutorError> {
-        if !self.store.lease_check(&self.lease, &self.holder, self.epoch, 6).await? {
-            return Err(ExecutorError::LeaseLost);
-        }
+        self.lease_lasts().await?;
         fault::point("intent")?;
         // A plan's writes follow its own event; what nobody asked for just now has none yet.
         let announced = |write: &Write<'_>| {
@@ -117,6 +115,13 @@ impl Executor {
         let entries: Vec<JournalEntry> =
             writes.iter().map(|write| self.journal_entry(write)).collect();
         Ok(self.store.journal_intent(&entries, &events).await?)
+    }
+
+    /// Whether the lease lasts longer than one write may take.
+    pub(crate) async fn lease_lasts(&self) -> Result<(), ExecutorError> {
+        let (lease, holder) = (&self.lease, &self.holder);
+        let lasts = self.store.lease_check(lease, holder, self.epoch, 6).await?;
+        if lasts { Ok(()) } else { Err(ExecutorError::LeaseLost) }
     }
 
     /// Records how a write ended, in journal and ledger.

@@ -83,6 +83,7 @@ impl Executor {
             Some(fields) => {
                 if holds_beside(reading, key, fields) {
                     self.engine.delete(&wire::read_path(key), wire::template(key)).await?;
+                    self.lease_lasts().await?;
                 }
                 if fault::twice() {
                     let _ = self.send(reading, key, fields, exists).await?;
@@ -123,6 +124,10 @@ impl Executor {
             ObjectKey::Group(_) => self.kept_members(reading, key, fields).await?,
             _ => Vec::new(),
         };
+        // Reading who stays may have taken long.
+        if !members.is_empty() {
+            self.lease_lasts().await?;
+        }
         let (path, mut body) = wire::write(key, fields, exists, &reading.ids, &members)
             .map_err(|error| ExecutorError::Stopped(error.to_string()))?;
         if let ObjectKey::AuthConfig(_) = key

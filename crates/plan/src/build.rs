@@ -126,6 +126,12 @@ pub enum Refusal {
     /// A namespace of another team is not the one that this team trusts.
     #[error("the namespace {0} was made anew; its own team {1} trusts it again first")]
     NotTrustedThere(String, TeamName),
+    /// A namespace of another team was made anew, and only that team has trusted it again.
+    #[error(
+        "the namespace {0} was made anew since this team trusted it: trust it again with \
+         --reattest {0}"
+    )]
+    Anew(String),
     /// A claim is given up that other teams' bindings rest on.
     #[error(
         "the namespace {0} is shared with the team {1}: its bindings there go first, or in the same request"

@@ -88,8 +88,13 @@ fn pin_shared(
             continue;
         }
         if let Some(kept) = change.base_pins.get(&name).filter(|_| !attest.contains(&name)) {
-            // In one request with its own team the namespace has that team's pin.
-            pins.entry(name).or_insert_with(|| kept.clone());
+            // In one request with its own team the namespace has that team's pin, which people
+            // trust anew only where they are told so.
+            if pins.get(&name).is_some_and(|theirs| theirs != kept) {
+                refusals.push(Refusal::Anew(name));
+            } else {
+                pins.insert(name, kept.clone());
+            }
             continue;
         }
         let Some(Some(live)) = live.get(&name) else {

@@ -180,6 +180,26 @@ fn only_a_namespace_that_its_own_team_claims_and_trusts_is_shared() {
     assert!(Document::from_yaml(&shop_text_with_team("cafe")).is_err());
 }
 
+/// Its own team trusts the namespace that is there now, the guest the one before.
+#[test]
+fn a_guest_trusts_a_namespace_made_anew_only_by_saying_so() {
+    let (shop, cafe) = (one(&shop("")), one(&shares("menu/*")));
+    let (mut host, mut guest) = (change(&shop, &shop), change(&cafe, &cafe));
+    host.base_pins.insert(PLACE.to_owned(), uid(PLACE, 2));
+    guest.base_pins.insert(PLACE.to_owned(), uid(PLACE, 1));
+    let both = with(&[&shop, &cafe]);
+    for changes in [[host.clone(), guest.clone()], [guest, host]] {
+        let mut anew = live(&changes);
+        anew.insert(PLACE.to_owned(), Some(uid(PLACE, 2)));
+        assert_eq!(refusals(&both, &changes, &anew), [Refusal::Anew(PLACE.into())]);
+        let observed = applied(&[&shop]).observe(&both, &changes);
+        let attest = [PLACE.to_owned()];
+        let draft = build(&both, &changes, &observed, &anew, &attest, &BTreeSet::new()).unwrap();
+        assert_eq!(draft.pins[PLACE], uid(PLACE, 2));
+        assert_eq!(draft.risk, Risk::Critical);
+    }
+}
+
 fn shop_text_with_team(team: &str) -> String {
     let from = "serviceAccounts: [web, worker]";
     shop("").replace(from, &format!("{from}, team: {team}"))
