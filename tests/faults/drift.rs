@@ -135,6 +135,44 @@ async fn widened(lab: &Lab, team: &Team, admin: &Session) -> Vec<Duration> {
     took
 }
 
+/// Without the audit log, what was put into a group by hand is found when everything is looked at.
+#[tokio::test]
+async fn aud_07_a_member_put_in_by_hand_is_found_without_the_log() {
+    let private = PrivateLab::start().await;
+    let lab = &private.lab;
+    let team = lab.new_team("unfed").await;
+    lab.onboard(&team).await;
+    let path = format!("team/{}/kv/data/prod/api/db", team.slug);
+    lab.workload(&team.slug, "api").await.reads_soon(&path).await;
+    private.executor_end(rustix::process::Signal::TERM).await;
+    let file = private.other_floor("unfed", |_| {});
+    let mut config: Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
+    config["drift"]["sweep_seconds"] = 5.into();
+    config["engine"].as_object_mut().unwrap().remove("audit_file").unwrap();
+    std::fs::write(&file, config.to_string()).unwrap();
+    let _executor = private.executor("unfed", Some(&file), &[]);
+    let start = Instant::now();
+    while !private.log("unfed").contains("swept") {
+        assert!(start.elapsed() < Duration::from_secs(30), "it never looks at everything");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    // Its own first look at the bindings is over, too.
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    let admin = lab.admin().await;
+    put(&admin, "identity/entity", json!({ "name": "mallory" })).await;
+    let mallory = read(&admin, "identity/entity/name/mallory", "/id").await;
+    let group = format!("identity/group/name/team.{}.binding.api", team.slug);
+    let members = read(&admin, &group, "/member_entity_ids").await;
+    let mut more = members.as_array().unwrap().clone();
+    assert_eq!(more.len(), 1);
+    more.push(mallory);
+    put(&admin, &group, json!({ "member_entity_ids": more })).await;
+    let took = until_holds(&admin, &group, "/member_entity_ids", &members).await;
+    until_found(lab, &format!("members group team.{}.binding.api", team.slug)).await;
+    println!("AUD-07: a member put in by hand is out after {took:?} without the audit log");
+    private.end().await;
+}
+
 /// Every managed kind, changed by hand.
 #[tokio::test]
 async fn aud_07_hand_made_changes_are_found_and_put_back_where_that_narrows() {
@@ -185,6 +223,11 @@ async fn aud_07_hand_made_changes_are_found_and_put_back_where_that_narrows() {
     let calm_secret = format!("team/{}/kv/data/prod/api/db", calm.slug);
     let live = lab.workload(&calm.slug, "api").await;
     live.reads_soon(&calm_secret).await;
+    // A request from before.
+    let late = lab.new_team("late").await;
+    let alice = lab.person("alice").await;
+    let request = alice.submits(&late.file, "a team that comes late", &[]).await.unwrap();
+    lab.until(&request, "in_review").await;
     let config = "auth/k8s/prod-eu/config";
     let host = read(&admin, config, "/kubernetes_host").await;
     let start = Instant::now();
@@ -199,13 +242,24 @@ async fn aud_07_hand_made_changes_are_found_and_put_back_where_that_narrows() {
     assert_eq!(alarm["severity"], "alarm", "{alarm:#}");
     took.push(until_holds(&admin, config, "/kubernetes_host", &host).await);
     until_found(lab, "records-differ cluster/prod-eu").await;
-    // Until people decided, nobody new is attached there.
-    let late = lab.new_team("late").await;
-    lab.onboard(&late).await;
-    let token = lab.workload(&late.slug, "api").await;
-    let secret = format!("team/{}/kv/data/prod/api/db", late.slug);
-    tokio::time::sleep(Duration::from_secs(2)).await;
-    assert!(token.is_refused(&secret).await, "attached although the cluster is frozen");
+    // Until people decided, nothing new is given there, and it is said why.
+    for name in ["bob", "sue"] {
+        lab.person(name).await.run(&["approve", &request, "--yes"]).await.unwrap();
+    }
+    let start = Instant::now();
+    loop {
+        let shown = lab.request(&request).await;
+        assert_ne!(shown["state"], "applied", "given although the cluster is frozen");
+        let why = shown["stateReason"].as_str().unwrap_or_default();
+        if shown["state"] == "approved" && why.contains("the cluster prod-eu is frozen") {
+            break;
+        }
+        assert!(start.elapsed() < Duration::from_secs(30), "nobody says why it waits: {shown:#}");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    let file = late.file.display().to_string();
+    let again = alice.run(&["apply", "-f", &file, "--reason", "again", "--yes"]).await.unwrap();
+    assert!(again.err.contains("cluster/prod-eu is frozen"), "{}", again.err);
     // Frozen takes nothing away; a person does, over the executor's own hold.
     assert!(!live.is_refused(&calm_secret).await, "frozen took something away");
     let sue = lab.person("sue").await;
