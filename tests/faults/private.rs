@@ -25,7 +25,19 @@ pub struct PrivateLab {
 }
 
 impl PrivateLab {
+    /// A lab whose parts are up. Between the choice of a free port and its use another process may
+    /// have taken it: only that is tried again.
     pub async fn start() -> Self {
+        for _ in 0..3 {
+            match Self::try_start().await {
+                Ok(lab) => return lab,
+                Err(told) => assert!(told.contains("address already in use"), "{told}"),
+            }
+        }
+        panic!("three times a port of the lab was taken")
+    }
+
+    async fn try_start() -> Result<Self, String> {
         let dir = tempfile::Builder::new().prefix("strongroom-private-").tempdir().unwrap();
         // The Postgres user must reach it too.
         std::fs::set_permissions(dir.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
@@ -44,11 +56,13 @@ impl PrivateLab {
         let start = Instant::now();
         while !file.is_file() {
             let text = || std::fs::read_to_string(dir.path().join("told.log")).unwrap();
-            assert!(dev.try_wait().unwrap().is_none(), "the lab ended:\n{}", text());
+            if dev.try_wait().unwrap().is_some() {
+                return Err(format!("the lab ended:\n{}", text()));
+            }
             assert!(start.elapsed() < Duration::from_mins(3), "no lab:\n{}", text());
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
-        Self { lab: Lab::of(SharedLab::read(&file)), dev, _dir: dir }
+        Ok(Self { lab: Lab::of(SharedLab::read(&file)), dev, _dir: dir })
     }
 
     pub fn dir(&self) -> &Path {
