@@ -41,7 +41,7 @@ async fn k8s_01_wildcards_are_refused_and_roles_carry_nothing() {
         let file = file.display().to_string();
         let printed = alice.run(&["apply", "-f", &file, "--reason", "try", "--yes"]).await.unwrap();
         assert_ne!(printed.code, 0, "taken: {text}");
-        assert!(printed.err.contains("/spec/"), "no pointer in: {}", printed.err);
+        assert!(printed.err.contains("spec."), "no field in: {}", printed.err);
     }
     let requests = alice.does(&["get", "requests", "-o", "name"]).await.unwrap();
     let subject = format!("team/{}", team.slug);
