@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 use strongroom_acts::{comment_digest, new_salt, submission_digest};
 use strongroom_domain::act::{ActItem, ActKind, Statement, Submission, SubmittedDocument};
+use strongroom_domain::document::field_path;
 use strongroom_domain::hold::Target;
 
 use crate::api::{Answer, Api, segment};
@@ -213,7 +214,7 @@ async fn by_the_client(
     for (number, (name, (what, pointer, message))) in files.iter().enumerate() {
         let line = printed.err.lines().find(|line| line.contains(name.as_str()));
         let line = line.unwrap_or_else(|| panic!("{what} is taken by the client"));
-        let as_told = line.contains(&format!("{pointer}: {message}"));
+        let as_told = line.contains(&format!("{}: {message}", field_path(pointer)));
         let no_yaml = line.contains("this is not YAML");
         assert!(as_told || no_yaml, "{what}: the client says {line:?}, the API {message:?}");
         same += usize::from(as_told);
