@@ -16,7 +16,7 @@ async fn findings(lab: &Lab) -> Vec<Value> {
 }
 
 /// Waits for a finding about an object; gives it.
-async fn until_found(lab: &Lab, object: &str) -> Value {
+pub async fn until_found(lab: &Lab, object: &str) -> Value {
     let start = Instant::now();
     loop {
         let all = findings(lab).await;
@@ -33,7 +33,7 @@ async fn until_found(lab: &Lab, object: &str) -> Value {
 }
 
 /// Waits until an engine object holds this again; gives how long that took.
-async fn until_holds(admin: &Session, path: &str, pointer: &str, wanted: &Value) -> Duration {
+pub async fn until_holds(admin: &Session, path: &str, pointer: &str, wanted: &Value) -> Duration {
     let start = Instant::now();
     loop {
         let read = admin.read(path, "{object}").await.unwrap().unwrap_or_default();
@@ -46,12 +46,14 @@ async fn until_holds(admin: &Session, path: &str, pointer: &str, wanted: &Value)
     }
 }
 
-async fn read(admin: &Session, path: &str, pointer: &str) -> Value {
+/// What an engine object holds now; null where there is none.
+pub async fn read(admin: &Session, path: &str, pointer: &str) -> Value {
     let read = admin.read(path, "{object}").await.unwrap().unwrap_or_default();
     read.pointer(pointer).cloned().unwrap_or_default()
 }
 
-async fn put(admin: &Session, path: &str, body: Value) {
+/// Changes an engine object by hand.
+pub async fn put(admin: &Session, path: &str, body: Value) {
     admin.write(path, "{object}", &body).await.unwrap();
 }
 
@@ -133,44 +135,6 @@ async fn widened(lab: &Lab, team: &Team, admin: &Session) -> Vec<Duration> {
     put(admin, &extra, body).await;
     took.push(until_holds(admin, &extra, "", &Value::Null).await);
     took
-}
-
-/// Without the audit log, what was put into a group by hand is found when everything is looked at.
-#[tokio::test]
-async fn aud_07_a_member_put_in_by_hand_is_found_without_the_log() {
-    let private = PrivateLab::start().await;
-    let lab = &private.lab;
-    let team = lab.new_team("unfed").await;
-    lab.onboard(&team).await;
-    let path = format!("team/{}/kv/data/prod/api/db", team.slug);
-    lab.workload(&team.slug, "api").await.reads_soon(&path).await;
-    private.executor_end(rustix::process::Signal::TERM).await;
-    let file = private.other_floor("unfed", |_| {});
-    let mut config: Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
-    config["drift"]["sweep_seconds"] = 5.into();
-    config["engine"].as_object_mut().unwrap().remove("audit_file").unwrap();
-    std::fs::write(&file, config.to_string()).unwrap();
-    let _executor = private.executor("unfed", Some(&file), &[]);
-    let start = Instant::now();
-    while !private.log("unfed").contains("swept") {
-        assert!(start.elapsed() < Duration::from_secs(30), "it never looks at everything");
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
-    // Its own first look at the bindings is over, too.
-    tokio::time::sleep(Duration::from_secs(3)).await;
-    let admin = lab.admin().await;
-    put(&admin, "identity/entity", json!({ "name": "mallory" })).await;
-    let mallory = read(&admin, "identity/entity/name/mallory", "/id").await;
-    let group = format!("identity/group/name/team.{}.binding.api", team.slug);
-    let members = read(&admin, &group, "/member_entity_ids").await;
-    let mut more = members.as_array().unwrap().clone();
-    assert_eq!(more.len(), 1);
-    more.push(mallory);
-    put(&admin, &group, json!({ "member_entity_ids": more })).await;
-    let took = until_holds(&admin, &group, "/member_entity_ids", &members).await;
-    until_found(lab, &format!("members group team.{}.binding.api", team.slug)).await;
-    println!("AUD-07: a member put in by hand is out after {took:?} without the audit log");
-    private.end().await;
 }
 
 /// Every managed kind, changed by hand.

@@ -9,6 +9,7 @@ mod dependencies;
 mod drift;
 mod engine;
 mod holds;
+mod members;
 mod open;
 mod poison;
 mod private;

@@ -88,7 +88,11 @@ async fn run(options: &Options) -> Result<()> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize()?;
     let needs_lab = options.wants(&[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 23, 24, 25, 26]);
     let lab = if needs_lab { Some(Lab::start(&program).await?) } else { None };
-    let mut report = Report::open(&root, settings(lab.as_ref()).await?);
+    let settings = match &lab {
+        Some(lab) => Some(settings(lab).await?),
+        None => None,
+    };
+    let mut report = Report::open(&root, settings)?;
     if options.wants(&[20, 21, 22]) {
         report.add(pure::measure(options.pure.0, options.pure.1)?)?;
     }
@@ -191,28 +195,25 @@ async fn on_many(lab: &Lab, options: &Options, report: &mut Report) -> Result<()
 }
 
 /// What every figure depends on.
-async fn settings(lab: Option<&Lab>) -> Result<Vec<String>> {
+async fn settings(lab: &Lab) -> Result<Vec<String>> {
     let mut settings = Vec::new();
     let cores = std::thread::available_parallelism().map_or(0, usize::from);
     let profile = if cfg!(debug_assertions) { "development" } else { "release" };
     settings.push(format!("{cores} cores shared by every part; {profile} build"));
-    if let Some(lab) = lab {
-        let about = sys::about(lab.admin.client()).await?;
-        settings.push(format!(
-            "engine: {} {}, one raft node, TLS, two file audit devices (every call is logged), a \
-             service token with one policy",
-            about.product, about.version
-        ));
-        let (version, commit, fsync): (String, String, String) = sqlx::query_as(
-            "SELECT current_setting('server_version'), current_setting('synchronous_commit'), \
-             current_setting('fsync')",
-        )
-        .fetch_one(&lab.database)
-        .await?;
-        settings.push(format!("Postgres {version}, synchronous_commit {commit}, fsync {fsync}"));
-        settings
-            .push(format!("one fsync of 4 kB here: {:.2} ms (median of 50)", fsync_ms(&lab.dir)?));
-    }
+    let about = sys::about(lab.admin.client()).await?;
+    settings.push(format!(
+        "engine: {} {}, one raft node, TLS, two file audit devices (every call is logged), a \
+         service token with one policy",
+        about.product, about.version
+    ));
+    let (version, commit, fsync): (String, String, String) = sqlx::query_as(
+        "SELECT current_setting('server_version'), current_setting('synchronous_commit'), \
+         current_setting('fsync')",
+    )
+    .fetch_one(&lab.database)
+    .await?;
+    settings.push(format!("Postgres {version}, synchronous_commit {commit}, fsync {fsync}"));
+    settings.push(format!("one fsync of 4 kB here: {:.2} ms (median of 50)", fsync_ms(&lab.dir)?));
     settings.push(
         "a team is one KV mount with settings and limit, three policies, three groups, one role, \
          and one service account with entity and alias; two provider groups are shared"

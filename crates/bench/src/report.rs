@@ -1,11 +1,15 @@
-//! The table: printed, kept beside the build, and written to `docs/benchmarks.md`.
+//! The table: printed, and kept in `docs/benchmarks.md`, from which rows that are not measured again
+//! are read. A figure that cannot be read from there is an error: none is lost by measuring another.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 
 use crate::measure::Row;
+
+/// Where the table stands.
+const PAGE: &str = "docs/benchmarks.md";
 
 /// The rows of this run and, of those that were not run, the ones that are kept.
 pub struct Report {
@@ -15,11 +19,23 @@ pub struct Report {
 }
 
 impl Report {
-    /// Takes up what earlier runs of single rows left.
-    pub fn open(root: &Path, settings: Vec<String>) -> Self {
-        let kept = std::fs::read(root.join("target/bench/rows.json")).unwrap_or_default();
-        let rows = serde_json::from_slice(&kept).unwrap_or_default();
-        Self { root: root.to_owned(), rows, settings }
+    /// Takes up what the page holds; what this run knows of the machine takes its place.
+    pub fn open(root: &Path, settings: Option<Vec<String>>) -> Result<Self> {
+        let page = match std::fs::read_to_string(root.join(PAGE)) {
+            Ok(page) => page,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
+            Err(error) => return Err(error).context(PAGE),
+        };
+        let written = page.lines().filter_map(|line| line.strip_prefix("- ")).map(str::to_owned);
+        let settings = settings.unwrap_or_else(|| written.collect());
+        let lines = page.lines().filter(|line| {
+            line.strip_prefix("| ")
+                .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
+        });
+        let rows = lines
+            .map(|line| row(line).with_context(|| format!("{PAGE}: no row of a table: {line}")))
+            .collect::<Result<_>>()?;
+        Ok(Self { root: root.to_owned(), rows, settings })
     }
 
     /// Takes rows in place of what was known of the same measurement; prints them.
@@ -49,9 +65,6 @@ impl Report {
             }
         }
         self.rows.sort_by_key(|row| row.number);
-        let dir = self.root.join("target/bench");
-        std::fs::create_dir_all(&dir)?;
-        std::fs::write(dir.join("rows.json"), serde_json::to_vec_pretty(&self.rows)?)?;
         // Also when a later row fails.
         self.write()
     }
@@ -86,7 +99,46 @@ impl Report {
                 cell(&row.beside),
             )?;
         }
-        std::fs::write(self.root.join("docs/benchmarks.md"), out)?;
+        std::fs::write(self.root.join(PAGE), out)?;
         Ok(())
+    }
+}
+
+/// One line of the table, as [`Report::write`] wrote it.
+fn row(line: &str) -> Option<Row> {
+    let line = line.strip_prefix("| ")?.strip_suffix(" |")?;
+    let mut cells = line.split(" | ").map(|cell| cell.replace("\\|", "|").trim().to_owned());
+    let mut next = || cells.next();
+    let row = Row {
+        number: next()?.parse().ok()?,
+        what: next()?,
+        size: next()?,
+        target: next()?,
+        measured: next()?,
+        verdict: next()?,
+        beside: next()?,
+    };
+    cells.next().is_none().then_some(row)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_written_is_read_again() {
+        let root = tempfile::tempdir().unwrap();
+        std::fs::create_dir(root.path().join("docs")).unwrap();
+        let mut report = Report::open(root.path(), Some(vec!["2 cores".into()])).unwrap();
+        let first = Row::new(2, "a | b", "10 teams").against("≤ 1", "2.00×", false);
+        let second = Row::new(7, "calls", "10, 100").shows("3").beside("group 1r+0w, role 2r+0w");
+        report.add(vec![first.clone(), second.clone()]).unwrap();
+        let again = Report::open(root.path(), None).unwrap();
+        assert_eq!(again.rows, [first, second]);
+        assert_eq!(again.settings, ["2 cores"]);
+        let page = root.path().join(PAGE);
+        let broken = std::fs::read_to_string(&page).unwrap().replace(" | missed |", " |");
+        std::fs::write(&page, broken).unwrap();
+        assert!(Report::open(root.path(), None).is_err(), "a row that cannot be read is not lost");
     }
 }

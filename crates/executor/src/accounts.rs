@@ -19,8 +19,9 @@ use strongroom_vault_model::object::ObjectKey;
 use strongroom_vault_model::path::auth_mount;
 use strongroom_vault_model::policy::PolicyName;
 
-use crate::bindings::{GROUP_GONE, HAS_ENDED};
+use crate::bindings::{GROUP_GONE, HAS_ENDED, MEMBERS_OUT};
 use crate::error::ExecutorError;
+use crate::groups::Members;
 use crate::record::Write;
 use crate::standings::Standing;
 use crate::start::Executor;
@@ -47,6 +48,7 @@ impl Executor {
         let reader = watched.cluster.clone();
         let accessor = self.accessor(cluster).await?;
         let mut members = BTreeSet::new();
+        let mut entities = BTreeMap::new();
         let mut standings = Vec::new();
         let mut all_known = true;
         let mut suspended = None;
@@ -56,22 +58,19 @@ impl Executor {
                     all_known = false;
                     tracing::warn!(%account, reason, "account is unknown; nothing changes for it");
                     // It stays a member if it is one.
-                    let entity = self.entity_of(&account).await?;
-                    let present = self.members_of(name).await?;
-                    members
-                        .extend(entity.map(|entity| entity.id).filter(|id| present.contains(id)));
+                    members.extend(self.member_of(name, &account).await?.map(|entity| entity.id));
                     continue;
                 }
                 // Whoever has rights keeps them; nobody new comes in.
                 Settled::Found { namespace_uid, account_uid }
                     if namespace_uid == *pin && still.is_some() =>
                 {
-                    let entity = self.entity_of(&account).await?;
-                    let present = self.members_of(name).await?;
-                    let same = entity.filter(|entity| {
-                        entity.metadata["uid"] == account_uid && present.contains(&entity.id)
-                    });
-                    members.extend(same.as_ref().map(|entity| entity.id.clone()));
+                    let entity = self.member_of(name, &account).await?;
+                    let same = entity.filter(|entity| entity.metadata["uid"] == account_uid);
+                    if let Some(entity) = &same {
+                        members.insert(entity.id.clone());
+                        entities.insert(account.clone(), entity.id.clone());
+                    }
                     Standing {
                         state: if same.is_some() { "attached" } else { "waiting" },
                         reason: still.map(str::to_owned),
@@ -82,7 +81,8 @@ impl Executor {
                 Settled::Found { namespace_uid, account_uid } if namespace_uid == *pin => {
                     match self.entity_attach(&account, &accessor, pin, &account_uid).await? {
                         Ok(entity) => {
-                            members.insert(entity);
+                            members.insert(entity.clone());
+                            entities.insert(account.clone(), entity);
                             Standing {
                                 state: "attached",
                                 reason: None,
@@ -158,11 +158,24 @@ impl Executor {
                     self.entity_end(account, why).await?;
                 }
             }
-        } else if !self.group_members(team, name, binding, &members).await? {
-            let (state, reason) = self.group_missing(name, binding).await?;
-            for (_, standing) in &mut standings {
-                standing.state = state;
-                standing.reason = Some(reason.to_owned());
+        } else {
+            match self.group_members(team, name, binding, &members).await? {
+                Members::True => {}
+                Members::TakenOut(left) => {
+                    for (account, standing) in &mut standings {
+                        if entities.get(account).is_some_and(|entity| !left.contains(entity)) {
+                            standing.state = "suspended";
+                            standing.reason = Some(MEMBERS_OUT.to_owned());
+                        }
+                    }
+                }
+                Members::Gone => {
+                    let (state, reason) = self.group_missing(name, binding).await?;
+                    for (_, standing) in &mut standings {
+                        standing.state = state;
+                        standing.reason = Some(reason.to_owned());
+                    }
+                }
             }
         }
         for (account, standing) in standings {

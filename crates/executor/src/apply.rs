@@ -112,8 +112,8 @@ impl Executor {
             return Ok(true);
         }
         let acts = self.store.acts_of_request(row.request).await?;
-        let frozen = (plan.clone(), stored.clone());
-        let Some((end, who)) = self.ended(&acts, &submission(row)?, Some(&frozen)) else {
+        let frozen = Some((plan, stored.hash));
+        let Some((end, who)) = self.ended(&acts, &submission(row)?, frozen) else {
             return Ok(false);
         };
         let why = format!("{} by {who} before the first write", end.as_str());

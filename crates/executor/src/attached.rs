@@ -46,27 +46,50 @@ enum Due {
 pub(crate) struct Attached {
     seen: BTreeMap<TeamName, Vec<(PolicyName, Digest)>>,
     /// Who was in each group when it was last made true.
-    members: BTreeMap<PolicyName, Digest>,
+    members: BTreeMap<TeamName, Vec<(PolicyName, Digest)>>,
+    /// Groups that a hand took members out of: nobody comes in until the team changes.
+    taken_out: BTreeSet<PolicyName>,
     due: Due,
     day: Option<Date>,
 }
 
 impl Default for Attached {
     fn default() -> Self {
-        Self { seen: BTreeMap::new(), members: BTreeMap::new(), due: Due::All, day: None }
+        Self {
+            seen: BTreeMap::new(),
+            members: BTreeMap::new(),
+            taken_out: BTreeSet::new(),
+            due: Due::All,
+            day: None,
+        }
     }
 }
 
 impl Attached {
-    /// Nothing is known to be true any more.
-    pub(crate) fn forget_all(&mut self) {
-        self.seen.clear();
+    /// Nothing is known to be true any more; these groups are known to have lost members by hand.
+    pub(crate) fn start_anew(&mut self, taken_out: BTreeSet<PolicyName>) {
         self.members.clear();
+        self.taken_out = taken_out;
+        self.doubt_all();
+    }
+
+    /// Everything may have been changed by hand; what was put into the groups is still known.
+    pub(crate) fn doubt_all(&mut self) {
+        self.seen.clear();
         self.due = Due::All;
     }
 
-    /// Nothing of one team is known to be true any more.
+    /// The team is another: nothing of it is known to be true any more, and what a hand took out
+    /// may come back.
     pub(crate) fn forget(&mut self, team: &TeamName) {
+        self.members.remove(team);
+        self.taken_out.retain(|name| name.team() != team);
+        self.doubt(team);
+    }
+
+    /// Something of one team may have been changed by hand; what was put into its groups is still
+    /// known.
+    pub(crate) fn doubt(&mut self, team: &TeamName) {
         self.seen.remove(team);
         self.look_at([team.clone()]);
     }
@@ -120,20 +143,44 @@ impl Attached {
 
     /// These are the members of the binding's group now.
     pub(crate) fn members_are(&mut self, name: &PolicyName, members: &BTreeSet<String>) {
-        self.members.insert(name.clone(), members_digest(members));
+        put(self.members.entry(name.team().clone()).or_default(), name, members_digest(members));
     }
 
-    /// Whether others are in the group than when it was made true.
-    pub(crate) fn members_differ(&self, name: &PolicyName, members: &BTreeSet<String>) -> bool {
-        self.members.get(name).is_some_and(|known| *known != members_digest(members))
+    /// Whether just these were in the group when it was made true; `None` where nobody knows.
+    pub(crate) fn members_were(
+        &self,
+        name: &PolicyName,
+        members: &BTreeSet<String>,
+    ) -> Option<bool> {
+        let known = self.members.get(name.team())?;
+        let known = known.iter().find(|(known, _)| known == name);
+        known.map(|(_, digest)| *digest == members_digest(members))
+    }
+
+    /// Whether members may not come back into the group.
+    pub(crate) fn is_taken_out(&self, name: &PolicyName) -> bool {
+        self.taken_out.contains(name)
+    }
+
+    /// A hand took members out of the group.
+    pub(crate) fn take_out(&mut self, name: &PolicyName) {
+        self.taken_out.insert(name.clone());
+    }
+
+    /// The group has all its members again.
+    pub(crate) fn is_whole(&mut self, name: &PolicyName) {
+        self.taken_out.remove(name);
     }
 
     /// The binding is made true.
     pub(crate) fn remember(&mut self, team: &TeamName, name: &PolicyName, seen: &Seen) {
-        let marks = self.seen.entry(team.clone()).or_default();
-        marks.retain(|(marked, _)| marked != name);
-        marks.push((name.clone(), seen.digest()));
+        put(self.seen.entry(team.clone()).or_default(), name, seen.digest());
     }
+}
+
+fn put(marks: &mut Vec<(PolicyName, Digest)>, name: &PolicyName, digest: Digest) {
+    marks.retain(|(marked, _)| marked != name);
+    marks.push((name.clone(), digest));
 }
 
 fn members_digest(members: &BTreeSet<String>) -> Digest {
@@ -182,13 +229,23 @@ mod tests {
         attached.forget(&name("team-b"));
         assert!(attached.is_true(&team, &binding, &uid("2")));
         let members = |ids: &[&str]| ids.iter().map(ToString::to_string).collect();
-        assert!(!attached.members_differ(&binding, &members(&["a"])), "nobody knows who was in it");
+        assert_eq!(attached.members_were(&binding, &members(&["a"])), None);
         attached.members_are(&binding, &members(&["a"]));
-        assert!(!attached.members_differ(&binding, &members(&["a"])));
-        assert!(attached.members_differ(&binding, &members(&["a", "b"])));
-        assert!(attached.members_differ(&binding, &members(&[])));
-        attached.forget(&team);
+        attached.doubt(&team);
         assert!(!attached.is_marked(&team, &binding));
-        assert_eq!(attached.take_due(Vec::new), [team, name("team-b")]);
+        assert_eq!(attached.members_were(&binding, &members(&["a"])), Some(true));
+        assert_eq!(attached.members_were(&binding, &members(&["a", "b"])), Some(false));
+        assert_eq!(attached.members_were(&binding, &members(&[])), Some(false));
+        attached.take_out(&binding);
+        attached.doubt_all();
+        assert!(attached.is_taken_out(&binding), "a doubt brings nobody back");
+        attached.forget(&team);
+        assert!(!attached.is_taken_out(&binding), "a change of the team does");
+        assert_eq!(attached.members_were(&binding, &members(&["a"])), None);
+        attached.members_are(&binding, &members(&["a"]));
+        attached.start_anew([binding.clone()].into());
+        assert!(attached.is_taken_out(&binding));
+        assert_eq!(attached.members_were(&binding, &members(&["a"])), None);
+        assert_eq!(attached.take_due(|| vec![name("team-c")]), [name("team-c")]);
     }
 }

@@ -91,9 +91,7 @@ impl Executor {
         });
         let event = self.event(kind, Some(plan.request), None, detail);
         self.store.event_append(&[event]).await?;
-        for document in &plan.documents {
-            self.subject_publish(&document.subject).await?;
-        }
+        self.subjects_publish(plan.documents.iter().map(|each| each.subject.clone())).await?;
         self.records_compare(None).await
     }
 }

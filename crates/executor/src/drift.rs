@@ -21,7 +21,7 @@ use uuid::Uuid;
 
 use crate::accounts::order;
 use crate::error::ExecutorError;
-use crate::feed::{Feed, News, Touch};
+use crate::feed::{Feed, News};
 use crate::finding::{Severity, finding};
 use crate::groups::members_in;
 use crate::object::Reading;
@@ -33,7 +33,7 @@ use crate::wanted::Claims;
 const RESTORE: &str = "restore what the head says where that narrows";
 
 /// The check's name in findings.
-const KIND: &str = "drift";
+pub(crate) const KIND: &str = "drift";
 
 /// How often the engine is asked whether anything was stored, without a feed.
 const INDEX_EVERY: Duration = Duration::from_secs(5);
@@ -50,7 +50,7 @@ pub(crate) struct DriftState {
     /// Which team claims a namespace, by the applied documents.
     pub(crate) claims: Claims,
     /// The engine's ids of groups, as last read.
-    groups: BTreeMap<Uuid, ObjectKey>,
+    pub(crate) groups: BTreeMap<Uuid, ObjectKey>,
 }
 
 impl DriftState {
@@ -96,7 +96,7 @@ impl Executor {
     }
 
     /// Looks at everything that is managed, and lists what is not.
-    async fn sweep(&mut self) -> Result<(), ExecutorError> {
+    pub(crate) async fn sweep(&mut self) -> Result<(), ExecutorError> {
         let begun = Instant::now();
         let mut reading = self.reading();
         let mut bulk = self.lease_keep_during(self.bulk_read()).await?;
@@ -130,13 +130,13 @@ impl Executor {
                     groups.insert(id, key.clone());
                 }
                 if let ObjectKey::Group(name) = &key
-                    && reading
-                        .answer(&key)
-                        .map(members_in)
-                        .is_some_and(|members| self.attached.members_differ(name, &members))
+                    && reading.answer(&key).map(members_in).is_some_and(|members| {
+                        self.attached.is_taken_out(name)
+                            || self.attached.members_were(name, &members) == Some(false)
+                    })
                 {
                     // The look at the bindings tells of it and puts it right.
-                    self.attached.forget(name.team());
+                    self.attached.doubt(name.team());
                 }
                 match drift {
                     Some(drift) => drifts.push((subject.clone(), key, Some(fields), drift)),
@@ -176,112 +176,6 @@ impl Executor {
         Ok(())
     }
 
-    /// Looks at what was touched.
-    async fn touched_look(&mut self, touches: &[Touch]) -> Result<(), ExecutorError> {
-        if touches.is_empty() {
-            return Ok(());
-        }
-        let mut keys: BTreeMap<ObjectKey, String> = BTreeMap::new();
-        let (mut entities, mut everything) = (None, None);
-        for touch in touches {
-            tracing::info!(path = %touch.path, who = %touch.who, "touched by somebody else");
-            // Whatever it may have changed for the executor itself is asked at once.
-            let own = ["sys/polic", "auth/approle/role/"];
-            if own.iter().any(|place| touch.path.starts_with(place)) {
-                self.selfcheck.soon();
-            }
-            if touch.path.starts_with("auth/approle/role/") {
-                continue;
-            }
-            if touch.path.starts_with("identity/entity") {
-                entities = Some(touch);
-                continue;
-            }
-            match self.key_of(&touch.path) {
-                Some(found) => keys.extend(found.into_iter().map(|key| (key, touch.who.clone()))),
-                // It cannot be told which object this was.
-                None => everything = Some(touch),
-            }
-        }
-        let mut reading = self.reading();
-        for (key, who) in keys {
-            let Some((subject, objects)) = self.wanted_of(&key)? else {
-                continue;
-            };
-            // A group is read with the anchors it names; each of them once in one look.
-            if matches!(key, ObjectKey::Group(_)) {
-                let anchors = objects.keys().filter(|other| matches!(other, ObjectKey::Anchor(_)));
-                self.observe(&mut reading, &anchors.cloned().collect()).await?;
-            }
-            let (found, _) = self.read_now(&mut reading, &key).await?;
-            let wanted = objects.get(&key);
-            match judge(&self.mark, &key, wanted, found.as_ref()) {
-                Some(drift) => {
-                    let who = Some(who.as_str());
-                    self.drift_treat(&mut reading, &subject, &key, wanted, &drift, who).await?;
-                }
-                None => self.resolved(&format!("{KIND} {key}")).await?,
-            }
-            // Which accounts are members right now is no part of the comparison.
-            if let ObjectKey::Group(name) = &key {
-                let name = name.clone();
-                self.members_look(&reading, &key, &name, wanted, &who).await?;
-            }
-        }
-        if let Some(touch) = entities {
-            self.drift.culprit = Some(touch.who.clone());
-            let looked = self.entities_look().await;
-            self.drift.culprit = None;
-            looked?;
-        }
-        match everything {
-            Some(touch) => self.sweep_after(touch).await,
-            None => Ok(()),
-        }
-    }
-
-    async fn sweep_after(&mut self, touch: &Touch) -> Result<(), ExecutorError> {
-        self.attached.forget_all();
-        self.drift.culprit = Some(touch.who.clone());
-        let swept = self.sweep().await;
-        self.drift.culprit = None;
-        swept
-    }
-
-    /// The objects that a touched path may be; `None` when that cannot be told.
-    fn key_of(&self, path: &str) -> Option<Vec<ObjectKey>> {
-        // The log has paths as they were sent; the engine finds most names whatever their case.
-        let path = path.trim_end_matches('/').to_ascii_lowercase();
-        let path = path.as_str();
-        let key = |kind: &str, name: &str| ObjectKey::parse(kind, name).ok().into_iter().collect();
-        let found: Vec<ObjectKey> = if let Some(name) = path.strip_prefix("sys/policies/acl/") {
-            key("policy", name)
-        } else if let Some(name) = path.strip_prefix("sys/policy/") {
-            key("policy", name)
-        } else if let Some(name) = path.strip_prefix("sys/mounts/") {
-            key("mount", name.trim_end_matches("/tune"))
-        } else if let Some(name) = path.strip_prefix("sys/quotas/rate-limit/") {
-            key("rate-limit", name)
-        } else if let Some(name) = path.strip_prefix("sys/auth/") {
-            key("auth-mount", &format!("auth/{}", name.trim_end_matches("/tune")))
-        } else if let Some(name) = path.strip_prefix("identity/group/name/") {
-            let mut keys: Vec<ObjectKey> = key("group", name);
-            keys.extend::<Vec<ObjectKey>>(key("anchor", name));
-            keys
-        } else if let Some(id) = path.strip_prefix("identity/group/id/") {
-            vec![self.drift.groups.get(&Uuid::parse_str(id).ok()?)?.clone()]
-        } else if path.starts_with("auth/k8s/") && path.ends_with("/config") {
-            key("auth-config", path.trim_end_matches("/config"))
-        } else if path.starts_with("auth/k8s/") {
-            key("role", path)
-        } else if path.starts_with("team/") {
-            key("mount-config", path.trim_end_matches("/config"))
-        } else {
-            return None;
-        };
-        Some(found)
-    }
-
     /// Whether nothing may follow from how this object differs: whose names belong into a role is not
     /// known while a team's head is not believed.
     fn is_unknown(&self, key: &ObjectKey) -> bool {
@@ -290,7 +184,7 @@ impl Executor {
 
     /// Records a difference, and puts it back where that narrows. One that cannot be put back stops
     /// no other.
-    async fn drift_treat(
+    pub(crate) async fn drift_treat(
         &mut self,
         reading: &mut Reading,
         subject: &Subject,

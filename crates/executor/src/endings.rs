@@ -5,6 +5,7 @@
 //! plan can be made, and stands against every plan that is made. Nothing here lets a request go on.
 
 use strongroom_acts::receipt::Receipt;
+use strongroom_domain::Digest;
 use strongroom_domain::act::{ActKind, Statement, Submission};
 use strongroom_domain::document::Document;
 use strongroom_domain::event::EventKind;
@@ -13,7 +14,6 @@ use strongroom_domain::person::{PersonId, SignedPerson};
 use strongroom_domain::request::State;
 use strongroom_plan::Plan;
 use strongroom_storage::act::ActRow;
-use strongroom_storage::plan::PlanRow;
 use strongroom_storage::request::RequestRow;
 
 use crate::acts::{About, Verified};
@@ -24,6 +24,9 @@ use crate::start::Executor;
 
 /// Why a request is over that nobody decided on.
 const EXPIRED: &str = "nobody decided in time";
+
+/// A frozen plan and its hash.
+pub(crate) type Frozen<'a> = (&'a Plan, Digest);
 
 /// Whether an act ends a request, if it counts.
 pub(crate) fn is_no(act: &ActRow) -> bool {
@@ -40,12 +43,12 @@ fn is_over_submission(act: &ActRow) -> bool {
 fn about<'a>(
     act: &ActRow,
     submission: &'a Submission,
-    frozen: Option<&'a (Plan, PlanRow)>,
+    frozen: Option<Frozen<'a>>,
 ) -> Option<About<'a>> {
     if is_over_submission(act) {
         return Some(About::Submission(submission));
     }
-    frozen.map(|(plan, stored)| About::Plan { plan, hash: stored.hash })
+    frozen.map(|(plan, hash)| About::Plan { plan, hash })
 }
 
 impl Executor {
@@ -62,24 +65,23 @@ impl Executor {
             Err(ExecutorError::Hostile(_)) => None,
             Err(error) => return Err(error),
         };
+        let frozen = frozen.as_ref().map(|(plan, stored)| (plan, stored.hash));
         let acts = self.store.acts_of_request(row.request).await?;
         let receipt = self.submission_receipt(&acts, &submission);
         // By the signed sign-in, whatever the row says.
         let signed_end =
             receipt.as_ref().and_then(|receipt| self.submission_end(receipt.auth_time));
         if signed_end.is_some_and(|end| self.is_over(end))
-            || frozen.as_ref().is_some_and(|(plan, _)| self.is_over(plan.expires_at))
+            || frozen.is_some_and(|(plan, _)| self.is_over(plan.expires_at))
         {
             return self.expire(row).await;
         }
-        let mut ended = self.ended(&acts, &submission, frozen.as_ref());
+        let mut ended = self.ended(&acts, &submission, frozen);
         for act in acts.iter().filter(|act| act.receipt.is_none() && is_no(act)) {
             if ended.is_some() {
                 break;
             }
-            ended = self
-                .no_take(row, act, &acts, &submission, receipt.as_ref(), frozen.as_ref())
-                .await?;
+            ended = self.no_take(row, act, &acts, &submission, receipt.as_ref(), frozen).await?;
         }
         let Some((end, who)) = ended else { return Ok(false) };
         let kind = match end {
@@ -104,7 +106,7 @@ impl Executor {
         acts: &[ActRow],
         submission: &Submission,
         submitted: Option<&Receipt>,
-        frozen: Option<&(Plan, PlanRow)>,
+        frozen: Option<Frozen<'_>>,
     ) -> Result<Option<(State, String)>, ExecutorError> {
         let Some(about) = about(act, submission, frozen) else {
             return Ok(None);
@@ -183,7 +185,7 @@ impl Executor {
         &self,
         acts: &[ActRow],
         submission: &Submission,
-        frozen: Option<&(Plan, PlanRow)>,
+        frozen: Option<Frozen<'_>>,
     ) -> Option<(State, String)> {
         acts.iter().filter(|act| act.receipt.is_some() && is_no(act)).find_map(|act| {
             let verified = self.act_recheck(act, about(act, submission, frozen)?).ok()?;

@@ -12,14 +12,12 @@ use strongroom_domain::subject::Subject;
 use strongroom_engine::identity::{self, Entity};
 use strongroom_kubernetes::Settled;
 use strongroom_plan::{Holds, Plan, desired};
-use strongroom_vault_model::object::{Account, Fields, ObjectKey};
-use strongroom_vault_model::policy::PolicyName;
+use strongroom_vault_model::object::Account;
 
 use crate::accounts::order;
 use crate::context::split;
 use crate::error::ExecutorError;
 use crate::finding::{Severity, finding};
-use crate::object::Reading;
 use crate::record::Written;
 use crate::start::Executor;
 
@@ -142,7 +140,7 @@ impl Executor {
 
     async fn account_reset(&mut self, account: &Account) -> Result<(), ExecutorError> {
         // Whatever else it is a member of by its old entity is made true again afterwards.
-        self.attached.forget_all();
+        self.attached.doubt_all();
         self.entity_end(account, "its namespace is trusted anew").await?;
         let (cluster, namespace) = split(&format!("{}/{}", account.cluster, account.namespace))?;
         let Some(watched) = self.clusters.get(&cluster) else {
@@ -203,7 +201,7 @@ impl Executor {
                 each.culprit.clone_from(&self.drift.culprit);
                 found.push(each);
                 self.entity_end(account, "somebody put more into it").await?;
-                self.attached.forget_all();
+                self.attached.doubt_all();
             }
         }
         for each in found {
@@ -212,51 +210,5 @@ impl Executor {
             self.resolved(&key).await?;
         }
         Ok(())
-    }
-
-    /// A group that somebody touched: members that no binding names are told, and leave with the
-    /// next look at the bindings.
-    pub(crate) async fn members_look(
-        &mut self,
-        reading: &Reading,
-        key: &ObjectKey,
-        name: &PolicyName,
-        wanted: Option<&Fields>,
-        who: &str,
-    ) -> Result<(), ExecutorError> {
-        let ids = |value: Option<&Value>| -> BTreeSet<String> {
-            let items = value.and_then(Value::as_array).into_iter().flatten();
-            items.filter_map(Value::as_str).map(str::to_owned).collect()
-        };
-        let now = ids(reading.answer(key).and_then(|data| data.get("member_entity_ids")));
-        let mut known = BTreeSet::new();
-        for text in ids(wanted.and_then(|fields| fields.get("accounts"))) {
-            let entity_name = format!("sa.{}", text.replacen('/', ".", 2));
-            if let Some(account) = Account::from_entity_name(&entity_name) {
-                known.extend(self.entity_of(&account).await?.map(|entity| entity.id));
-            }
-        }
-        let strange = now.difference(&known).count();
-        self.attached.forget(name.team());
-        if strange == 0 { Ok(()) } else { self.members_tell(name, strange, Some(who)).await }
-    }
-
-    /// Tells of members that came in by hand.
-    pub(crate) async fn members_tell(
-        &mut self,
-        name: &PolicyName,
-        strange: usize,
-        who: Option<&str>,
-    ) -> Result<(), ExecutorError> {
-        let key = ObjectKey::Group(name.clone());
-        let text = format!("{key} got {strange} members by hand that no document names");
-        let next = "they are taken out by themselves; find out who did it, and why";
-        let mut each = finding("members", &key.to_string(), Severity::Alarm, text, next);
-        each.subject = Some(format!("team/{}", name.team()));
-        each.object = Some(key.to_string());
-        each.culprit = who.map(str::to_owned);
-        let finding_key = each.key.clone();
-        self.found(each).await?;
-        self.resolved(&finding_key).await
     }
 }

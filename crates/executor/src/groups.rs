@@ -7,8 +7,9 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 use strongroom_domain::document::team::Binding;
 use strongroom_domain::document::{Document, Team};
+use strongroom_engine::identity::Entity;
 use strongroom_plan::desired;
-use strongroom_vault_model::object::{Fields, ObjectKey, fingerprint};
+use strongroom_vault_model::object::{Account, Fields, ObjectKey, fingerprint};
 use strongroom_vault_model::policy::PolicyName;
 use strongroom_vault_model::wire;
 
@@ -18,16 +19,31 @@ use crate::object::Reading;
 use crate::record::{Write, Written};
 use crate::start::Executor;
 
+/// What was found of a group that was to be made true.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Members {
+    /// It has just the members that it must have.
+    True,
+    /// It is not there: taken away, by us or by hand; only a request brings it back.
+    Gone,
+    /// A hand took members out, perhaps in an emergency: nobody comes in until the team changes.
+    /// These are left.
+    TakenOut(BTreeSet<String>),
+}
+
 impl Executor {
-    /// The entities that are in a group now; none where there is no group.
-    pub(crate) async fn members_of(
+    /// An account's entity, if it is in the group now.
+    pub(crate) async fn member_of(
         &self,
         name: &PolicyName,
-    ) -> Result<BTreeSet<String>, ExecutorError> {
+        account: &Account,
+    ) -> Result<Option<Entity>, ExecutorError> {
+        let entity = self.entity_of(account).await?;
         let key = ObjectKey::Group(name.clone());
         let mut reading = self.reading();
         self.read_now(&mut reading, &key).await?;
-        Ok(reading.answer(&key).map(members_in).unwrap_or_default())
+        let present = reading.answer(&key).map(members_in).unwrap_or_default();
+        Ok(entity.filter(|entity| present.contains(&entity.id)))
     }
 
     /// Deletes the group that carries a policy: every live token loses it with its next request.
@@ -44,17 +60,13 @@ impl Executor {
         if found.get("owner").and_then(Value::as_str) != Some(self.mark.as_str()) {
             return Err(ExecutorError::Stopped(format!("the group {name} is not Strongroom's")));
         }
-        let text = name.to_string();
         tracing::info!(binding = %name, why, "binding is suspended");
-        let write = order(standing_order, "delete", "group", &text);
-        self.intent(&write).await?;
-        let written = self.write_object(&mut reading, &key, None, true).await?;
-        self.receipt(&write, "written", &written).await
+        self.object_end(&mut reading, &key, standing_order).await
     }
 
     /// Takes all accounts out of a group that stays: every live token loses it with its next request.
     pub(crate) async fn group_empty(
-        &self,
+        &mut self,
         team: &Team,
         name: &PolicyName,
         standing_order: &str,
@@ -66,15 +78,16 @@ impl Executor {
         let (Some(found), Some(fields)) = (found, self.group_fields(team, &key)?) else {
             return Ok(());
         };
-        let members = reading.answer(&key).and_then(|data| data.get("member_entity_ids"));
-        if members.and_then(Value::as_array).is_none_or(Vec::is_empty) {
+        if reading.answer(&key).map(members_in).is_none_or(|members| members.is_empty()) {
             return Ok(());
         }
         if found.get("owner") != fields.get("owner") {
             return Err(ExecutorError::Stopped(format!("the group {name} is not Strongroom's")));
         }
         tracing::info!(binding = %name, why, "binding is suspended");
-        self.members_write(&mut reading, &key, &fields, &[], standing_order).await
+        self.members_write(&mut reading, &key, &fields, &[], standing_order).await?;
+        self.attached.members_are(name, &BTreeSet::new());
+        Ok(())
     }
 
     /// What a group of a team should be.
@@ -123,53 +136,75 @@ impl Executor {
         if !text.starts_with(&format!("# {}{name}\n", self.mark)) {
             return Err(ExecutorError::Stopped(format!("the policy {name} is not Strongroom's")));
         }
-        let text = name.to_string();
-        let write = order(standing_order, "delete", "policy", &text);
+        self.object_end(&mut reading, &key, standing_order).await
+    }
+
+    /// Deletes what was found to be ours.
+    async fn object_end(
+        &self,
+        reading: &mut Reading,
+        key: &ObjectKey,
+        standing_order: &str,
+    ) -> Result<(), ExecutorError> {
+        let name = key.name();
+        let write = order(standing_order, "delete", key.kind(), &name);
         self.intent(&write).await?;
-        let written = self.write_object(&mut reading, &key, None, true).await?;
+        let written = self.write_object(reading, key, None, true).await?;
         self.receipt(&write, "written", &written).await
     }
 
-    /// Makes a group's members exactly these entities. A group that is not there was taken away,
-    /// by us or by hand, and only a request brings it back: `false`.
+    /// Makes a group's members exactly these entities, unless a hand took away.
     pub(crate) async fn group_members(
         &mut self,
         team: &Team,
         name: &PolicyName,
         binding: &Binding,
         members: &BTreeSet<String>,
-    ) -> Result<bool, ExecutorError> {
+    ) -> Result<Members, ExecutorError> {
         let key = ObjectKey::Group(name.clone());
         let mut reading = self.reading();
         let (found, _) = self.read_now(&mut reading, &key).await?;
         let (Some(found), Some(data)) = (found, reading.answer(&key)) else {
-            return Ok(false);
+            return Ok(Members::Gone);
         };
         let now = members_in(data);
-        if now == *members {
-            self.attached.members_are(name, members);
-            return Ok(true);
+        let missing = members.difference(&now).count();
+        // Just these were in it, and some are not any more although nothing else has changed.
+        if missing > 0 && self.attached.members_were(name, members) == Some(true) {
+            self.attached.take_out(name);
         }
-        // Members leave with their entity or by a plan; these came in by hand.
-        let strange = now.difference(members).count();
-        if strange > 0 {
-            self.members_tell(name, strange, None).await?;
+        let taken_out = missing > 0 && self.attached.is_taken_out(name);
+        let target: BTreeSet<String> =
+            if taken_out { members.intersection(&now).cloned().collect() } else { members.clone() };
+        if now != target {
+            // Members leave with their entity or by a plan; these came in by hand.
+            let strange = now.difference(members).count();
+            if strange > 0 {
+                self.members_tell(name, strange, None).await?;
+            }
+            let Some(fields) = self.group_fields(team, &key)? else {
+                return Ok(Members::Gone);
+            };
+            let ours = found.get("owner") == fields.get("owner");
+            let no_groups =
+                found.get("anchors").and_then(Value::as_array).is_none_or(Vec::is_empty);
+            if !ours || !no_groups {
+                return Err(ExecutorError::Stopped(format!(
+                    "the group {name} is not as Strongroom left it"
+                )));
+            }
+            let list: Vec<String> = target.iter().cloned().collect();
+            self.members_write(&mut reading, &key, &fields, &list, "attach accounts").await?;
+            let count = list.len();
+            tracing::info!(binding = %binding.name, team = %team.name, count, "members");
         }
-        let Some(fields) = self.group_fields(team, &key)? else {
-            return Ok(false);
-        };
-        let ours = found.get("owner") == fields.get("owner");
-        let no_groups = found.get("anchors").and_then(Value::as_array).is_none_or(Vec::is_empty);
-        if !ours || !no_groups {
-            return Err(ExecutorError::Stopped(format!(
-                "the group {name} is not as Strongroom left it"
-            )));
+        if taken_out {
+            self.members_out_tell(name, missing).await?;
+            return Ok(Members::TakenOut(target));
         }
-        let list: Vec<String> = members.iter().cloned().collect();
-        self.members_write(&mut reading, &key, &fields, &list, "attach accounts").await?;
         self.attached.members_are(name, members);
-        tracing::info!(binding = %binding.name, team = %team.name, count = list.len(), "members");
-        Ok(true)
+        self.attached.is_whole(name);
+        Ok(Members::True)
     }
 }
 
@@ -177,4 +212,12 @@ impl Executor {
 pub(crate) fn members_in(data: &Value) -> BTreeSet<String> {
     let items = data.get("member_entity_ids").and_then(Value::as_array);
     items.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
+}
+
+/// The accounts that a group's fields name.
+pub(crate) fn accounts_in(fields: &Fields) -> impl Iterator<Item = Account> {
+    let items = fields.get("accounts").and_then(Value::as_array).into_iter().flatten();
+    let names = items.filter_map(Value::as_str);
+    names
+        .filter_map(|text| Account::from_entity_name(&format!("sa.{}", text.replacen('/', ".", 2))))
 }

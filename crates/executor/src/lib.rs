@@ -26,6 +26,7 @@ mod freeze;
 mod groups;
 mod heads;
 mod holds;
+mod members;
 mod object;
 mod open;
 mod orders;
@@ -39,6 +40,7 @@ mod selfcheck;
 mod standings;
 mod start;
 mod strangers;
+mod touched;
 mod wanted;
 mod write;
 

@@ -100,7 +100,7 @@ impl Executor {
             self.epoch = epoch;
             self.store.fence(&self.lease, &self.holder, epoch);
             self.findings_load().await?;
-            self.attached.forget_all();
+            self.attached.start_anew(self.members_out_told());
             self.drift.forget();
             self.accessors.clear();
             self.open = Open::default();
@@ -120,12 +120,15 @@ impl Executor {
             return Ok(());
         }
         let asked = Instant::now();
-        let epoch = self.store.lease_acquire(&self.lease, &self.holder, LEASE_SECONDS).await?;
-        if self.epoch == 0 || epoch != Some(self.epoch) {
-            return Err(ExecutorError::LeaseLost);
-        }
+        self.lease_again().await?;
         self.renewed = Some(asked);
         Ok(())
+    }
+
+    async fn lease_again(&self) -> Result<(), ExecutorError> {
+        let epoch = self.store.lease_acquire(&self.lease, &self.holder, LEASE_SECONDS).await?;
+        let is_ours = self.epoch != 0 && epoch == Some(self.epoch);
+        if is_ours { Ok(()) } else { Err(ExecutorError::LeaseLost) }
     }
 
     /// Does one long thing, and renews the lease meanwhile.
@@ -139,11 +142,7 @@ impl Executor {
                 done = &mut work => return done,
                 () = tokio::time::sleep(RENEW) => {}
             }
-            let (name, holder) = (&self.lease, &self.holder);
-            let epoch = self.store.lease_acquire(name, holder, LEASE_SECONDS).await?;
-            if self.epoch == 0 || epoch != Some(self.epoch) {
-                return Err(ExecutorError::LeaseLost);
-            }
+            self.lease_again().await?;
         }
     }
 

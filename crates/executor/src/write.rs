@@ -2,19 +2,19 @@
 //!
 //! An outcome that is not known is never taken for a success: what is there decides.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 use strongroom_engine::error::Failure;
-use strongroom_engine::{EngineError, Envelope, identity};
+use strongroom_engine::{EngineError, Envelope};
 use strongroom_plan::steps::same;
-use strongroom_vault_model::object::{Account, Fields, ObjectKey};
+use strongroom_vault_model::object::{Fields, ObjectKey};
 use strongroom_vault_model::wire;
 
 use crate::error::ExecutorError;
 use crate::fault;
+use crate::groups::{accounts_in, members_in};
 use crate::object::Reading;
 use crate::record::Written;
 use crate::start::Executor;
@@ -176,17 +176,14 @@ impl Executor {
         let Some(data) = reading.answer(key) else {
             return Ok(Vec::new());
         };
-        let now: BTreeSet<&str> = texts(data.get("member_entity_ids")).collect();
+        let now = members_in(data);
         let mut kept = Vec::new();
-        for name in texts(fields.get("accounts")) {
-            let Some(account) = parse_account(name) else {
-                continue;
-            };
+        for account in accounts_in(fields) {
             if now.is_empty() {
                 break;
             }
-            let entity = identity::entity_by_name(&self.engine, &account.entity_name()).await?;
-            kept.extend(entity.map(|entity| entity.id).filter(|id| now.contains(id.as_str())));
+            let entity = self.entity_of(&account).await?;
+            kept.extend(entity.map(|entity| entity.id).filter(|id| now.contains(id)));
         }
         Ok(kept)
     }
@@ -211,10 +208,6 @@ fn is_in_use(error: &EngineError) -> bool {
 
 fn texts(value: Option<&Value>) -> impl Iterator<Item = &str> {
     value.and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str)
-}
-
-fn parse_account(text: &str) -> Option<Account> {
-    Account::from_entity_name(&format!("sa.{}", text.replacen('/', ".", 2)))
 }
 
 /// Which fields differ, by name only: a policy's text is long, and nothing else is worth a guess.

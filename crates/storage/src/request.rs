@@ -154,6 +154,15 @@ pub struct RequestFilter {
     pub before: Option<(Timestamp, RequestId)>,
 }
 
+/// Which documents `d` of requests `r` a viewer sees: all, those of own requests, those of own teams
+/// and those whose first owners the viewer is among. One rule wherever documents are told.
+macro_rules! visible_document {
+    () => {
+        "($2 OR (r.submitted_issuer = $3 AND r.submitted_person = $4) \
+          OR (d.kind = 'team' AND (d.name = ANY ($5) OR d.seen_by && $6)))"
+    };
+}
+
 impl Store {
     /// One request, if the viewer may see it.
     pub async fn request_get(
@@ -218,15 +227,15 @@ impl Store {
         visibility: &Visibility,
         request: RequestId,
     ) -> Result<Vec<DocumentRow>, StorageError> {
-        let rows: Vec<(String, String, i64, i64, Vec<u8>)> = sqlx::query_as(
+        let rows: Vec<(String, String, i64, i64, Vec<u8>)> = sqlx::query_as(concat!(
             "SELECT d.kind, d.name, d.revision, d.base_revision, v.canonical \
              FROM change_request_documents d \
              JOIN change_requests r USING (request_id) \
              JOIN revisions v ON v.kind = d.kind AND v.name = d.name AND v.number = d.revision \
-             WHERE d.request_id = $1 AND ($2 OR (r.submitted_issuer = $3 AND r.submitted_person = $4) \
-               OR (d.kind = 'team' AND (d.name = ANY ($5) OR d.seen_by && $6))) \
-             ORDER BY d.position",
-        )
+             WHERE d.request_id = $1 AND ",
+            visible_document!(),
+            " ORDER BY d.position",
+        ))
         .bind(request.as_uuid())
         .bind(visibility.all)
         .bind(&visibility.person.issuer)
@@ -250,14 +259,13 @@ impl Store {
         requests: &[RequestId],
     ) -> Result<BTreeMap<RequestId, Vec<Subject>>, StorageError> {
         let requests: Vec<Uuid> = requests.iter().map(|request| request.as_uuid()).collect();
-        let rows: Vec<(Uuid, String, String)> = sqlx::query_as(
+        let rows: Vec<(Uuid, String, String)> = sqlx::query_as(concat!(
             "SELECT d.request_id, d.kind, d.name FROM change_request_documents d \
              JOIN change_requests r USING (request_id) \
-             WHERE d.request_id = ANY ($1) \
-               AND ($2 OR (r.submitted_issuer = $3 AND r.submitted_person = $4) \
-               OR (d.kind = 'team' AND (d.name = ANY ($5) OR d.seen_by && $6))) \
-             ORDER BY d.request_id, d.position",
-        )
+             WHERE d.request_id = ANY ($1) AND ",
+            visible_document!(),
+            " ORDER BY d.request_id, d.position",
+        ))
         .bind(&requests)
         .bind(visibility.all)
         .bind(&visibility.person.issuer)

@@ -12,7 +12,7 @@ use strongroom_vault_model::object::ObjectKey;
 use strongroom_vault_model::wire;
 
 use crate::audit::{Calls, Who};
-use crate::estate::{Estate, Known, bare, decoded, document, read_all, write_all};
+use crate::estate::{Estate, Known, bare, decoded, document, write_all};
 use crate::lab::Lab;
 use crate::measure::{Row, Values, float, length, ratios};
 use crate::process::Executor;
@@ -25,15 +25,6 @@ const SWEPT: [usize; 3] = [1, 4, 16];
 
 /// The one of them that is also measured with its objects read before and after.
 const VERIFIED: usize = 16;
-
-/// What the bare loop took.
-struct Bare {
-    /// To write.
-    seconds: f64,
-    /// To read each object twice, besides.
-    reading: f64,
-    index: u64,
-}
 
 /// What one request of many teams cost.
 struct Cost {
@@ -58,12 +49,12 @@ pub async fn measure(lab: &Lab, estate: &mut Estate, pairs: usize) -> Result<Vec
         costs.push(ours(lab, estate, &executor, &format!("w1-{pair}"), BATCH).await?);
         for (place, side_by_side) in SWEPT.into_iter().enumerate() {
             let name = format!("w1-{pair}-{side_by_side}");
-            let done =
+            let (seconds, index) =
                 theirs(lab, estate, &executor, &mut known, &name, BATCH, side_by_side).await?;
-            floors[place].push(done.seconds);
-            floor_index = done.index;
+            floors[place].push(seconds);
+            floor_index = index;
             if side_by_side == VERIFIED {
-                verified.push(done.seconds + done.reading);
+                verified.push(seconds + read_twice(lab, estate, &executor, &name).await?);
             }
         }
     }
@@ -179,25 +170,41 @@ async fn theirs(
     name: &str,
     count: usize,
     side_by_side: usize,
-) -> Result<Bare> {
+) -> Result<(f64, u64)> {
     let objects = bare_objects(estate, name, count)?;
     let index = lab.index().await?;
     executor.signal(Signal::STOP)?;
     let begun = Instant::now();
     let done = write_all(&lab.admin, &objects, known, side_by_side, bare).await;
     let seconds = begun.elapsed().as_secs_f64();
-    let keys: Vec<ObjectKey> = objects.keys().cloned().collect();
-    let begun = Instant::now();
-    let read = async {
-        read_all(&lab.admin, &keys, side_by_side).await?;
-        read_all(&lab.admin, &keys, side_by_side).await
-    };
-    let read = read.await;
-    let reading = begun.elapsed().as_secs_f64();
     executor.signal(Signal::CONT)?;
     done?;
-    read?;
-    Ok(Bare { seconds, reading, index: lab.index().await? - index })
+    Ok((seconds, lab.index().await? - index))
+}
+
+/// What it takes to read each object of the bare loop twice, as before and after its write.
+async fn read_twice(lab: &Lab, estate: &Estate, executor: &Executor, name: &str) -> Result<f64> {
+    let objects = bare_objects(estate, name, BATCH)?;
+    let paths = || objects.keys().map(|key| bare(&wire::read_path(key)));
+    executor.signal(Signal::STOP)?;
+    let begun = Instant::now();
+    let done = read_paths(lab, paths().chain(paths()), VERIFIED).await;
+    let seconds = begun.elapsed().as_secs_f64();
+    executor.signal(Signal::CONT)?;
+    done.map(|()| seconds)
+}
+
+async fn read_paths(
+    lab: &Lab,
+    paths: impl Iterator<Item = String>,
+    side_by_side: usize,
+) -> Result<()> {
+    stream::iter(paths)
+        .map(|path| async move { lab.admin.read(&path, "{object}").await })
+        .buffer_unordered(side_by_side)
+        .try_for_each(|_| async { Ok(()) })
+        .await?;
+    Ok(())
 }
 
 fn bare_objects(estate: &Estate, name: &str, count: usize) -> Result<Objects> {
@@ -221,11 +228,7 @@ async fn terraform_calls(lab: &Lab, estate: &Estate, known: &mut Known) -> Resul
         let times = if matches!(key, ObjectKey::Policy(_)) { 2 } else { 1 };
         vec![bare(&wire::read_path(key)); times]
     });
-    stream::iter(twice)
-        .map(|path| async move { lab.admin.read(&path, "{object}").await })
-        .buffer_unordered(10)
-        .try_for_each(|_| async { Ok(()) })
-        .await?;
+    read_paths(lab, twice, 10).await?;
     let seconds = begun.elapsed().as_secs_f64();
     let calls = lab.audit.since(place)?.len();
     Ok(Row::new(1, "peer: Terraform's create sequence, replayed", format!("{BATCH} teams"))

@@ -206,18 +206,23 @@ fn only_exactly_what_the_executor_signed_for_this_request_is_taken() {
     assert!(still_good(&plan, "2026-12-07T18:00:00Z".parse().unwrap()).is_err());
 }
 
+/// A signed plan as a person is shown it.
+fn shown(plan: &Plan, key: &SigningKey) -> String {
+    let verified = check(&answer(plan, key), plan, &[key.public()]).unwrap();
+    crate::render::plan::plan(
+        &verified.plan,
+        &verified.documents,
+        &verified.hash,
+        crate::render::text::Style::PLAIN,
+    )
+}
+
 #[test]
 fn a_plan_is_shown_from_its_bytes() {
     let key = SigningKey::generate().unwrap();
     for base in [0, 4] {
         let plan = sample_plan(base);
-        let verified = check(&answer(&plan, &key), &plan, &[key.public()]).unwrap();
-        let text = crate::render::plan::plan(
-            &verified.plan,
-            &verified.documents,
-            &verified.hash,
-            crate::render::text::Style::PLAIN,
-        );
+        let text = shown(&plan, &key);
         insta::assert_snapshot!(format!("plan_based_on_{base}"), text);
     }
 }
@@ -227,13 +232,7 @@ fn the_sentences_that_the_executor_signed_are_shown() {
     let key = SigningKey::generate().unwrap();
     let mut plan = sample_plan(4);
     plan.summary = vec!["binding job ends: service account job loses its access".into()];
-    let verified = check(&answer(&plan, &key), &plan, &[key.public()]).unwrap();
-    let text = crate::render::plan::plan(
-        &verified.plan,
-        &verified.documents,
-        &verified.hash,
-        crate::render::text::Style::PLAIN,
-    );
+    let text = shown(&plan, &key);
     let told = text.split("What changes\n").nth(1).unwrap();
     let told = told.split("\n\n").next().unwrap();
     assert_eq!(told, "  - binding job ends: service account job loses its access");

@@ -103,19 +103,7 @@ impl Executor {
 
     /// Records how an account of a binding stands.
     pub async fn binding(&self, team: &str) {
-        let state = BindingState {
-            team: team.to_owned(),
-            binding: "api".to_owned(),
-            cluster: "prod-eu".to_owned(),
-            namespace: format!("{team}-prod"),
-            account: "api".to_owned(),
-            namespace_uid: Some("uid-of-namespace".to_owned()),
-            account_uid: Some("uid-of-account".to_owned()),
-            state: "attached".to_owned(),
-            reason: None,
-            updated_at: self.now,
-        };
-        self.store.binding_state_put(self.engine, &state, &[]).await.unwrap();
+        self.guest_binding(team, "api", &format!("{team}-prod")).await;
     }
 
     /// Records that a team's binding for an account of another's namespace is attached.

@@ -1,0 +1,91 @@
+//! What hands did to who is in the groups: told here, and put right, or left, by the look at the
+//! bindings. Nobody is put into a group here.
+
+use std::collections::BTreeSet;
+
+use strongroom_vault_model::object::{Fields, ObjectKey};
+use strongroom_vault_model::policy::PolicyName;
+
+use crate::error::ExecutorError;
+use crate::finding::{Severity, finding};
+use crate::groups::{accounts_in, members_in};
+use crate::object::Reading;
+use crate::start::Executor;
+
+/// The kind of finding about a group that a hand took members out of.
+const OUT: &str = "members-out";
+
+impl Executor {
+    /// A group that somebody touched: members that no binding names are told, and leave with the
+    /// next look at the bindings.
+    pub(crate) async fn members_look(
+        &mut self,
+        reading: &Reading,
+        key: &ObjectKey,
+        name: &PolicyName,
+        wanted: Option<&Fields>,
+        who: &str,
+    ) -> Result<(), ExecutorError> {
+        let now = reading.answer(key).map(members_in).unwrap_or_default();
+        let mut known = BTreeSet::new();
+        for account in wanted.into_iter().flat_map(accounts_in) {
+            known.extend(self.entity_of(&account).await?.map(|entity| entity.id));
+        }
+        let strange = now.difference(&known).count();
+        self.attached.doubt(name.team());
+        if strange == 0 { Ok(()) } else { self.members_tell(name, strange, Some(who)).await }
+    }
+
+    /// Tells of members that came in by hand.
+    pub(crate) async fn members_tell(
+        &mut self,
+        name: &PolicyName,
+        strange: usize,
+        who: Option<&str>,
+    ) -> Result<(), ExecutorError> {
+        let key = ObjectKey::Group(name.clone());
+        let text = format!("{key} got {strange} members by hand that no document names");
+        let next = "they are taken out by themselves; find out who did it, and why";
+        let mut each = finding("members", &key.to_string(), Severity::Alarm, text, next);
+        each.subject = Some(format!("team/{}", name.team()));
+        each.object = Some(key.to_string());
+        each.culprit = who.map(str::to_owned);
+        let finding_key = each.key.clone();
+        self.found(each).await?;
+        self.resolved(&finding_key).await
+    }
+
+    /// Tells of members that were taken out by hand.
+    pub(crate) async fn members_out_tell(
+        &mut self,
+        name: &PolicyName,
+        count: usize,
+    ) -> Result<(), ExecutorError> {
+        let key = ObjectKey::Group(name.clone());
+        let who = if count == 1 { "account is" } else { "accounts are" };
+        let text = format!("{count} {who} not in {key} any more: a hand took members out of it");
+        let next = "nothing is done by itself, for it may be an emergency: the next request that \
+             changes the team puts them back";
+        let mut each = finding(OUT, &key.to_string(), Severity::Warning, text, next);
+        each.subject = Some(format!("team/{}", name.team()));
+        each.object = Some(key.to_string());
+        self.found(each).await
+    }
+
+    /// The groups that were told to have lost members by hand.
+    pub(crate) fn members_out_told(&self) -> BTreeSet<PolicyName> {
+        let told = self.findings.values().filter(|known| known.kind == OUT);
+        told.filter_map(|known| known.object.as_ref()?.strip_prefix("group ")?.parse().ok())
+            .collect()
+    }
+
+    /// Takes back what is over: the group has all its members again, or is gone.
+    pub(crate) async fn members_out_settle(&mut self) -> Result<(), ExecutorError> {
+        for name in self.members_out_told() {
+            if !self.attached.is_taken_out(&name) {
+                self.resolved(&format!("{OUT} {}", ObjectKey::Group(name))).await?;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,122 @@
+//! Looking at just what the engine's audit log says somebody else touched.
+//!
+//! A path that cannot be told to be one object's makes everything be looked at.
+
+use std::collections::BTreeMap;
+
+use strongroom_plan::drift::judge;
+use strongroom_vault_model::object::ObjectKey;
+use uuid::Uuid;
+
+use crate::drift::KIND;
+use crate::error::ExecutorError;
+use crate::feed::Touch;
+use crate::start::Executor;
+
+impl Executor {
+    /// Looks at what was touched.
+    pub(crate) async fn touched_look(&mut self, touches: &[Touch]) -> Result<(), ExecutorError> {
+        if touches.is_empty() {
+            return Ok(());
+        }
+        let mut keys: BTreeMap<ObjectKey, String> = BTreeMap::new();
+        let (mut entities, mut everything) = (None, None);
+        for touch in touches {
+            tracing::info!(path = %touch.path, who = %touch.who, "touched by somebody else");
+            // Whatever it may have changed for the executor itself is asked at once.
+            let own = ["sys/polic", "auth/approle/role/"];
+            if own.iter().any(|place| touch.path.starts_with(place)) {
+                self.selfcheck.soon();
+            }
+            if touch.path.starts_with("auth/approle/role/") {
+                continue;
+            }
+            if touch.path.starts_with("identity/entity") {
+                entities = Some(touch);
+                continue;
+            }
+            match self.key_of(&touch.path) {
+                Some(found) => keys.extend(found.into_iter().map(|key| (key, touch.who.clone()))),
+                // It cannot be told which object this was.
+                None => everything = Some(touch),
+            }
+        }
+        let mut reading = self.reading();
+        for (key, who) in keys {
+            let Some((subject, objects)) = self.wanted_of(&key)? else {
+                continue;
+            };
+            // A group is read with the anchors it names; each of them once in one look.
+            if matches!(key, ObjectKey::Group(_)) {
+                let anchors = objects.keys().filter(|other| matches!(other, ObjectKey::Anchor(_)));
+                self.observe(&mut reading, &anchors.cloned().collect()).await?;
+            }
+            let (found, _) = self.read_now(&mut reading, &key).await?;
+            let wanted = objects.get(&key);
+            match judge(&self.mark, &key, wanted, found.as_ref()) {
+                Some(drift) => {
+                    let who = Some(who.as_str());
+                    self.drift_treat(&mut reading, &subject, &key, wanted, &drift, who).await?;
+                }
+                None => self.resolved(&format!("{KIND} {key}")).await?,
+            }
+            // Which accounts are members right now is no part of the comparison.
+            if let ObjectKey::Group(name) = &key {
+                let name = name.clone();
+                self.members_look(&reading, &key, &name, wanted, &who).await?;
+            }
+        }
+        if let Some(touch) = entities {
+            self.drift.culprit = Some(touch.who.clone());
+            let looked = self.entities_look().await;
+            self.drift.culprit = None;
+            looked?;
+        }
+        match everything {
+            Some(touch) => self.sweep_after(touch).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn sweep_after(&mut self, touch: &Touch) -> Result<(), ExecutorError> {
+        self.attached.doubt_all();
+        self.drift.culprit = Some(touch.who.clone());
+        let swept = self.sweep().await;
+        self.drift.culprit = None;
+        swept
+    }
+
+    /// The objects that a touched path may be; `None` when that cannot be told.
+    fn key_of(&self, path: &str) -> Option<Vec<ObjectKey>> {
+        // The log has paths as they were sent; the engine finds most names whatever their case.
+        let path = path.trim_end_matches('/').to_ascii_lowercase();
+        let path = path.as_str();
+        let key = |kind: &str, name: &str| ObjectKey::parse(kind, name).ok().into_iter().collect();
+        let found: Vec<ObjectKey> = if let Some(name) = path.strip_prefix("sys/policies/acl/") {
+            key("policy", name)
+        } else if let Some(name) = path.strip_prefix("sys/policy/") {
+            key("policy", name)
+        } else if let Some(name) = path.strip_prefix("sys/mounts/") {
+            key("mount", name.trim_end_matches("/tune"))
+        } else if let Some(name) = path.strip_prefix("sys/quotas/rate-limit/") {
+            key("rate-limit", name)
+        } else if let Some(name) = path.strip_prefix("sys/auth/") {
+            key("auth-mount", &format!("auth/{}", name.trim_end_matches("/tune")))
+        } else if let Some(name) = path.strip_prefix("identity/group/name/") {
+            let mut keys: Vec<ObjectKey> = key("group", name);
+            keys.extend::<Vec<ObjectKey>>(key("anchor", name));
+            keys
+        } else if let Some(id) = path.strip_prefix("identity/group/id/") {
+            vec![self.drift.groups.get(&Uuid::parse_str(id).ok()?)?.clone()]
+        } else if path.starts_with("auth/k8s/") && path.ends_with("/config") {
+            key("auth-config", path.trim_end_matches("/config"))
+        } else if path.starts_with("auth/k8s/") {
+            key("role", path)
+        } else if path.starts_with("team/") {
+            key("mount-config", path.trim_end_matches("/config"))
+        } else {
+            return None;
+        };
+        Some(found)
+    }
+}
