@@ -173,6 +173,22 @@ async fn apr_02b_no_edited_column_widens_anything() {
         "APR-02b: {edits} edits of {} columns, {refused} refused by the schema; 0 effects",
         columns.len()
     );
+    // What people are shown is put back, too.
+    let seen = "SELECT string_agg(to_jsonb(s)::text, '' ORDER BY kind, name) FROM \
+                (SELECT kind, name, state, reason, applied_revision, applied_document, holds \
+                 FROM subject_states) s";
+    let shown: String = sqlx::query_scalar(seen).fetch_one(&database).await.unwrap();
+    sqlx::query(
+        "UPDATE subject_states SET state = 'frozen', reason = 'x', holds = '{\"a\": \"b\"}'",
+    )
+    .execute(&database)
+    .await
+    .unwrap();
+    let start = Instant::now();
+    while sqlx::query_scalar::<_, String>(seen).fetch_one(&database).await.unwrap() != shown {
+        assert!(start.elapsed() < Duration::from_mins(1), "people are shown what was edited");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
     // And everything still works.
     let fresh = lab.new_team("tampc").await;
     lab.onboard(&fresh).await;

@@ -55,7 +55,7 @@ pub fn context(mark: Mark, ttl: u32, clusters: BTreeMap<ClusterName, Cluster>) -
     Context {
         mark,
         platform: Platform::default(),
-        platform_groups: BTreeSet::new(),
+        platform_groups: "platform-sre".parse().into_iter().collect(),
         floor_votes: FloorVotes { high_platform: 1, critical_people: 2 },
         floor_token_ttl: ttl,
         today: jiff::civil::date(2026, 1, 1),

@@ -165,3 +165,15 @@ fn compare(scene: &Scene, judged: bool, times: usize) -> Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_work_can_be_done() {
+        for name in WORKS {
+            run(name, 3, 1).unwrap();
+        }
+    }
+}

@@ -149,7 +149,7 @@ impl Executor {
         let detail = json!({ "target": target, "reason": reason, "by": hold.by });
         let event = self.event_by(actor, EventKind::HoldMade, None, Some(subject.clone()), detail);
         self.store.event_append(&[event]).await?;
-        self.subject_publish(&subject).await?;
+        self.subjects_publish([subject]).await?;
         self.holds_tell().await?;
         Ok(())
     }
@@ -174,9 +174,10 @@ impl Executor {
         head.head.holds.insert(target.clone(), hold);
         self.head_write(head, None, "freeze").await?;
         let detail = json!({ "target": target, "reason": reason, "frozen": true });
-        let event = self.event_by(actor, EventKind::HoldMade, None, Some(subject), detail);
+        let event = self.event_by(actor, EventKind::HoldMade, None, Some(subject.clone()), detail);
         self.store.event_append(&[event]).await?;
-        self.records_compare(None).await
+        self.records_compare(None).await?;
+        self.subjects_publish([subject]).await
     }
 
     /// Why nothing is given to anybody of this subject now, if that is so.

@@ -8,6 +8,7 @@ use std::pin::pin;
 use std::time::{Duration, Instant};
 
 use jiff::civil::Date;
+use strongroom_domain::subject::Subject;
 use strongroom_kubernetes::InventoryState;
 use strongroom_storage::inventory::Inventory;
 
@@ -106,9 +107,11 @@ impl Executor {
             self.open = Open::default();
             *looked = None;
             self.differing.clear();
+            self.published.clear();
             self.clock_compare().await?;
             self.records_compare(None).await?;
-            self.subjects_publish(self.heads.keys().cloned()).await?;
+            let subjects: Vec<Subject> = self.heads.keys().cloned().collect();
+            self.subjects_publish(subjects).await?;
         }
         self.renewed = Some(asked);
         Ok(true)
@@ -158,6 +161,7 @@ impl Executor {
         if slow && looked.is_some() {
             self.clock_compare().await?;
             self.records_compare(None).await?;
+            self.published_compare().await?;
         }
         if slow {
             *looked = Some((Instant::now(), today));

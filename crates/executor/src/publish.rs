@@ -13,23 +13,38 @@ use crate::start::Executor;
 const SIDE_BY_SIDE: usize = 8;
 
 impl Executor {
-    /// Copies several heads into the database.
+    /// Copies heads into the database.
     pub(crate) async fn subjects_publish(
-        &self,
+        &mut self,
         subjects: impl IntoIterator<Item = Subject>,
     ) -> Result<(), ExecutorError> {
         let subjects: Vec<Subject> = subjects.into_iter().collect();
         for some in subjects.chunks(SIDE_BY_SIDE) {
             let put = some.iter().map(|subject| self.subject_publish(subject));
-            futures::future::try_join_all(put).await?;
+            let marks = futures::future::try_join_all(put).await?;
+            let marked = some.iter().zip(marks);
+            self.published.extend(marked.filter_map(|(s, mark)| Some((s.clone(), mark?))));
         }
         Ok(())
     }
 
-    /// Copies a head into the database for pages.
-    pub(crate) async fn subject_publish(&self, subject: &Subject) -> Result<(), ExecutorError> {
+    /// Copies again what somebody else wrote over, or put back to what it was.
+    pub(crate) async fn published_compare(&mut self) -> Result<(), ExecutorError> {
+        let found: BTreeMap<Subject, i64> =
+            self.store.subject_state_marks().await?.into_iter().collect();
+        let published = self.published.iter();
+        let over = published.filter(|(subject, mark)| found.get(*subject) != Some(*mark));
+        let over: Vec<Subject> = over.map(|(subject, _)| subject.clone()).collect();
+        if !over.is_empty() {
+            tracing::warn!(count = over.len(), "published rows were edited; they are put back");
+        }
+        self.subjects_publish(over).await
+    }
+
+    /// Copies one; gives the mark of its row.
+    async fn subject_publish(&self, subject: &Subject) -> Result<Option<i64>, ExecutorError> {
         let Some(head) = self.heads.get(subject) else {
-            return Ok(());
+            return Ok(None);
         };
         let applied = head.head.applied.as_ref();
         // A document that is not believed is not shown either.
@@ -58,6 +73,6 @@ impl Executor {
             reason: differing.cloned(),
             updated_at: self.clock.now(),
         };
-        Ok(self.store.subject_state_put(&state).await?)
+        Ok(Some(self.store.subject_state_put(&state).await?))
     }
 }

@@ -113,8 +113,6 @@ impl Executor {
             }
         }
         self.settle(KIND, findings).await?;
-        // What people see of a hold is put back if somebody edited it.
-        let held = self.held.keys().map(Target::subject);
-        self.subjects_publish(changed.into_iter().chain(held)).await
+        self.subjects_publish(changed).await
     }
 }

@@ -91,6 +91,8 @@ pub struct Executor {
     pub(crate) differing: BTreeMap<Subject, String>,
     /// Subjects whose head itself cannot be believed.
     pub(crate) unbelieved: BTreeMap<Subject, String>,
+    /// The marks of the rows in which people see the subjects.
+    pub(crate) published: BTreeMap<Subject, i64>,
     /// Findings that stand, by key.
     pub(crate) findings: BTreeMap<String, Finding>,
     /// How far the database's clock is ahead of ours, as last seen.
@@ -197,6 +199,7 @@ impl Executor {
             places: Places::default(),
             held: BTreeMap::new(),
             differing: BTreeMap::new(),
+            published: BTreeMap::new(),
             unbelieved: BTreeMap::new(),
             findings: BTreeMap::new(),
             selfcheck: SelfCheck::default(),

@@ -201,10 +201,11 @@ impl Store {
         Ok(canonical)
     }
 
-    /// Records what a head says.
-    pub async fn subject_state_put(&self, state: &SubjectState) -> Result<(), StorageError> {
+    /// Records what a head says; gives the mark of the row, which is another when anybody else wrote
+    /// it.
+    pub async fn subject_state_put(&self, state: &SubjectState) -> Result<i64, StorageError> {
         let mut tx = self.begin().await?;
-        sqlx::query(
+        let (mark,) = sqlx::query_as(
             "INSERT INTO subject_states (kind, name, engine_id, applied_revision, applied_hash, \
              applied_document, pins, state, request_id, reason, updated_at, holds) \
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) \
@@ -212,7 +213,8 @@ impl Store {
              applied_revision = excluded.applied_revision, applied_hash = excluded.applied_hash, \
              applied_document = excluded.applied_document, pins = excluded.pins, \
              state = excluded.state, request_id = excluded.request_id, reason = excluded.reason, \
-             updated_at = excluded.updated_at, holds = excluded.holds",
+             updated_at = excluded.updated_at, holds = excluded.holds \
+             RETURNING xmin::text::bigint",
         )
         .bind(state.subject.kind())
         .bind(state.subject.name())
@@ -226,9 +228,22 @@ impl Store {
         .bind(&state.reason)
         .bind(to_db(state.updated_at))
         .bind(&state.holds)
-        .execute(&mut *tx)
+        .fetch_one(&mut *tx)
         .await?;
-        Ok(tx.commit().await?)
+        tx.commit().await?;
+        Ok(mark)
+    }
+
+    /// The marks of all rows: which were written by somebody else than who remembers their marks.
+    pub async fn subject_state_marks(&self) -> Result<Vec<(Subject, i64)>, StorageError> {
+        let rows: Vec<(String, String, i64)> =
+            sqlx::query_as("SELECT kind, name, xmin::text::bigint FROM subject_states LIMIT 50000")
+                .fetch_all(&self.pool)
+                .await?;
+        let row = |(kind, name, mark): (String, String, i64)| {
+            Some((parse_subject(&kind, &name).ok()?, mark))
+        };
+        Ok(rows.into_iter().filter_map(row).collect())
     }
 
     /// How the bindings of a team stand. The caller has made sure that the team may be seen.
