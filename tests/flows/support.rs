@@ -112,18 +112,7 @@ impl Lab {
 
     /// Previews follow the cluster within a second or so.
     pub async fn until_seen(&self, team: &Team) {
-        let sue = self.person("sue").await;
-        let file = team.file.display().to_string();
-        let start = Instant::now();
-        loop {
-            let preview = ["apply", "-f", &file, "--dry-run", "--reason", "look"];
-            let printed = sue.run(&preview).await.unwrap();
-            if printed.code == 0 {
-                return;
-            }
-            assert!(start.elapsed() < Duration::from_secs(30), "no preview: {}", printed.err);
-            tokio::time::sleep(Duration::from_millis(300)).await;
-        }
+        self.person("sue").await.until_previewed(&team.file).await.unwrap();
     }
 
     /// Submits as alice, approved by bob and sue, applied; a value in each binding's path.

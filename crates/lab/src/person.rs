@@ -3,8 +3,9 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
 use tokio::process::Command;
 
 /// One person at a terminal.
@@ -100,6 +101,20 @@ impl Person {
             );
         }
         Ok(printed)
+    }
+
+    /// Waits until a file can be previewed: the server follows the clusters within a second or so.
+    pub async fn until_previewed(&self, file: &Path) -> Result<()> {
+        let (start, file) = (Instant::now(), file.display().to_string());
+        let preview = ["apply", "-f", &file, "--dry-run", "--reason", "look"];
+        loop {
+            let printed = self.run(&preview).await?;
+            if printed.code == 0 {
+                return Ok(());
+            }
+            ensure!(start.elapsed() < Duration::from_secs(30), "no preview: {}", printed.err);
+            tokio::time::sleep(Duration::from_millis(300)).await;
+        }
     }
 
     /// Submits a document and gives the request's id.

@@ -138,11 +138,12 @@ async fn ours(
     estate.namespaces(lab, &slugs).await?;
     let texts: Vec<String> = slugs.iter().map(|slug| document(slug)).collect();
     let file = lab.write(&format!("{name}.yaml"), &texts.join("---\n"))?;
-    // The watch tells of new namespaces within a second or so.
-    tokio::time::sleep(Duration::from_millis(1500)).await;
-    let (place, index) = (lab.audit.end(), lab.index().await?);
     // An owner of all of them: otherwise each team would want the vote of another owner.
-    let request = lab.person("bob").await?.submits(&file, "many teams", &[]).await?;
+    let bob = lab.person("bob").await?;
+    bob.until_previewed(&file).await?;
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let (place, index) = (lab.audit.end(), lab.index().await?);
+    let request = bob.submits(&file, "many teams", &[]).await?;
     let before = executor.cpu();
     let seconds = lab.settle(&request).await?;
     let cpu = executor.cpu() - before;

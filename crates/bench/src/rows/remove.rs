@@ -16,9 +16,10 @@ use crate::measure::{Row, Values, length};
 /// A team of its own, with a value and a workload that reads it.
 async fn team(lab: &Lab, estate: &Estate, slug: &str) -> Result<Session> {
     estate.namespaces(lab, &[slug.to_owned()]).await?;
-    tokio::time::sleep(Duration::from_millis(1500)).await;
     let file = lab.write("removed.yaml", &document(slug))?;
-    let request = lab.person("alice").await?.submits(&file, "to be removed", &[]).await?;
+    let alice = lab.person("alice").await?;
+    alice.until_previewed(&file).await?;
+    let request = alice.submits(&file, "to be removed", &[]).await?;
     lab.settle(&request).await?;
     lab.until_attached(slug, 1).await?;
     let value = json!({ "data": { "password": "s3cr3t" } });
