@@ -14,6 +14,7 @@ mod credential;
 mod figures;
 mod forger;
 mod keyed;
+mod kit;
 mod kubernetes;
 mod policies;
 mod raw;

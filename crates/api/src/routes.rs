@@ -13,8 +13,8 @@ use crate::body::MAX_BYTES;
 use crate::edge::{unknown_method, unknown_path, wrap};
 use crate::extract::require_session;
 use crate::state::AppState;
-use crate::v1::{acts, clusters, documents, events, findings, health, preview, public, requests};
-use crate::v1::{session, sign_ins, suspensions, teams};
+use crate::v1::{acts, clusters, documents, events, findings, health, kit, preview, public};
+use crate::v1::{requests, session, sign_ins, suspensions, teams};
 
 /// One route.
 #[derive(Debug)]
@@ -52,6 +52,7 @@ pub fn routes() -> Vec<Route> {
         closed(Method::GET, "/api/v1/documents/{kind}/{name}", get(documents::show)),
         closed(Method::GET, "/api/v1/teams", get(teams::list)),
         closed(Method::GET, "/api/v1/teams/{name}/bindings", get(teams::bindings)),
+        closed(Method::GET, "/api/v1/teams/{name}/bindings/{binding}/kit", get(kit::show)),
         closed(Method::GET, "/api/v1/clusters", get(clusters::list)),
         closed(Method::GET, "/api/v1/clusters/{name}/inventory", get(clusters::inventory)),
         closed(Method::GET, "/api/v1/events", get(events::list)),

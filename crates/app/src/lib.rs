@@ -13,6 +13,7 @@ pub mod event;
 pub mod finding;
 pub mod health;
 pub mod inventory;
+pub mod kit;
 pub mod preview;
 pub mod request;
 pub mod session;

@@ -21,9 +21,9 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use problem::Problem;
 use types::{
-    ActItemView, ActPosted, AppliedDocument, BindingView, Completed, EventView, FindingView, Named,
-    Page, Plan, Preview, RequestSummary, RequestView, Session, SignIn, SubmissionView, Submitted,
-    SuspensionView, TrustView,
+    ActItemView, ActPosted, AppliedDocument, BindingView, Completed, EventView, FindingView,
+    KitView, Named, Page, Plan, Preview, RequestSummary, RequestView, Session, SignIn,
+    SubmissionView, Submitted, SuspensionView, TrustView,
 };
 
 /// The most bytes of one answer that are read.
@@ -199,6 +199,17 @@ impl Api {
         let what = format!("list the bindings of {team}");
         let page: Page<BindingView> = self.get(&what, &["teams", team, "bindings"], &[]).await?;
         Ok(page.items)
+    }
+
+    /// The kit of a binding.
+    pub async fn kit(
+        &self,
+        team: &str,
+        binding: &str,
+        query: &[(&'static str, String)],
+    ) -> Result<KitView, Failure> {
+        let what = format!("make the kit of {team}/{binding}");
+        self.get(&what, &["teams", team, "bindings", binding, "kit"], query).await
     }
 
     /// Change requests that fit the filters.

@@ -159,6 +159,13 @@ Let it go on again by a request with the same document:
   strongroom freeze --reason 'INC-9: looking at what happened'
 Let it go on again by a request with the Platform document and --lift platform.")]
     Freeze(FreezeArgs),
+    /// Ready files that run a binding's secrets into your workload
+    #[command(before_help = "Examples:
+  strongroom kit payments/api                                   what the workload has to know
+  strongroom kit payments/api --format vso --dir deploy/        files for Vault Secrets Operator
+  strongroom kit payments/api --format check | kubectl apply -f -
+  strongroom kit payments/api --format injector --secret prod/api/db --account worker")]
+    Kit(KitArgs),
     /// Set and read secret values, straight at the engine, signed in as yourself
     #[command(subcommand)]
     Kv(KvCommand),
@@ -379,6 +386,46 @@ pub struct FreezeArgs {
     /// Sign although it is known beforehand that it will not count
     #[arg(long)]
     pub anyway: bool,
+}
+
+/// The ways to run secrets into a workload.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum KitFormat {
+    /// The agent injector's annotations on a pod
+    Injector,
+    /// An agent's own configuration file
+    Agent,
+    /// Vault Secrets Operator
+    Vso,
+    /// External Secrets Operator
+    Eso,
+    /// Secrets Store CSI driver
+    Csi,
+    /// A CI job under the service account
+    Ci,
+    /// Plain HTTP, with curl
+    Http,
+    /// A Job that says whether the account reads what it should
+    Check,
+}
+
+/// `kit`.
+#[derive(Debug, Clone, Args)]
+pub struct KitArgs {
+    /// TEAM/BINDING
+    pub binding: String,
+    /// The files of this way; a summary and the list of ways when left out
+    #[arg(long, short = 'f', value_name = "FORMAT")]
+    pub format: Option<KitFormat>,
+    /// One of the binding's service accounts; the first by name when left out
+    #[arg(long, value_name = "ACCOUNT")]
+    pub account: Option<String>,
+    /// A secret inside the binding's paths, without the mount; an example when left out
+    #[arg(long, value_name = "PATH")]
+    pub secret: Option<String>,
+    /// Write the files into this directory; one that is there and differs is left alone
+    #[arg(long, value_name = "DIR", requires = "format")]
+    pub dir: Option<PathBuf>,
 }
 
 /// `kv`.

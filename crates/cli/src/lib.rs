@@ -71,6 +71,7 @@ async fn dispatch(
         ClientCommand::Withdraw(args) => verbs::vote::withdraw(&client()?, args).await,
         ClientCommand::Suspend(args) => verbs::suspend::suspend(client, args).await,
         ClientCommand::Freeze(args) => verbs::suspend::freeze(&client()?, args).await,
+        ClientCommand::Kit(args) => verbs::kit::run(client, args).await,
         ClientCommand::Kv(command) => verbs::kv::run(globals, screen, command).await,
         ClientCommand::Version => verbs::version::run(screen, globals.output),
     }

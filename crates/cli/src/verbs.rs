@@ -5,6 +5,7 @@ pub mod apply;
 pub mod diff;
 mod foresee;
 pub mod get;
+pub mod kit;
 pub mod kv;
 pub mod login;
 pub mod propose;

@@ -14,14 +14,15 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("vault-model", &[]),
     ("domain", &["vault-model"]),
     ("plan", &["domain", "vault-model"]),
+    ("kit", &["domain", "vault-model"]),
     ("acts", &["domain"]),
     ("config", &["domain"]),
     ("storage", &["domain", "vault-model"]),
     ("engine", &["vault-model"]),
     ("kubernetes", &["domain"]),
     ("authn", &["acts", "domain"]),
-    ("app", &["acts", "domain", "plan", "storage", "vault-model"]),
-    ("api", &["acts", "app", "authn", "domain", "plan", "storage", "vault-model"]),
+    ("app", &["acts", "domain", "kit", "plan", "storage", "vault-model"]),
+    ("api", &["acts", "app", "authn", "domain", "kit", "plan", "storage", "vault-model"]),
     (
         "executor",
         &[

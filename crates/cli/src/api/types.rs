@@ -13,9 +13,11 @@ macro_rules! views {
     )*};
 }
 
+mod kit;
 mod list;
 mod preview;
 
+pub use kit::{KitFile, KitSheet, KitView};
 pub use list::{AppliedDocument, BindingView, Cursor, EventView, Named, Page, RequestSummary};
 pub use preview::{
     AccountView, FieldChange, HoldView, KnownView, Preview, PreviewDocument, StageView, StepView,

@@ -1,0 +1,73 @@
+//! External Secrets Operator: a store of the namespace and one Secret for each secret.
+
+use std::fmt::Write as _;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use strongroom_vault_model::object::LoginMethod;
+
+use super::{File, file};
+use crate::kit::Kit;
+use crate::text::{object_name, quoted};
+
+pub fn files(kit: &Kit) -> (Vec<File>, Vec<String>) {
+    let namespace = &kit.namespace;
+    let ca = match kit.engine.ca_pem.trim() {
+        "" => String::new(),
+        pem => format!("      caBundle: {}\n", STANDARD.encode(pem)),
+    };
+    let (mount, role, account, audience) =
+        (kit.auth_mount(), quoted(kit.role()), &kit.account, quoted(&kit.audience));
+    let auth = match kit.login {
+        LoginMethod::Kubernetes => format!(
+            "        kubernetes:\n          mountPath: {mount}\n          role: {role}\n          \
+             serviceAccountRef:\n            name: {account}\n            audiences: [{audience}]\n"
+        ),
+        LoginMethod::Jwt => format!(
+            "        jwt:\n          path: {mount}\n          role: {role}\n          \
+             kubernetesServiceAccountToken:\n            serviceAccountRef:\n              \
+             name: {account}\n            audiences: [{audience}]\n            \
+             expirationSeconds: 600\n"
+        ),
+    };
+    let mut text = String::new();
+    let mut stores: Vec<&strongroom_vault_model::path::TeamMount> = Vec::new();
+    for secret in &kit.secrets {
+        if !stores.contains(&&secret.mount) {
+            stores.push(&secret.mount);
+            let _ = write!(
+                text,
+                "apiVersion: external-secrets.io/v1\nkind: SecretStore\nmetadata:\n  \
+                 name: strongroom-{store}\n  namespace: {namespace}\nspec:\n  provider:\n    vault:\n      \
+                 server: {address}\n      path: {path}\n      version: v2\n{ca}      auth:\n{auth}---\n",
+                store = secret.mount.mount,
+                address = quoted(&kit.engine.address),
+                path = secret.mount,
+            );
+        }
+    }
+    let wanted: Vec<String> = kit
+        .secrets
+        .iter()
+        .map(|secret| {
+            let name = object_name(&secret.path);
+            format!(
+                "apiVersion: external-secrets.io/v1\nkind: ExternalSecret\nmetadata:\n  name: {name}\n  \
+                 namespace: {namespace}\nspec:\n  refreshInterval: 1m\n  secretStoreRef:\n    \
+                 kind: SecretStore\n    name: strongroom-{store}\n  target:\n    name: {name}\n  \
+                 dataFrom:\n    - extract:\n        key: {path}\n",
+                store = secret.mount.mount,
+                path = quoted(&secret.path.to_string()),
+            )
+        })
+        .collect();
+    text.push_str(&wanted.join("---\n"));
+    (
+        vec![file("external-secrets.yaml", text)],
+        vec![
+        "the values then stand in a Kubernetes Secret, readable by whoever may read Secrets in \
+         the namespace"
+            .to_owned(),
+    ],
+    )
+}
