@@ -26,3 +26,4 @@ mod stack;
 mod support;
 mod tenants;
 mod tokens;
+mod verbs;

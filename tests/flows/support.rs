@@ -85,7 +85,13 @@ impl Lab {
 
     /// A person who has signed in.
     pub async fn person(&self, name: &str) -> Person {
-        let person = Person::new(&program(), name, self.scratch.path(), self.server()).unwrap();
+        self.person_at(name, "here").await
+    }
+
+    /// The same at another machine.
+    pub async fn person_at(&self, name: &str, place: &str) -> Person {
+        let dir = self.scratch.path().join(place);
+        let person = Person::new(&program(), name, &dir, self.server()).unwrap();
         person.does(&["login"]).await.unwrap();
         person
     }

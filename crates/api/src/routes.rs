@@ -41,6 +41,8 @@ pub fn routes() -> Vec<Route> {
         open(Method::POST, "/api/v1/sign-ins/{id}/complete", post(sign_ins::complete)),
         closed(Method::GET, "/api/v1/session", get(session::show)),
         closed(Method::DELETE, "/api/v1/session", delete(session::end)),
+        closed(Method::GET, "/api/v1/sessions", get(session::list)),
+        closed(Method::DELETE, "/api/v1/sessions/{id}", delete(session::end_other)),
         closed(Method::POST, "/api/v1/requests/preview", post(preview::make)),
         closed(Method::POST, "/api/v1/requests", post(requests::submit)),
         closed(Method::GET, "/api/v1/requests", get(requests::list)),

@@ -8,6 +8,7 @@ use strongroom_domain::event::EventKind;
 use strongroom_domain::id::{SessionId, SignInId};
 use strongroom_domain::person::SignedPerson;
 use strongroom_storage::StorageError;
+pub use strongroom_storage::person::LiveSession;
 use strongroom_storage::person::NewSession;
 
 use crate::context::{App, Ctx};
@@ -72,6 +73,27 @@ pub async fn session_use(app: &Arc<App>, token_hash: &[u8]) -> Result<Option<Ctx
         session: row.session,
         session_expires_at: row.expires_at,
     }))
+}
+
+/// The caller's live sessions; everybody's for the platform and auditors, where asked for.
+pub async fn session_list(ctx: &Ctx, all: bool) -> Result<Vec<LiveSession>, AppError> {
+    if all && !ctx.is_platform() && !ctx.is_auditor() {
+        return Err(AppError::forbidden(
+            "only the platform and auditors see other people's sessions",
+            "leave out --all to see your own",
+        ));
+    }
+    let own = (!all).then_some(&ctx.person.id);
+    Ok(ctx.app.store.session_list(own, ctx.app.now()).await?)
+}
+
+/// Ends one of the caller's sessions; a platform member ends anybody's. What is not theirs to end is
+/// not there.
+pub async fn session_end_other(ctx: &Ctx, session: SessionId) -> Result<(), AppError> {
+    let own = (!ctx.is_platform()).then_some(&ctx.person.id);
+    let detail = json!({ "session": session });
+    let event = ctx.app.event(EventKind::SessionEnded, &ctx.person, None, None, detail);
+    Ok(ctx.app.store.session_end_other(session, own, ctx.app.now(), &[event]).await?)
 }
 
 /// Ends the session.

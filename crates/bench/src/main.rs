@@ -133,7 +133,8 @@ async fn on_few(lab: &Lab, options: &Options, report: &mut Report) -> Result<()>
     Ok(())
 }
 
-/// What is measured among more and more teams.
+/// What is measured among more and more teams. Large sizes take long: each says that it is there.
+#[expect(clippy::print_stdout, reason = "this program prints its figures")]
 async fn on_many(lab: &Lab, options: &Options, report: &mut Report) -> Result<()> {
     let mut estate = Estate::new(lab).await?;
     let (mut points, mut edits) = (Vec::new(), Vec::new());
@@ -142,8 +143,13 @@ async fn on_many(lab: &Lab, options: &Options, report: &mut Report) -> Result<()
         if !options.wants(&[3, 4, 5, 6, 7, 10, 23, 24, 25, 26]) {
             break;
         }
-        estate.grow(lab, teams).await?;
+        let grown = estate.grow(lab, teams).await?.as_secs();
+        println!("{teams} teams are prepared after {grown} s");
         let (mut executor, point, rows) = rows::sweep::start(lab, &estate).await?;
+        println!(
+            "{teams} teams: quiet, the executor takes {:.1} MiB, {:.1} at its peak",
+            point.memory, point.peak
+        );
         points.push(point);
         if options.wants(&[24]) {
             report.add(rows)?;

@@ -22,7 +22,7 @@ use crate::failure::Failure;
 use problem::Problem;
 use types::{
     ActItemView, ActPosted, AppliedDocument, BindingView, Completed, EventView, FindingView,
-    KitView, Named, Page, Plan, Preview, RequestSummary, RequestView, Session, SignIn,
+    KitView, LiveSession, Named, Page, Plan, Preview, RequestSummary, RequestView, Session, SignIn,
     SubmissionView, Submitted, SuspensionView, TrustView,
 };
 
@@ -103,6 +103,21 @@ impl Api {
         let what = "end the session";
         let answer = self.send(what, self.request(Method::DELETE, &["session"], &[])).await?;
         refuse_problem(what, answer).await.map(drop)
+    }
+
+    /// Live sessions: one's own, or everybody's.
+    pub async fn sessions(&self, all: bool) -> Result<Vec<LiveSession>, Failure> {
+        let query: &[_] = if all { &[("all", "true".to_owned())] } else { &[] };
+        let page: Page<LiveSession> = self.get("list sessions", &["sessions"], query).await?;
+        Ok(page.items)
+    }
+
+    /// Ends another session.
+    pub async fn end_other_session(&self, id: &str) -> Result<(), Failure> {
+        let what = format!("end the session {id}");
+        let request = self.request(Method::DELETE, &["sessions", id], &[]);
+        let answer = self.send(&what, request).await?;
+        refuse_problem(&what, answer).await.map(drop)
     }
 
     /// What documents would change.

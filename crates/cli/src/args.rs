@@ -100,8 +100,10 @@ pub enum ClientCommand {
   strongroom login --accept-new-trust      after a change you were told about")]
     Login(LoginArgs),
     /// End the session
-    #[command(before_help = "Examples:\n  strongroom logout")]
-    Logout,
+    #[command(before_help = "Examples:
+  strongroom logout
+  strongroom logout --session 0199b5d0-0000-7000-8000-000000000002   one that `get sessions` lists")]
+    Logout(LogoutArgs),
     /// Who is signed in, with which groups, until when
     #[command(before_help = "Examples:\n  strongroom whoami\n  strongroom whoami -o json")]
     Whoami,
@@ -119,13 +121,14 @@ Every field of a document, with examples: docs/documents.md")]
         before_help = "Examples:\n  strongroom diff -f payments.yaml\n  strongroom diff -f teams/"
     )]
     Diff(DiffArgs),
-    /// Show teams, clusters, requests, events, bindings, findings or a document
+    /// Show teams, clusters, requests, events, bindings, findings, sessions or a document
     #[command(before_help = "Examples:
   strongroom get teams
   strongroom get requests --state in_review
   strongroom get events --subject team/payments --limit 20      newest first; --all shows every one
   strongroom get bindings --team payments -o wide               with guests in its namespaces
   strongroom get findings --all                                 those that are over too
+  strongroom get sessions                                       where you are signed in
   strongroom get document team/payments -o yaml")]
     Get(GetArgs),
     /// Look at change requests
@@ -145,6 +148,11 @@ Every field of a document, with examples: docs/documents.md")]
         before_help = "Examples:\n  strongroom withdraw 0199b5d0-0000-7000-8000-000000000002"
     )]
     Withdraw(VoteArgs),
+    /// Wait until a change request is applied or has ended otherwise
+    #[command(before_help = "Examples:
+  strongroom wait 0199b5d0-0000-7000-8000-000000000002
+  strongroom wait 0199b5d0-0000-7000-8000-000000000002 --for in_review --timeout 60")]
+    Wait(WaitArgs),
     /// Make a binding, a team or a cluster stand still at once, by one signed act
     #[command(before_help = "Examples:
   strongroom suspend team/payments/api --reason 'INC-7: token leaked'
@@ -180,6 +188,14 @@ pub struct LoginArgs {
     /// Pin what the server publishes now, although it differs from what was pinned
     #[arg(long)]
     pub accept_new_trust: bool,
+}
+
+/// `logout`.
+#[derive(Debug, Clone, Args)]
+pub struct LogoutArgs {
+    /// End this session instead of the one that is used here
+    #[arg(long, value_name = "ID")]
+    pub session: Option<String>,
 }
 
 /// Where documents come from.
@@ -254,6 +270,9 @@ pub enum Kind {
     /// What is not as it should be
     #[value(alias = "finding")]
     Findings,
+    /// Where you are signed in; with --all everybody, for the platform and auditors
+    #[value(alias = "session")]
+    Sessions,
     /// One applied document, as YAML that applies as no change
     #[value(aliases = ["document", "doc"])]
     Documents,
@@ -281,7 +300,7 @@ pub struct GetArgs {
     /// A document's revision; the applied one when left out
     #[arg(long, value_name = "NUMBER")]
     pub revision: Option<u64>,
-    /// Without a limit; findings that are over too
+    /// Without a limit; findings that are over too; everybody's sessions
     #[arg(long)]
     pub all: bool,
     /// At most this many, the newest first
@@ -362,6 +381,19 @@ pub struct ApproveArgs {
     /// The stage to vote in; the one your groups vote in when left out
     #[arg(long, value_name = "NAME")]
     pub stage: Option<String>,
+}
+
+/// `wait`.
+#[derive(Debug, Clone, Args)]
+pub struct WaitArgs {
+    /// The request's id
+    pub id: String,
+    /// The state to wait for; the end, whatever it is, when left out
+    #[arg(long = "for", value_name = "STATE")]
+    pub state: Option<String>,
+    /// How long, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 600)]
+    pub timeout: u64,
 }
 
 /// `suspend`.

@@ -58,7 +58,10 @@ async fn dispatch(
     let client = || Client::open(globals, screen);
     match command {
         ClientCommand::Login(args) => verbs::login::login(globals, screen, args).await,
-        ClientCommand::Logout => verbs::login::logout(globals, screen).await,
+        ClientCommand::Logout(args::LogoutArgs { session: Some(session) }) => {
+            verbs::session::end(client, session).await
+        }
+        ClientCommand::Logout(_) => verbs::login::logout(globals, screen).await,
         ClientCommand::Whoami => verbs::login::whoami(&client()?).await,
         ClientCommand::Apply(args) => verbs::apply::run(client, args).await,
         ClientCommand::Diff(args) => {
@@ -69,6 +72,7 @@ async fn dispatch(
         ClientCommand::Approve(args) => verbs::vote::approve(&client()?, args).await,
         ClientCommand::Reject(args) => verbs::vote::reject(&client()?, args).await,
         ClientCommand::Withdraw(args) => verbs::vote::withdraw(&client()?, args).await,
+        ClientCommand::Wait(args) => verbs::wait::run(client, args).await,
         ClientCommand::Suspend(args) => verbs::suspend::suspend(client, args).await,
         ClientCommand::Freeze(args) => verbs::suspend::freeze(&client()?, args).await,
         ClientCommand::Kit(args) => verbs::kit::run(client, args).await,

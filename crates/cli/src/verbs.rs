@@ -10,6 +10,8 @@ pub mod kv;
 pub mod login;
 pub mod propose;
 pub mod request;
+pub mod session;
 pub mod suspend;
 pub mod version;
 pub mod vote;
+pub mod wait;

@@ -37,6 +37,8 @@ macro_rules! kinds {
 kinds! {
     /// Somebody signed in to the API.
     SignedIn = "session.signed_in";
+    /// A session was ended from another one.
+    SessionEnded = "session.ended";
     /// Documents were proposed.
     RequestSubmitted = "request.submitted";
     /// A signed act came in; the executor has not judged it yet.

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use clap_complete::Shell;
 use strongroom_cli::{ClientCommand, Globals};
 
 /// One shared OpenBao/Vault cluster for many application teams
@@ -54,6 +55,15 @@ On the executor's host, when the provider is down:
   strongroom dev --once         tells the story on fresh data and exits 0 if all of it is so
   strongroom dev --fresh        throws the data away first")]
     Dev(DevOptions),
+    /// Completions for a shell, on standard output
+    #[command(before_help = "Examples:
+  strongroom completions bash > /etc/bash_completion.d/strongroom
+  strongroom completions zsh > \"${fpath[1]}/_strongroom\"
+  strongroom completions fish > ~/.config/fish/completions/strongroom.fish")]
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
     /// A browser for `dev`: signs one of its people in without clicks
     #[command(hide = true)]
     DevBrowser(DevBrowserOptions),

@@ -1,5 +1,6 @@
 //! The one binary, `strongroom`.
 
+use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::{CommandFactory as _, FromArgMatches as _};
@@ -29,6 +30,10 @@ async fn main() -> ExitCode {
         Command::Serve(options) => serve::run(&options).await,
         Command::Execute(options) => execute::run(&options).await,
         Command::Migrate(options) => migrate::run(&options).await,
+        Command::Completions { shell } => {
+            completions(shell);
+            Ok(())
+        }
         Command::Dev(options) => return Box::pin(dev::run(&options)).await,
         Command::DevBrowser(options) => dev::browser::run(&options).await,
     };
@@ -36,6 +41,13 @@ async fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => logging::fail(&error),
     }
+}
+
+/// Written whole before it is printed: a reader that went away is no failure of ours.
+fn completions(shell: clap_complete::Shell) {
+    let mut text = Vec::new();
+    clap_complete::generate(shell, &mut Arguments::command(), "strongroom", &mut text);
+    let _ = std::io::stdout().write_all(&text);
 }
 
 /// The arguments; what cannot be read is said, with what to type instead where that is known.

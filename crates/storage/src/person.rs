@@ -41,6 +41,25 @@ pub struct SessionRow {
     pub expires_at: Timestamp,
 }
 
+/// A live session as its owner, or the platform, sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LiveSession {
+    /// Its id.
+    pub session: SessionId,
+    /// Whose it is.
+    pub person: PersonId,
+    /// Their name to read.
+    pub display: String,
+    /// When they signed in.
+    pub signed_in_at: Timestamp,
+    /// When it was last used.
+    pub last_used_at: Timestamp,
+    /// When it ends if it is not used.
+    pub idle_expires_at: Timestamp,
+    /// When it ends.
+    pub expires_at: Timestamp,
+}
+
 /// A person as seen at their last sign-in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KnownPerson {
@@ -172,6 +191,66 @@ impl Store {
             .execute(&self.pool)
             .await?;
         Ok(())
+    }
+
+    /// Live sessions of a person, or of everybody; the newest first.
+    pub async fn session_list(
+        &self,
+        person: Option<&PersonId>,
+        at: Timestamp,
+    ) -> Result<Vec<LiveSession>, StorageError> {
+        type Time = jiff_sqlx::Timestamp;
+        type Row = (Uuid, String, String, String, Time, Time, Time, Time);
+        let rows: Vec<Row> = sqlx::query_as(
+            "SELECT session_id, issuer, person, display, created_at, last_used_at, \
+             idle_expires_at, expires_at FROM sessions \
+             WHERE ended_at IS NULL AND expires_at > $1 AND idle_expires_at > $1 \
+               AND ($2::text IS NULL OR (issuer = $2 AND person = $3)) \
+             ORDER BY created_at DESC, session_id LIMIT 1000",
+        )
+        .bind(to_db(at))
+        .bind(person.map(|person| &person.issuer))
+        .bind(person.map(|person| &person.person))
+        .fetch_all(&self.pool)
+        .await?;
+        let live =
+            |(session, issuer, person, display, created, used, idle, end): Row| LiveSession {
+                session: SessionId::from_uuid(session),
+                person: PersonId { issuer, person },
+                display,
+                signed_in_at: created.to_jiff(),
+                last_used_at: used.to_jiff(),
+                idle_expires_at: idle.to_jiff(),
+                expires_at: end.to_jiff(),
+            };
+        Ok(rows.into_iter().map(live).collect())
+    }
+
+    /// Ends a live session, of anybody or only of this person.
+    pub async fn session_end_other(
+        &self,
+        session: SessionId,
+        person: Option<&PersonId>,
+        at: Timestamp,
+        events: &[Event],
+    ) -> Result<(), StorageError> {
+        let mut tx = self.pool.begin().await?;
+        let done = sqlx::query(
+            "UPDATE sessions SET ended_at = $2 WHERE session_id = $1 AND ended_at IS NULL \
+             AND expires_at > $2 AND idle_expires_at > $2 \
+             AND ($3::text IS NULL OR (issuer = $3 AND person = $4))",
+        )
+        .bind(session.as_uuid())
+        .bind(to_db(at))
+        .bind(person.map(|person| &person.issuer))
+        .bind(person.map(|person| &person.person))
+        .execute(&mut *tx)
+        .await?;
+        if done.rows_affected() == 0 {
+            return Err(StorageError::NotFound);
+        }
+        event::append(&mut tx, events).await?;
+        Ok(tx.commit().await?)
     }
 
     /// People who signed in with one of these groups, newest first.

@@ -1,16 +1,18 @@
-//! The session of the caller.
+//! The session of the caller, and other live ones.
 
 use std::collections::BTreeSet;
 
 use axum::Json;
 use axum::http::StatusCode;
 use jiff::Timestamp;
-use serde::Serialize;
-use strongroom_app::session;
+use serde::{Deserialize, Serialize};
+use strongroom_app::session::{self, LiveSession};
+use strongroom_domain::id::SessionId;
 use strongroom_domain::person::SignedPerson;
 
-use crate::extract::SignedIn;
+use crate::extract::{Path, Query, SignedIn, named};
 use crate::problem::Problem;
+use crate::v1::Page;
 
 /// A person as of the sign-in.
 #[derive(Debug, Serialize)]
@@ -55,6 +57,58 @@ pub(crate) async fn show(SignedIn(ctx): SignedIn) -> Json<Session> {
         auditor: ctx.is_auditor(),
         expires_at: ctx.session_expires_at,
     })
+}
+
+/// The query of `GET /api/v1/sessions`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ListQuery {
+    /// Everybody's.
+    #[serde(default)]
+    all: bool,
+}
+
+/// A live session. Its token is known to nobody but who holds it.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct LiveView {
+    session_id: SessionId,
+    person: String,
+    display: String,
+    /// Whether it is the one that asks.
+    current: bool,
+    signed_in_at: Timestamp,
+    last_used_at: Timestamp,
+    idle_expires_at: Timestamp,
+    expires_at: Timestamp,
+}
+
+/// `GET /api/v1/sessions`.
+pub(crate) async fn list(
+    SignedIn(ctx): SignedIn,
+    Query(query): Query<ListQuery>,
+) -> Result<Json<Page<LiveView>>, Problem> {
+    let rows = session::session_list(&ctx, query.all).await?;
+    let view = |row: LiveSession| LiveView {
+        current: row.session == ctx.session,
+        session_id: row.session,
+        person: row.person.person,
+        display: row.display,
+        signed_in_at: row.signed_in_at,
+        last_used_at: row.last_used_at,
+        idle_expires_at: row.idle_expires_at,
+        expires_at: row.expires_at,
+    };
+    Ok(Json(Page::whole(rows.into_iter().map(view).collect())))
+}
+
+/// `DELETE /api/v1/sessions/{id}`.
+pub(crate) async fn end_other(
+    SignedIn(ctx): SignedIn,
+    Path(id): Path<String>,
+) -> Result<StatusCode, Problem> {
+    session::session_end_other(&ctx, named(&id)?).await?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 /// `DELETE /api/v1/session`.

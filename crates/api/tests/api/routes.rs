@@ -44,6 +44,7 @@ async fn no_route_answers_without_a_live_session_unless_it_is_open() {
     for route in routes() {
         let path = route.path.replace("{id}", "0199b5d0-0000-7000-8000-000000000009");
         let path = path.replace("{kind}", "team").replace("{name}", "payments");
+        let path = path.replace("{binding}", "api");
         for (who, caller) in &callers {
             let answer =
                 caller.send(route.method.as_str(), &path, |request| request.json(&json!({}))).await;

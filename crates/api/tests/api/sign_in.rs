@@ -47,6 +47,43 @@ async fn a_sign_in_opens_a_session_once() {
 }
 
 #[tokio::test]
+async fn sessions_are_listed_and_ended_by_their_owner_and_the_platform() {
+    let app = TestApp::start().await;
+    let here = app.sign_in("alice", &["payments-dev"]).await;
+    let there = app.sign_in("alice", &["payments-dev"]).await;
+    let bob = app.sign_in("bob", &["payments-leads"]).await;
+    let listed = here.get("/api/v1/sessions").await;
+    let items = listed.body["items"].as_array().unwrap().clone();
+    assert_eq!(items.len(), 2, "one's own, and nobody else's: {items:#?}");
+    let current: Vec<_> = items.iter().filter(|item| item["current"] == true).collect();
+    assert_eq!(current.len(), 1);
+    assert!(!listed.body.to_string().contains("srs_"), "no token is ever shown");
+    let other = items.iter().find(|item| item["current"] == false).unwrap();
+    let path = format!("/api/v1/sessions/{}", other["sessionId"].as_str().unwrap());
+    // Nobody ends what is not theirs, and does not learn that it is there.
+    let none = "/api/v1/sessions/0199b5d0-0000-7000-8000-000000000009";
+    let (foreign, unknown) = (bob.delete(&path).await, bob.delete(none).await);
+    assert_eq!((foreign.status, foreign.text("/detail")), (404, unknown.text("/detail")));
+    assert_eq!(there.get("/api/v1/session").await.status, 200);
+    assert_eq!(here.delete(&path).await.status, 204);
+    assert_eq!(there.get("/api/v1/session").await.status, 401, "it is ended");
+    assert_eq!(here.delete(&path).await.status, 404, "once");
+
+    assert_eq!(bob.get("/api/v1/sessions?all=true").await.status, 403);
+    let sue = app.sign_in("sue", &["platform-sre"]).await;
+    let all = sue.get("/api/v1/sessions?all=true").await;
+    let all = all.body["items"].as_array().unwrap().clone();
+    assert_eq!(all.len(), 3);
+    let bobs = all.iter().find(|item| item["display"] == "bob").unwrap();
+    let path = format!("/api/v1/sessions/{}", bobs["sessionId"].as_str().unwrap());
+    assert_eq!(sue.delete(&path).await.status, 204);
+    assert_eq!(bob.get("/api/v1/session").await.status, 401);
+    let events = sue.get("/api/v1/events?limit=200").await;
+    let ended = events.body["items"].as_array().unwrap().iter();
+    assert_eq!(ended.filter(|event| event["kind"] == "session.ended").count(), 2);
+}
+
+#[tokio::test]
 async fn the_session_tells_whose_it_is_and_ends_when_told() {
     let app = TestApp::start().await;
     let alice = app.sign_in("alice", &["payments-dev"]).await;

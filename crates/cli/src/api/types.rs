@@ -18,7 +18,9 @@ mod list;
 mod preview;
 
 pub use kit::{KitFile, KitSheet, KitView};
-pub use list::{AppliedDocument, BindingView, Cursor, EventView, Named, Page, RequestSummary};
+pub use list::{
+    AppliedDocument, BindingView, Cursor, EventView, LiveSession, Named, Page, RequestSummary,
+};
 pub use preview::{
     AccountView, FieldChange, HoldView, KnownView, Preview, PreviewDocument, StageView, StepView,
 };

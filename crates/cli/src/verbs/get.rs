@@ -36,6 +36,7 @@ pub async fn run(
         Kind::Events => events(&client()?, args).await?,
         Kind::Bindings => bindings(&client()?, args).await?,
         Kind::Findings => findings(&client()?, args).await?,
+        Kind::Sessions => super::session::list(&client()?, args).await?,
         Kind::Documents => {
             let name = args.name.as_deref().ok_or_else(|| {
                 Failure::usage("get a document without its name")
@@ -61,7 +62,7 @@ fn subject_filter(args: &GetArgs) -> Option<String> {
 }
 
 /// Writes rows in the shape that was asked for.
-fn rows<T: Serialize>(
+pub fn rows<T: Serialize>(
     client: &Client,
     items: &[T],
     name: impl Fn(&T) -> String,

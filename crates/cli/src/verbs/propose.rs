@@ -106,7 +106,7 @@ pub async fn propose(
         }
     };
     if args.wait {
-        let (view, exit) = wait(client, stored, args.timeout).await?;
+        let (view, exit) = wait(client, stored, None, args.timeout).await?;
         return tell(client, &view, exit);
     }
     let view = client.api.change_request(stored).await?;
@@ -279,10 +279,11 @@ fn question(submission: &Submission) -> String {
     format!("Sign and submit {}?", names.join(", "))
 }
 
-/// Waits until the request has ended, and says how.
-async fn wait(
+/// Waits until the request is in a state or has ended, and says how.
+pub async fn wait(
     client: &Client,
     id: RequestId,
+    wanted: Option<State>,
     seconds: u64,
 ) -> Result<(RequestView, Exit), Failure> {
     let deadline = tokio::time::Instant::now() + Duration::from_secs(seconds);
@@ -293,6 +294,10 @@ async fn wait(
             client.screen.progress(&format!("{id}: {}", clean(&view.state)));
             last.clone_from(&view.state);
         }
+        if wanted.is_some_and(|state| view.state == state.as_str()) {
+            return Ok((view, Exit::Ok));
+        }
+        // What is applied has passed every state that leads there.
         if let Some(exit) = ended(&view.state) {
             return Ok((view, exit));
         }
@@ -315,7 +320,8 @@ pub fn ended(state: &str) -> Option<Exit> {
     }
 }
 
-fn tell(client: &Client, view: &RequestView, exit: Exit) -> Result<Exit, Failure> {
+/// Says where a request is, and what comes next.
+pub fn tell(client: &Client, view: &RequestView, exit: Exit) -> Result<Exit, Failure> {
     let id = view.request_id;
     match client.output {
         Some(shape @ (Output::Json | Output::Yaml)) => {

@@ -37,6 +37,25 @@ views! {
         /// Its hash.
         hash: Digest,
     }
+    /// A live session.
+    LiveSession {
+        /// Its id.
+        session_id: String,
+        /// Whose it is, at the provider.
+        person: String,
+        /// Their name to read.
+        display: String,
+        /// Whether it is the one that asks.
+        current: bool,
+        /// When they signed in.
+        signed_in_at: String,
+        /// When it was last used.
+        last_used_at: String,
+        /// When it ends if it is not used.
+        idle_expires_at: String,
+        /// When it ends.
+        expires_at: String,
+    }
     /// One binding, per account.
     BindingView {
         /// The team whose binding it is.
