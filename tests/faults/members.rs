@@ -8,7 +8,7 @@ use strongroom_engine::Session;
 
 use crate::drift::{put, read, until_found, until_holds};
 use crate::private::{Executor, PrivateLab};
-use crate::support::{Lab, document};
+use crate::support::Lab;
 
 /// An executor that looks at everything every five seconds and reads no audit log.
 async fn sweeping(private: &PrivateLab, name: &str) -> Executor {
@@ -113,14 +113,16 @@ async fn aud_07_a_member_taken_out_by_hand_stays_out_until_the_team_changes() {
     put(&admin, &group, json!({ "member_entity_ids": members })).await;
     until_told(lab, &key, false).await;
 
-    // And a request that changes the team gives back.
+    // And a request with the team's document gives back, before people who see it.
     put(&admin, &group, json!({ "member_entity_ids": [] })).await;
     until_told(lab, &key, true).await;
-    let text = document(&team.slug, true).replace("displayName: Test", "displayName: Another");
-    let renamed = lab.write("renamed.yaml", &text);
     let bob = lab.person("bob").await;
-    let request = bob.submits(&renamed, "a new name", &[]).await.unwrap();
+    let request = bob.submits(&team.file, "it is over", &[]).await.unwrap();
     lab.until(&request, "in_review").await;
+    let shown = lab.request(&request).await;
+    assert_eq!(shown["risk"], "high", "{shown:#}");
+    let plan = bob.does(&["request", "show", &request]).await.unwrap();
+    assert!(plan.contains("come back into the group"), "{plan}");
     lab.person("sue").await.approves(&request).await.unwrap();
     lab.until(&request, "applied").await;
     until_holds(&admin, &group, "/member_entity_ids", &members).await;

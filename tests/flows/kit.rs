@@ -81,7 +81,7 @@ async fn kit_01_an_agent_renders_the_secret_from_its_configuration() {
 
 #[tokio::test]
 async fn kit_02_the_scripts_read_and_the_check_says_green_and_red() {
-    let (lab, team, dir, _) = ready("kitcheck").await;
+    let (lab, team, dir, token) = ready("kitcheck").await;
     let text = file(&lab, &team, dir.path(), "http", "read.sh").await;
     let (code, out) = script(dir.path(), &text).await;
     assert_eq!(code, 0, "{out}");
@@ -94,6 +94,14 @@ async fn kit_02_the_scripts_read_and_the_check_says_green_and_red() {
     let (code, out) = script(dir.path(), check).await;
     assert_eq!(code, 0, "{out}");
     assert!(out.contains("green: ") && !out.contains("s3cr3t"), "{out}");
+
+    // A token for another audience is refused at the login, and that is red too.
+    let own = std::fs::read_to_string(&token).unwrap();
+    let other = lab.kubernetes().token(&team.slug, "api", &["elsewhere"], 900).await.unwrap();
+    std::fs::write(&token, other).unwrap();
+    let (code, out) = script(dir.path(), check).await;
+    assert!(code == 1 && out.contains("red: the login is refused"), "{code} {out}");
+    std::fs::write(&token, own).unwrap();
 
     // A secret that is not there yet is no fault of the binding.
     let none = check.replace("prod/api/db", "prod/api/none");

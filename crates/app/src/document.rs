@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 use strongroom_domain::Digest;
+use strongroom_domain::document::Document;
 use strongroom_domain::id::RequestId;
 use strongroom_domain::subject::Subject;
 
@@ -24,7 +25,8 @@ pub struct DocumentView {
     pub request: Option<RequestId>,
     /// Which side manages the subject.
     pub managed_by: Option<String>,
-    /// `applied`, `applying` or `frozen`; a revision that is not the applied one is `stored`.
+    /// `applied`, `applying` or `frozen`; a revision that is not the applied one is `stored`, and
+    /// the rules that hold without any are `default`, revision 0.
     pub state: String,
 }
 
@@ -64,12 +66,9 @@ pub async fn document_get(
             let canonical = store.revision_get(subject, number).await?;
             (number, canonical, None, "stored".to_owned())
         }
+        // The rules that hold until one is applied, as a document to begin with.
         (None, None) if *subject == Subject::Platform => {
-            return Err(AppError::NotYet {
-                code: "default_rules",
-                message: "no Platform document is applied: the default rules hold".to_owned(),
-                hint: "they stand in docs/documents.md, as a document to begin with",
-            });
+            (0, Document::Platform(Box::default()).canonical(), None, "default".to_owned())
         }
         (None, None) => return Err(AppError::NotFound),
     };

@@ -23,7 +23,7 @@ use strongroom_plan::stages::FloorVotes;
 use strongroom_plan::{Change, Context, Holds};
 use strongroom_storage::state::SubjectState;
 use strongroom_vault_model::object::Fields;
-use strongroom_vault_model::policy::Mark;
+use strongroom_vault_model::policy::{Mark, PolicyName};
 
 pub use strongroom_plan::model::Step;
 
@@ -166,7 +166,10 @@ pub async fn preview_make(
     let differs = !drifted.is_empty();
     summary.extend(drifted);
     Ok(Preview {
-        unchanged: draft.steps.is_empty() && !differs && told.iter().all(|each| !each.changed),
+        unchanged: draft.steps.is_empty()
+            && !differs
+            && context.taken_out.is_empty()
+            && told.iter().all(|each| !each.changed),
         documents: told,
         steps: sharing::shown(draft.steps, &documents, &visibility),
         risk: draft.risk,
@@ -280,7 +283,22 @@ async fn context(
         clusters,
         holds: Holds { lift: lift.iter().cloned().collect(), ..holds_now(ctx).await? },
         sharing: sharing::load(ctx, changes).await?,
+        taken_out: taken_out(ctx, changes).await?,
     })
+}
+
+/// Groups of the changed teams that a hand took members out of, as the executor found them.
+async fn taken_out(ctx: &Ctx, changes: &[Change]) -> Result<BTreeSet<PolicyName>, AppError> {
+    let rows = ctx.app.store.finding_list(false).await?;
+    let out = rows.iter().map(|row| &row.finding).filter(|finding| {
+        finding.kind == "members-out"
+            && finding.subject.as_ref().is_some_and(|subject| {
+                changes.iter().any(|change| change.proposed.subject().to_string() == *subject)
+            })
+    });
+    Ok(out
+        .filter_map(|finding| finding.object.as_ref()?.strip_prefix("group ")?.parse().ok())
+        .collect())
 }
 
 /// What stands still, as last published by the executor.

@@ -63,6 +63,7 @@ pub fn context(mark: Mark, ttl: u32, clusters: BTreeMap<ClusterName, Cluster>) -
         clusters,
         holds: Holds::default(),
         sharing: Sharing::default(),
+        taken_out: BTreeSet::new(),
     }
 }
 

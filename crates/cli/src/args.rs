@@ -365,7 +365,7 @@ pub struct VoteArgs {
     /// The request's id
     pub id: String,
     /// A word to the others; it is part of what is signed
-    #[arg(long, value_name = "TEXT", default_value = "")]
+    #[arg(long, visible_alias = "reason", value_name = "TEXT", default_value = "")]
     pub comment: String,
     /// Sign although it is known beforehand that it will not count
     #[arg(long)]

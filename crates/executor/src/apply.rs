@@ -13,6 +13,7 @@ use strongroom_storage::plan::PlanRow;
 use strongroom_storage::request::RequestRow;
 
 use crate::acts::About;
+use crate::drift;
 use crate::error::ExecutorError;
 use crate::freeze::submission;
 use crate::object::Reading;
@@ -214,6 +215,10 @@ impl Executor {
     ) -> Result<(), ExecutorError> {
         let subjects = || plan.documents.iter().map(|document| document.subject.clone());
         self.subjects_publish(subjects()).await?;
+        // Each was read back as it should be.
+        for step in &plan.steps {
+            self.resolved(&format!("{} {}", drift::KIND, step.object)).await?;
+        }
         let detail = json!({
             "plan": stored.hash,
             "round": plan.round,

@@ -8,6 +8,8 @@ use std::mem;
 
 use jiff::civil::Date;
 use strongroom_domain::Digest;
+use strongroom_domain::subject::Subject;
+use strongroom_plan::build::Change;
 use strongroom_vault_model::name::TeamName;
 use strongroom_vault_model::object::Account;
 use strongroom_vault_model::policy::PolicyName;
@@ -160,6 +162,15 @@ impl Attached {
     /// Whether members may not come back into the group.
     pub(crate) fn is_taken_out(&self, name: &PolicyName) -> bool {
         self.taken_out.contains(name)
+    }
+
+    /// The groups of these changes' teams that a hand took members out of.
+    pub(crate) fn taken_out(&self, changes: &[Change]) -> BTreeSet<PolicyName> {
+        let of_change = |name: &PolicyName| {
+            let subject = Subject::Team(name.team().clone());
+            changes.iter().any(|change| change.proposed.subject() == subject)
+        };
+        self.taken_out.iter().filter(|name| of_change(name)).cloned().collect()
     }
 
     /// A hand took members out of the group.

@@ -27,8 +27,8 @@ pub(crate) const GROUP_GONE: &str = "its group in the engine was taken away by h
      the team's document gives it back";
 
 /// Why an account that a hand took out has nothing.
-pub(crate) const MEMBERS_OUT: &str = "it was taken out of the binding's group by hand; the next \
-     request that changes the team gives it back";
+pub(crate) const MEMBERS_OUT: &str = "it was taken out of the binding's group by hand; a \
+     request with the team's document gives it back";
 
 /// Why a binding that ended once stays ended.
 pub(crate) const HAS_ENDED: &str = "it has ended already, whatever the clock says now; a request \

@@ -68,6 +68,7 @@ impl Executor {
                 lift: lift.iter().cloned().collect(),
             },
             sharing: self.sharing(changes)?,
+            taken_out: self.attached.taken_out(changes),
         })
     }
 

@@ -64,8 +64,9 @@ impl Executor {
         let key = ObjectKey::Group(name.clone());
         let who = if count == 1 { "account is" } else { "accounts are" };
         let text = format!("{count} {who} not in {key} any more: a hand took members out of it");
-        let next = "nothing is done by itself, for it may be an emergency: the next request that \
-             changes the team puts them back";
+        let next = "nothing is done by itself, for it may be an emergency: put them back by \
+             hand, or by a request with the team's document (`strongroom get document team/NAME -o \
+             yaml | strongroom apply -f -`, high)";
         let mut each = finding(OUT, &key.to_string(), Severity::Warning, text, next);
         each.subject = Some(format!("team/{}", name.team()));
         each.object = Some(key.to_string());

@@ -135,6 +135,9 @@ impl Executor {
         if unchanged {
             return Ok(());
         }
+        // Another reason alone happens to nobody: it is shown, and is no event.
+        let stands =
+            old.is_some_and(|old| old.state == state.state && old.account_uid == state.account_uid);
         let kind = match state.state.as_str() {
             "attached" => EventKind::AccountAttached,
             "suspended" => EventKind::BindingSuspended,
@@ -153,7 +156,8 @@ impl Executor {
             "reason": state.reason,
         });
         let event = self.event(kind, None, Some(Subject::Team(team.name.clone())), detail);
-        self.store.binding_state_put(engine, &state, &[event]).await?;
+        let events = if stands { Vec::new() } else { vec![event] };
+        self.store.binding_state_put(engine, &state, &events).await?;
         Ok(())
     }
 }

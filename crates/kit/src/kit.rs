@@ -73,6 +73,8 @@ pub struct Kit {
     pub namespace: NamespaceName,
     /// The service account.
     pub account: ServiceAccountName,
+    /// The binding's other accounts.
+    pub others: Vec<ServiceAccountName>,
     /// What it reads; never empty.
     pub secrets: Vec<Secret>,
     /// Requests per second on the mount, for each address of a client, where they are limited.
@@ -94,7 +96,7 @@ pub enum KitError {
         known: String,
     },
     /// The wished secret is outside the binding's paths.
-    #[error("the binding reads no secret {secret}; it reads {known}")]
+    #[error("{secret} is not one secret that the binding reads; it reads {known}")]
     NoSecret {
         /// The wish.
         secret: SecretPath,
@@ -129,7 +131,9 @@ impl Kit {
                 });
             }
         };
+        let others = accounts.iter().filter(|each| **each != account).cloned().collect();
         Ok(Self {
+            others,
             engine,
             team: team.name.clone(),
             binding: binding.name.clone(),

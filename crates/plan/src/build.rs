@@ -13,7 +13,7 @@ use strongroom_domain::risk::{Risk, RiskReason};
 use strongroom_domain::subject::Subject;
 use strongroom_vault_model::name::{ClusterName, GroupName, TeamName};
 use strongroom_vault_model::object::ObjectKey;
-use strongroom_vault_model::policy::{Mark, PolicyError};
+use strongroom_vault_model::policy::{Mark, PolicyError, PolicyName};
 
 use crate::desired::{Objects, desired, has_ended};
 use crate::holds::Holds;
@@ -49,6 +49,8 @@ pub struct Context {
     pub holds: Holds,
     /// What other teams have to do with it.
     pub sharing: Sharing,
+    /// Groups that a hand took members out of: a change of their team brings them back.
+    pub taken_out: BTreeSet<PolicyName>,
 }
 
 impl Context {
@@ -281,7 +283,9 @@ pub fn build_since_vote(
     }
     let steps = steps(&context.mark, &base, &wanted, observed)?;
 
-    let regained = regained(&base, &steps);
+    let mut regained = regained(&base, &steps);
+    let come_back = context.taken_out.iter().map(|name| ObjectKey::Group(name.clone()));
+    regained.extend(come_back.filter(|key| wanted.contains_key(key)));
     let returning = returning(&base, &steps);
     let judge = |change: &Change| {
         let mut assessment = assess(change.base.as_ref(), &change.proposed, attest);
@@ -319,7 +323,7 @@ pub fn build_since_vote(
         return Err(empty);
     }
     Ok(Draft {
-        summary: summary::whole(changes, &steps, attest, &pins, &context.holds.lift),
+        summary: summary::whole(context, changes, &steps, attest, &pins),
         steps,
         risk,
         reasons,

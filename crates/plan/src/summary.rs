@@ -2,21 +2,23 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde_json::Value;
+use strongroom_domain::Digest;
 use strongroom_domain::document::team::{Binding, Claim, Environment, Holder, Level, Mount};
 use strongroom_domain::document::{Document, Team};
-use strongroom_domain::hold::Target;
 use strongroom_vault_model::name::ServiceAccountName;
+use strongroom_vault_model::policy::PolicyName;
 
-use crate::build::Change;
+use crate::build::{Change, Context};
 use crate::model::Step;
 
 /// What a plan does, whoever reads it: the preview's reader and the voter the same sentences.
 pub fn whole(
+    context: &Context,
     changes: &[Change],
     steps: &[Step],
     attest: &[String],
     pins: &BTreeMap<String, String>,
-    lift: &BTreeSet<Target>,
 ) -> Vec<String> {
     let mut lines = changed(changes);
     for namespace in attest {
@@ -25,11 +27,28 @@ pub fn whole(
             "the namespace {namespace} is trusted with the UID that it has now: {uid}"
         ));
     }
-    lines.extend(lift.iter().map(|target| format!("{target} goes on again, which was held")));
+    let lift = context.holds.lift.iter();
+    lines.extend(lift.map(|target| format!("{target} goes on again, which was held")));
+    lines.extend(comes_back(context, changes));
     if lines.is_empty() && !steps.is_empty() {
         lines.push("the engine is brought back to what is applied".into());
     }
     or_nothing(lines)
+}
+
+/// Accounts that a hand took out of a group, and that a change of the team puts back.
+fn comes_back(context: &Context, changes: &[Change]) -> impl Iterator<Item = String> {
+    let bound = |name: &PolicyName| {
+        changes.iter().any(|change| match (&change.proposed, name) {
+            (Document::Team(team), PolicyName::Binding(owner, binding)) => {
+                team.name == *owner && team.bindings.iter().any(|each| each.name == *binding)
+            }
+            _ => false,
+        })
+    };
+    context.taken_out.iter().filter(move |name| bound(name)).map(|name| {
+        format!("accounts come back into the group {name}, which were taken out of it by hand")
+    })
 }
 
 /// One sentence per thing that changes for somebody.
@@ -55,17 +74,69 @@ fn changed(changes: &[Change]) -> Vec<String> {
                 team_change(&mut lines, base, team);
             }
             (_, Document::Team(team)) => new_team(&mut lines, team),
-            (base, Document::Cluster(cluster)) => {
-                let verb = if base.is_some() { "changes" } else { "is new" };
-                lines.push(format!(
-                    "cluster {} {verb}: logins there are checked at {}",
-                    cluster.name, cluster.server
-                ));
+            (None, Document::Cluster(cluster)) => lines.push(format!(
+                "cluster {} is new: logins there are checked at {}",
+                cluster.name, cluster.server
+            )),
+            (Some(base), Document::Cluster(_)) => {
+                fields(&mut lines, &base.to_value(), &change.proposed.to_value());
             }
-            (_, Document::Platform(_)) => lines.push("the rules of the platform change".into()),
+            (base, Document::Platform(_)) => {
+                let rules = || Document::Platform(Box::default()).to_value();
+                let base = base.as_ref().map_or_else(rules, Document::to_value);
+                fields(&mut lines, &base, &change.proposed.to_value());
+            }
         }
     }
     lines
+}
+
+/// One sentence per field of the specification that is another: whoever votes reads each rule as it
+/// was and as it will be.
+fn fields(lines: &mut Vec<String>, base: &Value, proposed: &Value) {
+    let (mut before, mut after) = (BTreeMap::new(), BTreeMap::new());
+    leaves(String::new(), &base["spec"], &mut before);
+    leaves(String::new(), &proposed["spec"], &mut after);
+    let subject = match proposed["metadata"]["name"].as_str() {
+        Some(name) if proposed["kind"] == "Cluster" => format!("cluster {name}"),
+        _ => "platform".to_owned(),
+    };
+    let names: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
+    for name in names.into_iter().filter(|name| before.get(*name) != after.get(*name)) {
+        let word = |side: &BTreeMap<String, String>| {
+            side.get(name).cloned().unwrap_or_else(|| "nothing".to_owned())
+        };
+        lines.push(format!("{subject}: {name} is {} instead of {}", word(&after), word(&before)));
+    }
+}
+
+/// The values of a document by the path of their field; a text of several lines by its hash.
+fn leaves(path: String, value: &Value, out: &mut BTreeMap<String, String>) {
+    match value {
+        Value::Object(map) => {
+            for (name, value) in map {
+                let dot = if path.is_empty() { "" } else { "." };
+                leaves(format!("{path}{dot}{name}"), value, out);
+            }
+        }
+        Value::String(text) if text.trim_end().contains('\n') => {
+            let hash = Digest::of(text.as_bytes()).to_string();
+            out.insert(path, format!("the text with SHA-256 {hash}"));
+        }
+        Value::String(text) => {
+            out.insert(path, text.clone());
+        }
+        Value::Array(items) => {
+            let items: Vec<String> = items
+                .iter()
+                .map(|item| item.as_str().map_or_else(|| item.to_string(), str::to_owned))
+                .collect();
+            out.insert(path, format!("[{}]", items.join(", ")));
+        }
+        other => {
+            out.insert(path, other.to_string());
+        }
+    }
 }
 
 fn new_team(lines: &mut Vec<String>, team: &Team) {

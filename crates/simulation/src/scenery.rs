@@ -206,6 +206,7 @@ fn context() -> Context {
         clusters: [(cluster.name.clone(), *cluster)].into(),
         holds: Holds::default(),
         sharing: Sharing::default(),
+        taken_out: BTreeSet::new(),
     }
 }
 

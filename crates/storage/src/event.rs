@@ -77,7 +77,9 @@ macro_rules! visible_events {
              FROM ledger_events e WHERE ",
             $place,
             " AND ($2::uuid IS NULL OR e.request_id = $2) \
-               AND ($3::text IS NULL OR e.subject = $3) \
+               AND ($3::text IS NULL OR e.subject = $3 \
+                    OR (e.subject IS NULL AND e.request_id IN (SELECT o.request_id \
+                        FROM change_request_documents o WHERE o.kind || '/' || o.name = $3))) \
                AND ($4 \
                     OR e.subject = ANY ($5) \
                     OR (e.subject IS NULL AND e.request_id IN (SELECT r.request_id FROM change_requests r \

@@ -26,6 +26,8 @@ pub(crate) struct KitView {
     cluster: String,
     namespace: String,
     account: String,
+    /// The binding's other accounts.
+    others: Vec<String>,
     auth_mount: String,
     method: String,
     role: String,
@@ -102,6 +104,7 @@ impl From<KitShown> for KitView {
             cluster: kit.cluster.to_string(),
             namespace: kit.namespace.to_string(),
             account: kit.account.to_string(),
+            others: kit.others.iter().map(ToString::to_string).collect(),
             auth_mount: kit.auth_mount(),
             method: kit.login.as_str().to_owned(),
             role: kit.role().to_owned(),

@@ -174,6 +174,7 @@ async fn findings(client: &Client, args: &GetArgs) -> Result<(), Failure> {
         let row = |item: &FindingView| {
             let mut row = vec![
                 item.severity.clone(),
+                item.resolved_at.as_deref().map_or_else(|| "stands".to_owned(), |_| "over".into()),
                 or_dash(item.subject.as_deref()),
                 time_text(&item.first_seen),
                 item.text.clone(),
@@ -184,8 +185,8 @@ async fn findings(client: &Client, args: &GetArgs) -> Result<(), Failure> {
             }
             row
         };
-        let headers = ["SEVERITY", "ABOUT", "SINCE", "WHAT", "BY", "NEXT"];
-        let shown = if wide { headers.len() } else { 4 };
+        let headers = ["SEVERITY", "STATE", "ABOUT", "SINCE", "WHAT", "BY", "NEXT"];
+        let shown = if wide { headers.len() } else { 5 };
         table(&headers[..shown], &items.iter().map(row).collect::<Vec<_>>(), client.no_headers)
     };
     rows(client, &items, |item| format!("finding/{}", item.key), text)

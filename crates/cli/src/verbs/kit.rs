@@ -94,6 +94,9 @@ fn summary(kit: &KitView) -> String {
     };
     line("binding", &format!("{}/{}", kit.team, kit.binding));
     line("account", &format!("{}/{}/{}", kit.cluster, kit.namespace, kit.account));
+    for other in &kit.others {
+        line("also for", &format!("{other} (--account {other})"));
+    }
     let state = kit.state.as_deref().unwrap_or("not looked at yet");
     match &kit.reason {
         Some(reason) => line("state", &format!("{state}: {reason}")),

@@ -8,6 +8,10 @@ use super::{File, TOKEN_DIR, file, token_volume};
 use crate::kit::Kit;
 use crate::text::indented;
 
+/// Also when the engine was not reached: curl has said so on the line before.
+const REFUSED: &str = "echo 'red: the login is refused: another account or audience than the \
+                       binding has, or the engine is not reached'";
+
 pub fn files(kit: &Kit) -> (Vec<File>, Vec<String>) {
     let mut reads = String::new();
     for secret in &kit.secrets {
@@ -26,7 +30,7 @@ pub fn files(kit: &Kit) -> (Vec<File>, Vec<String>) {
     }
     let script = format!(
         "set -eu\nred=0\njwt=$(cat {TOKEN_DIR}/token)\n{login}{reads}exit $red\n",
-        login = login(kit)
+        login = login(kit, REFUSED)
     );
     let text = format!(
         "apiVersion: batch/v1\nkind: Job\nmetadata:\n  name: strongroom-check-{binding}\n  \

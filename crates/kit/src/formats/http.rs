@@ -6,14 +6,18 @@ use super::{File, TOKEN_DIR, file, token_volume};
 use crate::kit::Kit;
 use crate::text::{quoted, shell};
 
-/// Logs in and leaves the engine's token in `$token`; `$jwt` is the account's token.
-pub fn login(kit: &Kit) -> String {
+/// What a script says when it got no token; curl has said why before.
+pub const REFUSED: &str = "echo 'the login gave no token' >&2";
+
+/// Logs in and leaves the engine's token in `$token`, or ends after this command; `$jwt` is the
+/// account's token.
+pub fn login(kit: &Kit, refused: &str) -> String {
     let (address, ca) = connection(kit);
     format!(
         "{address}{ca}token=$(curl -fsS $ca --data @- \"$engine/v1/auth/{mount}/login\" <<EOF \
          | sed -n 's/.*\"client_token\":\"\\([^\"]*\\)\".*/\\1/p'\n\
          {{\"role\": {role}, \"jwt\": \"$jwt\"}}\nEOF\n)\n\
-         test -n \"$token\" || {{ echo 'the login gave no token' >&2; exit 1; }}\n",
+         test -n \"$token\" || {{ {refused}; exit 1; }}\n",
         mount = kit.auth_mount(),
         role = quoted(kit.role()),
     )
@@ -53,7 +57,7 @@ pub fn files(kit: &Kit) -> (Vec<File>, Vec<String>) {
          jwt=$(cat {TOKEN_DIR}/token)\n{login}{read}",
         namespace = kit.namespace,
         account = kit.account,
-        login = login(kit),
+        login = login(kit, REFUSED),
         read = read(kit),
     );
     let pod = format!(

@@ -346,6 +346,26 @@ fn what_ended_or_was_suspended_and_comes_back_says_so() {
     has(&draft, "given back");
 }
 
+#[test]
+fn what_a_hand_took_out_of_a_group_comes_back_before_people_who_see_it() {
+    let base = one(&shop(""));
+    let renamed = one(&changed("displayName: Shop", "displayName: Store"));
+    let (engine, changes) = (applied(&[&base]), [change(&base, &renamed)]);
+    let draft = |group: &str| {
+        let mut context = super::support::context();
+        context.taken_out = [group.parse().unwrap()].into();
+        let observed = engine.observe(&context, &changes);
+        let live = super::support::live(&changes);
+        build(&context, &changes, &observed, &live, &[], &std::collections::BTreeSet::new())
+            .unwrap()
+    };
+    let told = draft("team.shop.binding.live");
+    assert_eq!(told.risk, Risk::High, "a rename does not undo an emergency by the way");
+    has(&told, "given back");
+    assert!(told.summary.iter().any(|line| line.contains("come back into the group")));
+    assert_eq!(draft("team.other.binding.live").risk, Risk::Normal, "another team's group");
+}
+
 /// Production is taken off by an owner alone; then its path looks harmless to the applied document.
 #[test]
 fn small_steps_that_nobody_voted_on_add_up() {

@@ -1,8 +1,8 @@
 //! The summary says everything that changes for somebody, in words.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use super::support::{change, first, one, shop};
+use super::support::{change, cluster, context, first, one, shop};
 use crate::summary::{sentences, whole};
 
 /// What is said of the shop with these texts replaced one after the other.
@@ -104,21 +104,56 @@ fn what_is_given_up_and_what_is_no_longer_limited_is_said_too() {
 fn voters_read_what_the_preview_says_with_what_is_trusted_and_lifted() {
     let attest = ["prod-eu/shop-prod".to_owned()];
     let pins = [(attest[0].clone(), "0199".to_owned())].into();
-    let lift = ["team/shop/web".parse().unwrap()].into();
+    let mut context = context();
+    context.holds.lift = ["team/shop/web".parse().unwrap()].into();
+    context.taken_out =
+        ["team.shop.binding.live", "team.other.binding.live", "team.shop.binding.no"]
+            .map(|name| name.parse().unwrap())
+            .into();
     let longer = shop("").replace("maxVersions: 10", "maxVersions: 20");
     let changes = [change(&one(&shop("")), &one(&longer))];
-    let said = whole(&changes, &[], &attest, &pins, &lift);
+    let said = whole(&context, &changes, &[], &attest, &pins);
     assert_eq!(
         said,
         [
             "team/shop/kv keeps 20 versions of each secret instead of 10",
             "the namespace prod-eu/shop-prod is trusted with the UID that it has now: 0199",
             "team/shop/web goes on again, which was held",
+            "accounts come back into the group team.shop.binding.live, which were taken out of it by \
+             hand",
         ]
     );
     let same = [change(&one(&shop("")), &one(&shop("")))];
-    let none = (BTreeMap::default(), BTreeSet::default());
-    assert_eq!(whole(&same, &[], &[], &none.0, &none.1), ["nobody's access changes"]);
+    let quiet = super::support::context();
+    let nothing = whole(&quiet, &same, &[], &[], &BTreeMap::default());
+    assert_eq!(nothing, ["nobody's access changes"]);
+}
+
+#[test]
+fn each_rule_and_each_field_of_a_cluster_is_told_as_it_was_and_will_be() {
+    let rules = |spec: &str| {
+        one(&format!(
+            "apiVersion: strongroom.dev/v1\nkind: Platform\nmetadata: {{ name: platform }}\nspec:\n{spec}"
+        ))
+    };
+    let loose = "  approvals: { high: { owners: 0, platform: 1 } }\n  \
+                 ceilings: { tokenTtl: 30m }\n  reservedNames: [vault, sre]\n";
+    let wanted = [
+        "platform: approvals.high.owners is 0 instead of 1",
+        "platform: ceilings.tokenTtl is 30m instead of 1h",
+        "platform: reservedNames is [vault, sre] instead of []",
+    ];
+    // The first document is told against the rules that hold without any.
+    assert_eq!(sentences(&[first(&rules(loose))]), wanted);
+    assert_eq!(sentences(&[change(&rules("  reservedNames: []\n"), &rules(loose))]), wanted);
+
+    let base = cluster("prod-eu");
+    let text = base.to_yaml().replace("audience: strongroom", "audience: other");
+    let text = text.replace("AAAA", "BBBB");
+    let said = sentences(&[change(&base, &one(&text))]);
+    assert_eq!(said.len(), 2, "{said:#?}");
+    assert_eq!(said[0], "cluster prod-eu: audience is other instead of strongroom");
+    assert!(said[1].starts_with("cluster prod-eu: ca is the text with SHA-256 "), "{said:#?}");
 }
 
 #[test]

@@ -52,6 +52,7 @@ pub fn context() -> Context {
         clusters: clusters.collect(),
         holds: crate::Holds::default(),
         sharing: crate::sharing::Sharing::default(),
+        taken_out: BTreeSet::new(),
     }
 }
 

@@ -15,6 +15,8 @@ views! {
         namespace: String,
         /// The service account.
         account: String,
+        /// The binding's other accounts.
+        others: Vec<String>,
         /// The path of the login below `auth/`.
         auth_mount: String,
         /// `kubernetes` or `jwt`.
