@@ -85,13 +85,16 @@ impl Lab {
 
     /// A person who has signed in.
     pub async fn person(&self, name: &str) -> Person {
-        self.person_at(name, "here").await
+        self.signed_in(name, self.scratch.path()).await
     }
 
     /// The same at another machine.
     pub async fn person_at(&self, name: &str, place: &str) -> Person {
-        let dir = self.scratch.path().join(place);
-        let person = Person::new(&program(), name, &dir, self.server()).unwrap();
+        self.signed_in(name, &self.scratch.path().join(place)).await
+    }
+
+    async fn signed_in(&self, name: &str, dir: &Path) -> Person {
+        let person = Person::new(&program(), name, dir, self.server()).unwrap();
         person.does(&["login"]).await.unwrap();
         person
     }
