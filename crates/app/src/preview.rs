@@ -21,6 +21,7 @@ use strongroom_domain::risk::{Risk, RiskReason};
 use strongroom_domain::subject::Subject;
 use strongroom_plan::stages::FloorVotes;
 use strongroom_plan::{Change, Context, Holds};
+use strongroom_storage::finding::{Finding, FindingRow};
 use strongroom_storage::state::SubjectState;
 use strongroom_vault_model::object::Fields;
 use strongroom_vault_model::policy::{Mark, PolicyName};
@@ -140,7 +141,9 @@ pub async fn preview_make(
     }
 
     let changes = changes(&documents, &applied)?;
-    let context = context(ctx, &documents, &changes, lift).await?;
+    // What the executor last saw: the engine may hold something else than what is applied.
+    let findings = ctx.app.store.finding_list(false).await?;
+    let context = context(ctx, &documents, &changes, lift, &findings).await?;
     let clusters = Clusters::load(ctx, &changes).await?;
     let live = clusters.live_namespaces(&changes);
     let observed = observed::observe(ctx, &context, &changes, &live).await?;
@@ -154,8 +157,6 @@ pub async fn preview_make(
     summary.extend(clusters.unknown().iter().map(|(cluster, why)| {
         format!("what is in the cluster {cluster} is not known now ({why})")
     }));
-    // What the executor last saw: the engine may hold something else than what is applied.
-    let findings = ctx.app.store.finding_list(false).await?;
     let drifted = findings.iter().map(|row| &row.finding).filter(|finding| {
         finding.kind == "drift"
             && documents.iter().any(|d| finding.subject == Some(d.subject().to_string()))
@@ -258,6 +259,7 @@ async fn context(
     documents: &[Document],
     changes: &[Change],
     lift: &[Target],
+    findings: &[FindingRow],
 ) -> Result<Context, AppError> {
     let mut clusters: BTreeMap<ClusterName, Cluster> = BTreeMap::new();
     let applied = ctx.app.store.subject_state_list("cluster").await?;
@@ -283,22 +285,19 @@ async fn context(
         clusters,
         holds: Holds { lift: lift.iter().cloned().collect(), ..holds_now(ctx).await? },
         sharing: sharing::load(ctx, changes).await?,
-        taken_out: taken_out(ctx, changes).await?,
+        taken_out: taken_out(findings, changes),
     })
 }
 
-/// Groups of the changed teams that a hand took members out of, as the executor found them.
-async fn taken_out(ctx: &Ctx, changes: &[Change]) -> Result<BTreeSet<PolicyName>, AppError> {
-    let rows = ctx.app.store.finding_list(false).await?;
-    let out = rows.iter().map(|row| &row.finding).filter(|finding| {
-        finding.kind == "members-out"
-            && finding.subject.as_ref().is_some_and(|subject| {
-                changes.iter().any(|change| change.proposed.subject().to_string() == *subject)
-            })
-    });
-    Ok(out
-        .filter_map(|finding| finding.object.as_ref()?.strip_prefix("group ")?.parse().ok())
-        .collect())
+/// Groups of the changed teams that a hand took members out of.
+fn taken_out(findings: &[FindingRow], changes: &[Change]) -> BTreeSet<PolicyName> {
+    let concerned = |finding: &&Finding| {
+        finding.subject.as_ref().is_some_and(|subject| {
+            changes.iter().any(|change| change.proposed.subject().to_string() == *subject)
+        })
+    };
+    let found = findings.iter().map(|row| &row.finding);
+    found.filter(concerned).filter_map(Finding::taken_out).collect()
 }
 
 /// What stands still, as last published by the executor.

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use strongroom_storage::finding::{Finding, MEMBERS_OUT};
 use strongroom_vault_model::object::{Fields, ObjectKey};
 use strongroom_vault_model::policy::PolicyName;
 
@@ -11,9 +12,6 @@ use crate::finding::{Severity, finding};
 use crate::groups::{accounts_in, members_in};
 use crate::object::Reading;
 use crate::start::Executor;
-
-/// The kind of finding about a group that a hand took members out of.
-const OUT: &str = "members-out";
 
 impl Executor {
     /// A group that somebody touched: members that no binding names are told, and leave with the
@@ -67,7 +65,7 @@ impl Executor {
         let next = "nothing is done by itself, for it may be an emergency: put them back by \
              hand, or by a request with the team's document (`strongroom get document team/NAME -o \
              yaml | strongroom apply -f -`, high)";
-        let mut each = finding(OUT, &key.to_string(), Severity::Warning, text, next);
+        let mut each = finding(MEMBERS_OUT, &key.to_string(), Severity::Warning, text, next);
         each.subject = Some(format!("team/{}", name.team()));
         each.object = Some(key.to_string());
         self.found(each).await
@@ -75,16 +73,14 @@ impl Executor {
 
     /// The groups that were told to have lost members by hand.
     pub(crate) fn members_out_told(&self) -> BTreeSet<PolicyName> {
-        let told = self.findings.values().filter(|known| known.kind == OUT);
-        told.filter_map(|known| known.object.as_ref()?.strip_prefix("group ")?.parse().ok())
-            .collect()
+        self.findings.values().filter_map(Finding::taken_out).collect()
     }
 
     /// Takes back what is over: the group has all its members again, or is gone.
     pub(crate) async fn members_out_settle(&mut self) -> Result<(), ExecutorError> {
         for name in self.members_out_told() {
             if !self.attached.is_taken_out(&name) {
-                self.resolved(&format!("{OUT} {}", ObjectKey::Group(name))).await?;
+                self.resolved(&format!("{MEMBERS_OUT} {}", ObjectKey::Group(name))).await?;
             }
         }
         Ok(())

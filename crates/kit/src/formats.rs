@@ -121,6 +121,10 @@ pub fn sheet(kit: &Kit, format: Format) -> Sheet {
 /// The name of the Kubernetes Secret with the engine's CA.
 const CA_SECRET: &str = "strongroom-ca";
 
+/// What has to be known of operators that copy values into the cluster.
+const IN_A_SECRET: &str = "the values then stand in a Kubernetes Secret, readable by whoever may \
+                           read Secrets in the namespace";
+
 /// Where a pod finds its token for the engine.
 const TOKEN_DIR: &str = "/var/run/secrets/strongroom";
 

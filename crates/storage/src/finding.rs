@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use sqlx::FromRow;
 use strongroom_domain::event::Event;
 use strongroom_domain::id::EngineId;
+use strongroom_vault_model::policy::PolicyName;
 
 use crate::Store;
 use crate::error::StorageError;
@@ -30,6 +31,17 @@ pub struct Finding {
     pub next_step: String,
     /// Who did it, where the engine's audit log tells.
     pub culprit: Option<String>,
+}
+
+/// The kind of finding about a group that a hand took members out of.
+pub const MEMBERS_OUT: &str = "members-out";
+
+impl Finding {
+    /// The group that a hand took members out of, where that is what it tells.
+    pub fn taken_out(&self) -> Option<PolicyName> {
+        let group = self.object.as_ref()?.strip_prefix("group ")?;
+        group.parse().ok().filter(|_| self.kind == MEMBERS_OUT)
+    }
 }
 
 /// A finding with its times.

@@ -1,12 +1,13 @@
 //! External Secrets Operator: a store of the namespace and one Secret for each secret.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use strongroom_vault_model::object::LoginMethod;
 
-use super::{File, file};
+use super::{File, IN_A_SECRET, file};
 use crate::kit::Kit;
 use crate::text::{object_name, quoted};
 
@@ -31,10 +32,9 @@ pub fn files(kit: &Kit) -> (Vec<File>, Vec<String>) {
         ),
     };
     let mut text = String::new();
-    let mut stores: Vec<&strongroom_vault_model::path::TeamMount> = Vec::new();
+    let mut stores = BTreeSet::new();
     for secret in &kit.secrets {
-        if !stores.contains(&&secret.mount) {
-            stores.push(&secret.mount);
+        if stores.insert(&secret.mount) {
             let _ = write!(
                 text,
                 "apiVersion: external-secrets.io/v1\nkind: SecretStore\nmetadata:\n  \
@@ -62,12 +62,5 @@ pub fn files(kit: &Kit) -> (Vec<File>, Vec<String>) {
         })
         .collect();
     text.push_str(&wanted.join("---\n"));
-    (
-        vec![file("external-secrets.yaml", text)],
-        vec![
-        "the values then stand in a Kubernetes Secret, readable by whoever may read Secrets in \
-         the namespace"
-            .to_owned(),
-    ],
-    )
+    (vec![file("external-secrets.yaml", text)], vec![IN_A_SECRET.to_owned()])
 }

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use strongroom_vault_model::object::LoginMethod;
 
-use super::{CA_SECRET, File, ca_secret, file};
+use super::{CA_SECRET, File, IN_A_SECRET, ca_secret, file};
 use crate::kit::Kit;
 use crate::text::{object_name, quoted};
 
@@ -44,12 +44,5 @@ pub fn files(kit: &Kit) -> (Vec<File>, Vec<String>) {
         );
     }
     let files = ca.into_iter().chain([file("vault-secrets-operator.yaml", text)]).collect();
-    (
-        files,
-        vec![
-            "the values then stand in a Kubernetes Secret, readable by whoever may read \
-                  Secrets in the namespace"
-                .to_owned(),
-        ],
-    )
+    (files, vec![IN_A_SECRET.to_owned()])
 }
