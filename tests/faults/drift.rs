@@ -162,10 +162,17 @@ async fn aud_07_hand_made_changes_are_found_and_put_back_where_that_narrows() {
     tokio::time::sleep(Duration::from_secs(3)).await;
     assert_eq!(read(&admin, &policy, "/policy").await, json!(head), "widened by itself");
     assert_eq!(read(&admin, &group, "").await, Value::Null, "a group came back by itself");
+    // Also a preview says so before anybody signs: the same risk, the same objects.
     let bob = lab.person("bob").await;
+    let file = team.file.display().to_string();
+    let look = ["apply", "-f", &file, "--dry-run", "--reason", "look", "-o", "json"];
+    let preview: Value = serde_json::from_str(&bob.does(&look).await.unwrap()).unwrap();
+    assert_eq!(preview["risk"], "high", "{preview:#}");
+    assert_eq!(preview["steps"].as_array().unwrap().len(), 2, "{preview:#}");
     let request = bob.submits(&team.file, "give it back", &[]).await.unwrap();
     lab.until(&request, "in_review").await;
-    assert_eq!(lab.request(&request).await["risk"], "high");
+    let shown = lab.request(&request).await;
+    assert_eq!(shown["risk"], preview["risk"], "{shown:#}");
     lab.person("sue").await.approves(&request).await.unwrap();
     lab.until(&request, "applied").await;
     assert_eq!(read(&admin, &policy, "/policy").await, text);

@@ -8,6 +8,7 @@ mod crash;
 mod dependencies;
 mod drift;
 mod engine;
+mod follow;
 mod holds;
 mod members;
 mod open;

@@ -3,10 +3,11 @@
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
+use serde_json::Value;
 use sqlx::postgres::PgPool;
 
 use crate::private::{Executor, PrivateLab};
-use crate::support::document;
+use crate::support::{Lab, document};
 
 /// The process that holds the lease, and its epoch.
 async fn holder(database: &PgPool) -> (u32, i64) {
@@ -118,5 +119,68 @@ async fn rel_04_replicas_take_turns_and_an_older_epoch_never_lands_last() {
     for executor in executors {
         executor.kill().await;
     }
+    private.end().await;
+}
+
+/// How often the engine was asked to write this path, by its audit log.
+fn writes(lab: &Lab, path: &str) -> usize {
+    let log = std::fs::read_to_string(lab.text("/engine/audit_log")).unwrap();
+    let lines = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let is_write = |line: &Value| {
+        let asked = &line["request"];
+        line["type"] == "request"
+            && asked["path"] == path
+            && matches!(asked["operation"].as_str(), Some("update" | "create"))
+    };
+    lines.filter(is_write).count()
+}
+
+/// Stopped between its last look at the lease and the write, for longer than the lease: whoever took
+/// over wrote, and nothing of the old one lands when it goes on.
+#[tokio::test]
+async fn rel_04_stopped_right_before_a_write_it_sends_nothing_later() {
+    let private = PrivateLab::start().await;
+    let lab = &private.lab;
+    let database = private.database().await;
+    let team = lab.new_team("stopped").await;
+    lab.onboard(&team).await;
+    private.executor_end(Signal::TERM).await;
+    let stopped = private.executor("stopped", None, &[("STRONGROOM_FAULT", "stop:step")]);
+    while holder(&database).await.0 != stopped.id() {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let next = private.executor("next", None, &[]);
+    let text =
+        document(&team.slug, true).replace("requestsPerSecond: 500", "requestsPerSecond: 77");
+    let file = lab.write("stopped-edit.yaml", &text);
+    let (bob, sue) = (lab.person("bob").await, lab.person("sue").await);
+    let path = format!("sys/quotas/rate-limit/team.{}.kv", team.slug);
+    let before = writes(lab, &path);
+    let request = bob.submits(&file, "an edit", &[]).await.unwrap();
+    lab.until(&request, "in_review").await;
+    sue.run(&["approve", &request, "--yes"]).await.unwrap();
+    let start = Instant::now();
+    while !private.log("stopped").contains("\"what\":\"stop\"") {
+        assert!(start.elapsed() < Duration::from_mins(1), "it never comes to a write");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    until_held_by_another(&database, stopped.id()).await;
+    lab.until(&request, "applied").await;
+    assert_eq!(holder(&database).await.0, next.id());
+    assert_eq!(writes(lab, &path), before + 1, "the successor writes it once");
+    stopped.signal(Signal::CONT);
+    let start = Instant::now();
+    while !private.log("stopped").contains("the lease is lost") {
+        assert!(
+            start.elapsed() < Duration::from_secs(30),
+            "it does not see that it lost the lease"
+        );
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert_eq!(writes(lab, &path), before + 1, "an old write landed");
+    println!("REL-04: stopped right before a write, past its lease: 0 of 1 landed");
+    stopped.kill().await;
+    next.kill().await;
     private.end().await;
 }

@@ -1,5 +1,7 @@
 //! Grants follow the identity, not the name.
 
+use std::time::{Duration, Instant};
+
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
@@ -82,6 +84,11 @@ async fn k8s_01_wildcards_are_refused_and_roles_carry_nothing() {
     );
 }
 
+async fn finding_stands(lab: &Lab, key: &str) -> bool {
+    let sue = lab.person("sue").await;
+    sue.does(&["get", "findings", key, "-o", "name"]).await.unwrap().contains(key)
+}
+
 /// A namespace made anew under the same names reads nothing: not while the executor stands still,
 /// not after it went on, not with the tokens from before, not before a new vote; and old tokens
 /// stay dead after it.
@@ -119,6 +126,12 @@ async fn k8s_03_a_recreated_namespace_reads_nothing() {
     let alice = lab.person("alice").await;
     let shown = alice.does(&["get", "bindings", "--team", &team.slug, "-o", "json"]).await.unwrap();
     assert!(shown.contains("suspended") && shown.contains("--reattest"), "{shown}");
+    // So is the finding, and whoever applies the unchanged document reads what is missing.
+    let told = format!("namespace-changed team.{}.binding.api", team.slug);
+    assert!(finding_stands(&lab, &told).await, "{told} is not told");
+    let file = team.file.display().to_string();
+    let same = alice.does(&["apply", "-f", &file, "--reason", "nothing"]).await.unwrap();
+    assert!(same.contains("no change") && same.contains("--reattest"), "{same}");
 
     // Applying the same document again without saying so trusts nothing: the pins are kept.
     let place = format!("prod-eu/{}", team.slug);
@@ -132,6 +145,11 @@ async fn k8s_03_a_recreated_namespace_reads_nothing() {
     lab.until(&request, "applied").await;
     let again = lab.workload(&team.slug, "api").await;
     again.reads_soon(&path).await;
+    let start = Instant::now();
+    while finding_stands(&lab, &told).await {
+        assert!(start.elapsed() < Duration::from_secs(20), "{told} is still told");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
     for _ in 0..20 {
         assert!(old.is_refused(&path).await, "a token of the deleted namespace reads");
         assert!(newcomer.is_refused(&path).await, "a token from before the vote reads");

@@ -21,7 +21,7 @@ use strongroom_domain::risk::{Risk, RiskReason};
 use strongroom_domain::subject::Subject;
 use strongroom_plan::stages::FloorVotes;
 use strongroom_plan::{Change, Context, Holds};
-use strongroom_storage::finding::{Finding, FindingRow};
+use strongroom_storage::finding::{DRIFT, Finding, FindingRow, NAMESPACE};
 use strongroom_storage::state::SubjectState;
 use strongroom_vault_model::object::Fields;
 use strongroom_vault_model::policy::{Mark, PolicyName};
@@ -63,7 +63,7 @@ pub struct Preview {
     pub holds: Vec<Hold>,
     /// Service accounts as the cluster last reported them.
     pub accounts: Vec<PreviewAccount>,
-    /// The oldest observation that it is made from; `None` when nothing was observed.
+    /// When the executor last knew what is in the engine; `None` when it never did.
     pub observed_at: Option<Timestamp>,
 }
 
@@ -146,7 +146,7 @@ pub async fn preview_make(
     let context = context(ctx, &documents, &changes, lift, &findings).await?;
     let clusters = Clusters::load(ctx, &changes).await?;
     let live = clusters.live_namespaces(&changes);
-    let observed = observed::observe(ctx, &context, &changes, &live).await?;
+    let observed = observed::observe(ctx, &context, &changes, &live, &findings).await?;
     let draft =
         strongroom_plan::build(&context, &changes, &observed, &live, attest, &ctx.person.groups)
             .map_err(|refusals| AppError::Invalid(refusal::faults(&refusals, &placed)))?;
@@ -157,15 +157,20 @@ pub async fn preview_make(
     summary.extend(clusters.unknown().iter().map(|(cluster, why)| {
         format!("what is in the cluster {cluster} is not known now ({why})")
     }));
-    let drifted = findings.iter().map(|row| &row.finding).filter(|finding| {
-        finding.kind == "drift"
-            && documents.iter().any(|d| finding.subject == Some(d.subject().to_string()))
+    let concerned = findings.iter().map(|row| &row.finding).filter(|finding| {
+        documents.iter().any(|d| finding.subject == Some(d.subject().to_string()))
     });
-    let drifted: Vec<String> = drifted
+    let drifted: Vec<String> = concerned
+        .clone()
+        .filter(|finding| finding.kind == DRIFT)
         .map(|finding| format!("{}; the plan brings back what is applied", finding.text))
         .collect();
+    let elsewhere = concerned.filter(|finding| finding.kind == NAMESPACE);
+    summary.extend(elsewhere.map(|finding| finding.text.clone()));
     let differs = !drifted.is_empty();
     summary.extend(drifted);
+    let (observed_at, nobody) = observed::seen(ctx).await?;
+    summary.extend(nobody);
     Ok(Preview {
         unchanged: draft.steps.is_empty()
             && !differs
@@ -179,12 +184,7 @@ pub async fn preview_make(
         summary,
         holds: standing_still(&context.holds, &documents),
         accounts: accounts(&documents, &clusters),
-        observed_at: applied
-            .iter()
-            .flatten()
-            .map(|state| state.updated_at)
-            .chain(clusters.as_of())
-            .min(),
+        observed_at,
     })
 }
 

@@ -117,6 +117,7 @@ pub struct EngineClient {
     http: reqwest::Client,
     base: String,
     namespace: Option<HeaderValue>,
+    timeout: Duration,
 }
 
 impl fmt::Debug for EngineClient {
@@ -166,7 +167,12 @@ impl EngineClient {
             builder = builder.tls_certs_only(certificates);
         }
         let http = builder.build().map_err(SetupError::Client)?;
-        Ok(Self { http, base: format!("{}v1/", url.as_str()), namespace: None })
+        Ok(Self { http, base: format!("{}v1/", url.as_str()), namespace: None, timeout })
+    }
+
+    /// How long a call takes at most.
+    pub(crate) fn timeout(&self) -> Duration {
+        self.timeout
     }
 
     /// The same client inside a vault namespace.

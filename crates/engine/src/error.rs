@@ -53,6 +53,8 @@ pub enum Failure {
     Server(u16),
     /// The engine knows no vault namespaces and would answer with the root namespace's data.
     NamespaceIgnored,
+    /// It could land after the moment until which changes may be sent; nothing was sent.
+    TooLate,
     /// The answer is not one of an engine: a redirect, no JSON, too large.
     Malformed(String),
 }
@@ -95,6 +97,7 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Failure::BadPath => f.write_str("the path is not in canonical form; nothing was sent"),
+            Failure::TooLate => f.write_str("it is too late to send this; nothing was sent"),
             Failure::Unreachable(why) => write!(f, "the engine cannot be reached ({why})"),
             Failure::TimedOut(why) => write!(f, "no answer in time ({why})"),
             Failure::UnknownOutcome(why) => {

@@ -15,8 +15,10 @@ pub mod kv;
 pub mod path;
 pub mod session;
 pub mod sys;
+mod window;
 
 pub use answer::Envelope;
 pub use client::{Call, EngineAddress, EngineClient, Method, WRITE_ID_HEADER};
 pub use error::EngineError;
 pub use session::Session;
+pub use window::Window;

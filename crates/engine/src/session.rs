@@ -14,6 +14,7 @@ use crate::auth::{Login, approle_login};
 use crate::bulk::take_apart;
 use crate::client::{Call, EngineClient, Method};
 use crate::error::{EngineError, Failure};
+use crate::window::Window;
 
 /// How the session logs in.
 #[derive(Debug, Clone)]
@@ -29,6 +30,7 @@ pub struct AppRole {
 pub struct Session {
     client: EngineClient,
     state: Arc<Mutex<State>>,
+    window: Window,
 }
 
 #[derive(Debug)]
@@ -60,13 +62,18 @@ impl Session {
     /// A session that logs in by `AppRole` when it first needs a token.
     pub fn approle(client: EngineClient, approle: AppRole) -> Self {
         let state = State { approle: Some(approle), login: None };
-        Self { client, state: Arc::new(Mutex::new(state)) }
+        Self { client, state: Arc::new(Mutex::new(state)), window: Window::default() }
     }
 
     /// A session with a token from elsewhere (a person's sign-in, a workload's login).
     pub fn with_login(client: EngineClient, login: Login) -> Self {
         let state = State { approle: None, login: Some(Held::new(login, Instant::now())) };
-        Self { client, state: Arc::new(Mutex::new(state)) }
+        Self { client, state: Arc::new(Mutex::new(state)), window: Window::default() }
+    }
+
+    /// Until when this session sends what changes something.
+    pub fn window(&self) -> &Window {
+        &self.window
     }
 
     /// The client without the token.
@@ -114,15 +121,28 @@ impl Session {
         open: &mut impl FnMut(&Call<'_>, &Head, &[u8]) -> Result<T, EngineError>,
     ) -> Result<(T, Option<String>), EngineError> {
         let token = self.token().await?;
+        self.in_time(&call)?;
         match self.client.exchange(call, Some(&token), open).await {
             Err(error) if error.failure == Failure::Denied => {
                 match self.token_after_denial(&token).await? {
-                    Some(fresh) => self.client.exchange(call, Some(&fresh), open).await,
+                    Some(fresh) => {
+                        self.in_time(&call)?;
+                        self.client.exchange(call, Some(&fresh), open).await
+                    }
                     None => Err(error),
                 }
             }
             result => result,
         }
+    }
+
+    /// Right before a call is sent: getting a token may have taken long.
+    fn in_time(&self, call: &Call<'_>) -> Result<(), EngineError> {
+        let changes = matches!(call.method, Method::Post | Method::Delete);
+        if !changes || self.window.is_open_for(self.client.timeout()) {
+            return Ok(());
+        }
+        Err(EngineError::new(Failure::TooLate, call.template))
     }
 
     /// Reads a path; `None` when nothing is there.

@@ -162,12 +162,15 @@ impl Executor {
             match self.group_members(team, name, binding, &members).await? {
                 Members::True => {}
                 Members::TakenOut(left) => {
+                    let mut out = Vec::new();
                     for (account, standing) in &mut standings {
                         if entities.get(account).is_some_and(|entity| !left.contains(entity)) {
                             standing.state = "suspended";
                             standing.reason = Some(MEMBERS_OUT.to_owned());
+                            out.push(account.to_string());
                         }
                     }
+                    self.members_out_tell(name, &out).await?;
                 }
                 Members::Gone => {
                     let (state, reason) = self.group_missing(name, binding).await?;
@@ -177,6 +180,10 @@ impl Executor {
                     }
                 }
             }
+        }
+        // Of what is not known nothing is told, and nothing taken back.
+        if suspended.is_some() || all_known {
+            self.namespace_tell(team, binding, name, suspended.as_deref()).await?;
         }
         for (account, standing) in standings {
             self.standing_store(team, binding, &account, standing).await?;

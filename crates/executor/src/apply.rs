@@ -9,11 +9,11 @@ use strongroom_engine::audit;
 use strongroom_plan::Plan;
 use strongroom_plan::model::Step;
 use strongroom_plan::resume::{Progress, progress};
+use strongroom_storage::finding::DRIFT;
 use strongroom_storage::plan::PlanRow;
 use strongroom_storage::request::RequestRow;
 
 use crate::acts::About;
-use crate::drift;
 use crate::error::ExecutorError;
 use crate::freeze::submission;
 use crate::object::Reading;
@@ -56,8 +56,11 @@ impl Executor {
         };
         self.may_write(&plan).await?;
         let mut reading = self.reading();
-        if !resume && !self.is_still_so(row, &plan, &mut reading).await? {
-            return Ok(());
+        if !resume {
+            self.follow_may_begin(&plan)?;
+            if !self.is_still_so(row, &plan, &mut reading).await? {
+                return Ok(());
+            }
         }
         let row = &self.enter_applying(row, &plan, &stored).await?;
         match self.carry_out(&plan, &stored, &begin, &mut reading, resume).await? {
@@ -217,7 +220,7 @@ impl Executor {
         self.subjects_publish(subjects()).await?;
         // Each was read back as it should be.
         for step in &plan.steps {
-            self.resolved(&format!("{} {}", drift::KIND, step.object)).await?;
+            self.resolved(&format!("{DRIFT} {}", step.object)).await?;
         }
         let detail = json!({
             "plan": stored.hash,

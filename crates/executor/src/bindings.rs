@@ -53,6 +53,7 @@ impl Executor {
             self.team_narrow(&holds, &team, &pins).await?;
         }
         self.members_out_settle().await?;
+        self.namespaces_settle().await?;
         self.brake_tell().await
     }
 

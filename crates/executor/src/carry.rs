@@ -1,4 +1,5 @@
-//! Carrying a plan out: heads `applying`, batch after batch of steps, heads `applied`.
+//! Carrying a plan out: heads `applying`, batch after batch of steps, roles that follow, heads
+//! `applied`.
 //!
 //! It must not ask whether the plan may be: that is decided before the first write.
 
@@ -21,7 +22,7 @@ use crate::start::Executor;
 
 /// How many steps are written side by side. All of a batch begin at once, so that each of them is
 /// within the lease that was looked at before.
-const SIDE_BY_SIDE: usize = 16;
+pub(crate) const SIDE_BY_SIDE: usize = 16;
 
 impl Executor {
     /// Heads, steps, heads. Gives the step that it stopped at for good, and why.
@@ -52,6 +53,7 @@ impl Executor {
                 return Ok(stopped);
             }
         }
+        self.roles_follow(plan, reading).await?;
         self.heads_applied(plan).await?;
         Ok(None)
     }
@@ -118,7 +120,7 @@ impl Executor {
     }
 
     /// Sends steps side by side, and waits for all of them: one that fails breaks off no other.
-    async fn steps_send<'p, 'w>(
+    pub(crate) async fn steps_send<'p, 'w>(
         &self,
         todo: &[(&'p Step, Write<'w>)],
         reading: &mut Reading,
@@ -131,7 +133,7 @@ impl Executor {
         self.intents(&writes).await?;
         let known = &*reading;
         let send = |step: &'p Step| async move {
-            fault::point("write")?;
+            fault::point("step")?;
             let exists = step.before.is_some();
             self.write_sent(known, &step.object, step.after.as_ref(), exists).await
         };
@@ -174,6 +176,7 @@ impl Executor {
     }
 
     pub(crate) async fn heads_back(&mut self, plan: &Plan) -> Result<(), ExecutorError> {
+        self.roles_go_back(plan).await?;
         for document in &plan.documents {
             let mut head = self.head_read(&document.subject).await?;
             if head.head.go_back(plan.request) {

@@ -8,6 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
 use serde_json::json;
 use strongroom_domain::event::{Actor, EventKind};
 use strongroom_domain::hold::Target;
@@ -15,8 +16,10 @@ use strongroom_domain::subject::Subject;
 use strongroom_engine::sys;
 use strongroom_plan::desired::Objects;
 use strongroom_plan::drift::{Correction, Drift, judge};
+use strongroom_storage::finding::DRIFT;
 use strongroom_vault_model::name::ClusterName;
 use strongroom_vault_model::object::{Fields, ObjectKey, fingerprint};
+use strongroom_vault_model::policy::PolicyName;
 use uuid::Uuid;
 
 use crate::accounts::order;
@@ -32,9 +35,6 @@ use crate::wanted::Claims;
 /// The standing order under which something is put back.
 const RESTORE: &str = "restore what the head says where that narrows";
 
-/// The check's name in findings.
-pub(crate) const KIND: &str = "drift";
-
 /// How often the engine is asked whether anything was stored, without a feed.
 const INDEX_EVERY: Duration = Duration::from_secs(5);
 
@@ -45,8 +45,12 @@ pub(crate) struct DriftState {
     swept: Option<Instant>,
     asked: Option<Instant>,
     index: Option<u64>,
+    /// When it was last known what is in the engine.
+    pub(crate) looked: Option<Timestamp>,
     /// Who touched what made everything be looked at.
     pub(crate) culprit: Option<String>,
+    /// Who touched the members of a group.
+    pub(crate) hands: BTreeMap<PolicyName, String>,
     /// Which team claims a namespace, by the applied documents.
     pub(crate) claims: Claims,
     /// The engine's ids of groups, as last read.
@@ -80,7 +84,9 @@ impl Executor {
         let due = self.drift.swept.is_none_or(|at| at.elapsed() > every);
         match news {
             Some(News::Touched(touches)) if self.drift.swept.is_some() && !due => {
-                self.touched_look(&touches).await
+                self.touched_look(&touches).await?;
+                self.drift.looked = Some(self.clock.now());
+                Ok(())
             }
             Some(_) => self.sweep().await,
             None if self.drift.swept.is_none() => self.sweep().await,
@@ -90,7 +96,11 @@ impl Executor {
                 }
                 self.drift.asked = Some(Instant::now());
                 let index = sys::applied_index(self.engine.client()).await?;
-                if due && index != self.drift.index { self.sweep().await } else { Ok(()) }
+                if index == self.drift.index {
+                    self.drift.looked = Some(self.clock.now());
+                    return Ok(());
+                }
+                if due { self.sweep().await } else { Ok(()) }
             }
         }
     }
@@ -119,8 +129,9 @@ impl Executor {
             let rest = objects.into_iter().filter(|(key, fields)| !bulk.is(key, fields));
             let rest: Objects = rest.collect();
             let observed = self.observe(&mut reading, &rest.keys().cloned().collect()).await?;
-            for (key, fields) in rest {
+            for (key, mut fields) in rest {
                 let found = observed.get(&key).flatten();
+                self.role_follows_yet(&key, &mut fields, found);
                 let drift = judge(&self.mark, &key, Some(&fields), found);
                 let is_group = matches!(key, ObjectKey::Group(_) | ObjectKey::Anchor(_));
                 if is_group
@@ -160,7 +171,7 @@ impl Executor {
         let gone: Vec<String> = self
             .findings
             .values()
-            .filter(|known| known.kind == KIND)
+            .filter(|known| known.kind == DRIFT)
             .filter(|known| known.object.as_ref().is_none_or(|key| !standing.contains(key)))
             .map(|known| known.key.clone())
             .collect();
@@ -170,6 +181,7 @@ impl Executor {
         self.settle("foreign", foreign).await?;
         self.drift.index = sys::applied_index(self.engine.client()).await?;
         self.drift.swept = Some(Instant::now());
+        self.drift.looked = Some(self.clock.now());
         // So rarely, everything may as well be compared.
         self.attached.look_at_all();
         tracing::info!(subjects = looked_at.len(), took = ?begun.elapsed(), "swept");
@@ -201,6 +213,10 @@ impl Executor {
                 tracing::error!(object = %key, %error, "it is not put back");
                 Ok(())
             }
+            Err(ExecutorError::Engine(error)) if !error.is_temporary() => {
+                tracing::error!(object = %key, %error, "it is not put back");
+                Ok(())
+            }
             done => done,
         }
     }
@@ -228,15 +244,16 @@ impl Executor {
             "it is put back by itself; find out who did it, and why"
         };
         let text = format!("{key} was changed by somebody else: {}", drift.text);
-        let mut found = finding(KIND, &key.to_string(), severity, text, next);
+        let mut found = finding(DRIFT, &key.to_string(), severity, text, next);
         found.subject = Some(subject.to_string());
         found.object = Some(key.to_string());
         found.culprit = who.map(str::to_owned).or_else(|| self.drift.culprit.clone());
-        let finding_key = found.key.clone();
-        self.found(found).await?;
+        found.observed = reading.told(key);
+        // Before anything else, for what is told may not be stored.
         if let ObjectKey::AuthConfig(cluster) = key {
             self.logins_distrust(cluster, &drift.text).await?;
         }
+        self.found(found.clone()).await?;
         if drift.correction == Correction::None {
             return Ok(());
         }
@@ -250,7 +267,11 @@ impl Executor {
         let event = self.event(EventKind::DriftCorrected, None, Some(subject.clone()), detail);
         self.store.event_append(&[event]).await?;
         if !drift.narrower && !matches!(key, ObjectKey::AuthConfig(_)) {
-            self.resolved(&finding_key).await?;
+            self.resolved(&found.key).await?;
+        } else {
+            // It stands, with what was left of it.
+            found.observed = reading.told(key);
+            self.found(found).await?;
         }
         Ok(())
     }

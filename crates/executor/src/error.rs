@@ -2,6 +2,7 @@
 
 use strongroom_config::ConfigError;
 use strongroom_engine::EngineError;
+use strongroom_engine::error::Failure;
 use strongroom_plan::Refusal;
 use strongroom_storage::StorageError;
 
@@ -19,7 +20,7 @@ pub enum ExecutorError {
     Storage(StorageError),
     /// The engine failed.
     #[error(transparent)]
-    Engine(#[from] EngineError),
+    Engine(EngineError),
     /// Something is not there yet; the request waits and says so.
     #[error("{0}")]
     Wait(String),
@@ -56,6 +57,16 @@ fn chain(error: &StorageError) -> String {
         source = cause.source();
     }
     text
+}
+
+impl From<EngineError> for ExecutorError {
+    fn from(error: EngineError) -> Self {
+        match error.failure {
+            // The window of the session closes with the lease.
+            Failure::TooLate => Self::LeaseLost,
+            _ => Self::Engine(error),
+        }
+    }
 }
 
 impl From<StorageError> for ExecutorError {

@@ -3,6 +3,7 @@
 //! `STRONGROOM_FAULT=kill:17` ends the process at the seventeenth place it comes to,
 //! `fail:17` makes that place fail, and `twice:17` does the next write twice. The places are
 //! numbered in the order in which they are reached, so that a test can walk all of them.
+//! `stop:step` stops the process (SIGSTOP) when it first comes to the place of that name.
 
 use crate::error::ExecutorError;
 
@@ -31,30 +32,39 @@ mod debug {
 
     use super::ExecutorError;
 
-    static WANTED: LazyLock<Option<(String, u64)>> = LazyLock::new(|| {
+    /// What is to happen, and at which place: its number or its name.
+    static WANTED: LazyLock<Option<(String, String)>> = LazyLock::new(|| {
         let text = std::env::var("STRONGROOM_FAULT").ok()?;
-        let (what, number) = text.split_once(':')?;
-        Some((what.to_owned(), number.parse().ok()?))
+        let (what, place) = text.split_once(':')?;
+        Some((what.to_owned(), place.to_owned()))
     });
     static REACHED: AtomicU64 = AtomicU64::new(0);
+    static STOPPED: AtomicBool = AtomicBool::new(false);
     static TWICE: AtomicBool = AtomicBool::new(false);
 
     /// Comes to a place.
     pub(crate) fn point(name: &str) -> Result<(), ExecutorError> {
-        let Some((what, number)) = &*WANTED else {
+        let Some((what, wanted)) = &*WANTED else {
             return Ok(());
         };
-        let reached = REACHED.fetch_add(1, Ordering::SeqCst) + 1;
-        if reached != *number {
+        let number = REACHED.fetch_add(1, Ordering::SeqCst) + 1;
+        let named = wanted == name && !STOPPED.swap(true, Ordering::SeqCst);
+        if !named && wanted.parse() != Ok(number) {
             return Ok(());
         }
         tracing::warn!(place = name, number, what, "fault");
+        let signal = |signal| {
+            let _ = rustix::process::kill_process(rustix::process::getpid(), signal);
+        };
         match what.as_str() {
             "kill" => {
                 // Nothing is cleaned up, as with `kill -9`.
-                let own = rustix::process::getpid();
-                let _ = rustix::process::kill_process(own, rustix::process::Signal::KILL);
+                signal(rustix::process::Signal::KILL);
                 std::process::abort()
+            }
+            "stop" => {
+                signal(rustix::process::Signal::STOP);
+                Ok(())
             }
             "twice" => {
                 TWICE.store(true, Ordering::SeqCst);

@@ -40,7 +40,10 @@ pub(crate) fn finding(
     text: impl Into<String>,
     next_step: &str,
 ) -> Finding {
-    let cut = |text: &str, most: usize| text.chars().take(most).collect::<String>();
+    // The database takes no NUL, and whoever can write one into the engine must not go unseen.
+    let cut = |text: &str, most: usize| {
+        text.chars().take(most).map(|c| if c == '\0' { '\u{fffd}' } else { c }).collect::<String>()
+    };
     Finding {
         key: cut(&format!("{kind} {about}"), 500),
         kind: kind.to_owned(),
@@ -50,6 +53,7 @@ pub(crate) fn finding(
         text: cut(&text.into(), 4000),
         next_step: cut(next_step, 2000),
         culprit: None,
+        observed: None,
     }
 }
 

@@ -13,8 +13,9 @@ use strongroom_domain::event::EventKind;
 use strongroom_domain::hold::Target;
 use strongroom_domain::subject::Subject;
 use strongroom_plan::build::{VotedDocuments, build_since_vote};
+use strongroom_plan::follow::lengthens;
 use strongroom_plan::model::{EngineRef, MAX_BYTES, PlannedDocument, RENDERER};
-use strongroom_plan::{Change, Plan, keys};
+use strongroom_plan::{Change, Context, Plan, keys};
 use strongroom_storage::plan::PlanRow;
 use strongroom_storage::request::RequestRow;
 
@@ -167,6 +168,20 @@ impl Executor {
         Ok(())
     }
 
+    /// Roles of a frozen cluster follow no ceiling that lets tokens live longer.
+    fn may_lengthen(&self, context: &Context, changes: &[Change]) -> Result<(), ExecutorError> {
+        let is_frozen = |subject: &&Subject| {
+            matches!(subject, Subject::Cluster(_))
+                && !context.holds.lift.contains(&Target::from((*subject).clone()))
+        };
+        match self.differing.keys().find(is_frozen) {
+            Some(subject) if lengthens(context, changes) => Err(ExecutorError::Wait(format!(
+                "{subject} is frozen, and tokens there would live longer; it goes on first"
+            ))),
+            _ => Ok(()),
+        }
+    }
+
     /// Makes the plan of one round from live state.
     pub(crate) async fn plan(
         &self,
@@ -185,6 +200,7 @@ impl Executor {
         self.claims_are_free(changes)?;
         self.clusters_go_on(changes, &submission.lift)?;
         let context = self.context(changes, &submission.lift)?;
+        self.may_lengthen(&context, changes)?;
         let live = self.live_namespaces(changes).await?;
         let observed = self.observe(reading, &keys(&context, changes)?).await?;
         let groups = &submitter.accepted.person.groups;

@@ -199,11 +199,11 @@ impl Executor {
             tracing::info!(binding = %binding.name, team = %team.name, count, "members");
         }
         if taken_out {
-            self.members_out_tell(name, missing).await?;
             return Ok(Members::TakenOut(target));
         }
         self.attached.members_are(name, members);
         self.attached.is_whole(name);
+        self.drift.hands.remove(name);
         Ok(Members::True)
     }
 }

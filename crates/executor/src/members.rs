@@ -31,6 +31,8 @@ impl Executor {
         }
         let strange = now.difference(&known).count();
         self.attached.doubt(name.team());
+        // If members are missing, the look at the bindings tells of it.
+        self.drift.hands.insert(name.clone(), who.to_owned());
         if strange == 0 { Ok(()) } else { self.members_tell(name, strange, Some(who)).await }
     }
 
@@ -53,21 +55,22 @@ impl Executor {
         self.resolved(&finding_key).await
     }
 
-    /// Tells of members that were taken out by hand.
+    /// Tells of accounts that were taken out by hand.
     pub(crate) async fn members_out_tell(
         &mut self,
         name: &PolicyName,
-        count: usize,
+        accounts: &[String],
     ) -> Result<(), ExecutorError> {
         let key = ObjectKey::Group(name.clone());
-        let who = if count == 1 { "account is" } else { "accounts are" };
-        let text = format!("{count} {who} not in {key} any more: a hand took members out of it");
+        let (who, names) = (if accounts.len() == 1 { "is" } else { "are" }, accounts.join(", "));
+        let text = format!("{names} {who} not in {key} any more: taken out of it by hand");
         let next = "nothing is done by itself, for it may be an emergency: put them back by \
              hand, or by a request with the team's document (`strongroom get document team/NAME -o \
              yaml | strongroom apply -f -`, high)";
         let mut each = finding(MEMBERS_OUT, &key.to_string(), Severity::Warning, text, next);
         each.subject = Some(format!("team/{}", name.team()));
         each.object = Some(key.to_string());
+        each.culprit = self.drift.culprit.clone().or_else(|| self.drift.hands.remove(name));
         self.found(each).await
     }
 

@@ -7,6 +7,7 @@ use serde_json::Value;
 use strongroom_engine::EngineError;
 use strongroom_plan::steps::Observed;
 use strongroom_vault_model::object::{Fields, ObjectKey};
+use strongroom_vault_model::policy;
 use strongroom_vault_model::wire::{self, Ids};
 
 use crate::error::ExecutorError;
@@ -14,6 +15,9 @@ use crate::start::Executor;
 
 /// How many reads go on side by side.
 const SIDE_BY_SIDE: usize = 8;
+
+/// The most bytes of an object's fields in a finding.
+const MOST_TOLD: usize = 50_000;
 
 /// What was read in one pass: each path once, and the engine's ids of groups.
 #[derive(Debug, Default)]
@@ -47,6 +51,29 @@ impl Reading {
             self.ids.anchors.insert(anchor.clone(), id.to_owned());
         }
         wire::observed(key, data, &self.ids)
+    }
+
+    /// What was read of an object, for a finding: JSON `null` when it is not there, `None` when it was
+    /// not read or cannot be stored. Of a policy's text that Strongroom never writes only the first
+    /// line is told, with its mark: nobody knows what the rest holds.
+    pub(crate) fn told(&mut self, key: &ObjectKey) -> Option<Value> {
+        if self.is_beneath_nothing(key) {
+            return Some(Value::Null);
+        }
+        if !self.answers.contains_key(&wire::read_path(key)) {
+            return None;
+        }
+        let mut fields = self.understood(key);
+        if let Some(text) = fields.as_mut().and_then(|fields| fields.get_mut("policy"))
+            && let Some(whole) = text.as_str()
+            && policy::parse(whole).is_err()
+        {
+            *text = Value::String(format!("{}\n", whole.lines().next().unwrap_or_default()));
+        }
+        let told = serde_json::to_value(fields).ok()?;
+        let text = told.to_string();
+        // The database takes no NUL in JSON.
+        (text.len() <= MOST_TOLD && !text.contains("\\u0000")).then_some(told)
     }
 
     /// What the engine answered for an object, if it was read and is there.

@@ -5,6 +5,7 @@
 
 use std::future::Future;
 use std::pin::pin;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use jiff::civil::Date;
@@ -19,6 +20,9 @@ use crate::start::Executor;
 
 /// How long the lease lasts unless it is renewed, seconds.
 const LEASE_SECONDS: i32 = 20;
+
+/// The same.
+const LEASE: Duration = Duration::from_secs(20);
 
 /// How often it is renewed: an estate in which nothing happens should write nothing else. What is
 /// left of it then is longer than any write may take, and each write looks at it again.
@@ -49,7 +53,23 @@ pub async fn run(
         "executor is up"
     );
     loop {
-        match executor.pass(&mut looked).await {
+        let ended = {
+            let stopping = std::sync::Arc::clone(&executor.stopping);
+            let mut pass = pin!(executor.pass(&mut looked));
+            loop {
+                tokio::select! {
+                    ended = &mut pass => break ended,
+                    // What is under way is ended at the next place where nothing is.
+                    () = &mut stop, if !stopping.load(Ordering::Relaxed) => {
+                        stopping.store(true, Ordering::Relaxed);
+                    }
+                }
+            }
+        };
+        if executor.is_stopping() {
+            break;
+        }
+        match ended {
             Ok(()) => {}
             Err(ExecutorError::LeaseLost) => {
                 tracing::warn!("the lease is lost; another executor may write now");
@@ -87,11 +107,12 @@ impl Executor {
         looked: &mut Option<(Instant, Date)>,
     ) -> Result<bool, ExecutorError> {
         let asked = Instant::now();
-        let acquired = self.store.lease_acquire(&self.lease, &self.holder, LEASE_SECONDS).await?;
+        let acquired = self.lease_ask().await?;
         let Some(epoch) = acquired else {
             self.epoch = 0;
             return Ok(false);
         };
+        self.engine.window().closes_at(asked + LEASE);
         if epoch != self.epoch {
             tracing::info!(epoch, "lease is taken");
             // Not ours to use until everything is loaded.
@@ -108,6 +129,7 @@ impl Executor {
             *looked = None;
             self.differing.clear();
             self.published.clear();
+            self.followed_to = None;
             self.clock_compare().await?;
             self.records_compare(None).await?;
             let subjects: Vec<Subject> = self.heads.keys().cloned().collect();
@@ -117,8 +139,22 @@ impl Executor {
         Ok(true)
     }
 
-    /// Renews the lease in the middle of a long look, where it is time to. Who lost it stops.
+    async fn lease_ask(&self) -> Result<Option<i64>, ExecutorError> {
+        let (lease, holder, looked) = (&self.lease, &self.holder, self.drift.looked);
+        Ok(self.store.lease_acquire(lease, holder, LEASE_SECONDS, looked).await?)
+    }
+
+    /// Whether the process was asked to end.
+    fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Relaxed)
+    }
+
+    /// Renews the lease in the middle of a long look, where it is time to. Who lost it stops, and so
+    /// does who was asked to end: nothing is under way here, and the next one goes on.
     pub(crate) async fn lease_keep(&mut self) -> Result<(), ExecutorError> {
+        if self.is_stopping() {
+            return Err(ExecutorError::LeaseLost);
+        }
         if self.renewed.is_some_and(|at| at.elapsed() < RENEW) {
             return Ok(());
         }
@@ -129,23 +165,34 @@ impl Executor {
     }
 
     async fn lease_again(&self) -> Result<(), ExecutorError> {
-        let epoch = self.store.lease_acquire(&self.lease, &self.holder, LEASE_SECONDS).await?;
-        let is_ours = self.epoch != 0 && epoch == Some(self.epoch);
-        if is_ours { Ok(()) } else { Err(ExecutorError::LeaseLost) }
+        let asked = Instant::now();
+        let epoch = self.lease_ask().await?;
+        if self.epoch == 0 || epoch != Some(self.epoch) {
+            return Err(ExecutorError::LeaseLost);
+        }
+        self.engine.window().closes_at(asked + LEASE);
+        Ok(())
     }
 
-    /// Does one long thing, and renews the lease meanwhile.
+    /// Does one long thing that only reads, and renews the lease meanwhile.
     pub(crate) async fn lease_keep_during<T>(
         &self,
         work: impl Future<Output = Result<T, ExecutorError>>,
     ) -> Result<T, ExecutorError> {
         let mut work = pin!(work);
+        let mut asked = Instant::now();
         loop {
             tokio::select! {
                 done = &mut work => return done,
-                () = tokio::time::sleep(RENEW) => {}
+                () = tokio::time::sleep(TICK) => {}
             }
-            self.lease_again().await?;
+            if self.is_stopping() {
+                return Err(ExecutorError::LeaseLost);
+            }
+            if asked.elapsed() > RENEW {
+                asked = Instant::now();
+                self.lease_again().await?;
+            }
         }
     }
 

@@ -1,5 +1,7 @@
 //! Ledger events and journal lines, made in one place so that they all say the same things.
 
+use std::time::{Duration, Instant};
+
 use serde_json::{Value, json};
 use strongroom_domain::Digest;
 use strongroom_domain::event::{Actor, Event, EventKind};
@@ -12,6 +14,9 @@ use strongroom_storage::journal::{JournalEntry, Outcome};
 use crate::error::ExecutorError;
 use crate::fault;
 use crate::start::Executor;
+
+/// What a write may take, and a little: so long the lease lasts at least before one is begun.
+const WRITE_TIME: Duration = Duration::from_secs(6);
 
 /// A write that is about to be tried.
 #[derive(Debug, Clone)]
@@ -96,7 +101,7 @@ impl Executor {
         fault::point("write")
     }
 
-    /// Before writes that begin at once, side by side. Each comes to the place "write" by itself.
+    /// Before writes that begin at once, side by side. Each comes to the place "step" by itself.
     pub(crate) async fn intents(&self, writes: &[Write<'_>]) -> Result<(), ExecutorError> {
         self.lease_lasts().await?;
         fault::point("intent")?;
@@ -117,11 +122,16 @@ impl Executor {
         Ok(self.store.journal_intent(&entries, &events).await?)
     }
 
-    /// Whether the lease lasts longer than one write may take.
+    /// Whether the lease lasts longer than one write may take. Until it ends, and no longer, the
+    /// session sends what changes something.
     pub(crate) async fn lease_lasts(&self) -> Result<(), ExecutorError> {
-        let (lease, holder) = (&self.lease, &self.holder);
-        let lasts = self.store.lease_check(lease, holder, self.epoch, 6).await?;
-        if lasts { Ok(()) } else { Err(ExecutorError::LeaseLost) }
+        let asked = Instant::now();
+        let left = self.store.lease_left(&self.lease, &self.holder, self.epoch).await?;
+        if left < WRITE_TIME {
+            return Err(ExecutorError::LeaseLost);
+        }
+        self.engine.window().closes_at(asked + left);
+        Ok(())
     }
 
     /// Records how a write ended, in journal and ledger.

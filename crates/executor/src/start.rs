@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use secrecy::{ExposeSecret as _, SecretString};
@@ -19,6 +20,7 @@ use strongroom_engine::{EngineAddress, EngineClient, Session, auth};
 use strongroom_kubernetes::{Cluster, InventoryState};
 use strongroom_plan::sharing::Guests;
 use strongroom_storage::finding::Finding;
+use strongroom_storage::lease::executor_lease;
 use strongroom_storage::{Store, check_schema};
 use strongroom_vault_model::bootstrap::{EXECUTOR_ROLE, SELF_POLICY_TEXT};
 use strongroom_vault_model::name::ClusterName;
@@ -32,6 +34,7 @@ use crate::drift::DriftState;
 use crate::ended::Tombstones;
 use crate::error::ExecutorError;
 use crate::feed::Feed;
+use crate::follow::FollowedTo;
 use crate::heads::VersionedHead;
 use crate::open::Open;
 use crate::places::Places;
@@ -91,6 +94,10 @@ pub struct Executor {
     pub(crate) differing: BTreeMap<Subject, String>,
     /// Subjects whose head itself cannot be believed.
     pub(crate) unbelieved: BTreeMap<Subject, String>,
+    /// How far the roles have come that follow a plan.
+    pub(crate) followed_to: FollowedTo,
+    /// Whether the process was asked to end.
+    pub(crate) stopping: Arc<AtomicBool>,
     /// The marks of the rows in which people see the subjects.
     pub(crate) published: BTreeMap<Subject, i64>,
     /// Findings that stand, by key.
@@ -116,7 +123,7 @@ impl Executor {
         let refuse = |text: String| Err(ExecutorError::Refused(text));
         let config = ExecuteConfig::read(path)?;
         let floor = Floor::read(&config.floor_file)?;
-        let (signing_key, keys) = read_keys(&config, &floor)?;
+        let (signing_key, keys) = keys_read(&config, &floor)?;
         let url = config.database.url(path)?;
         let store = Store::connect(url.expose_secret(), "strongroom execute", 8).await?;
         check_schema(store.pool()).await?;
@@ -170,7 +177,7 @@ impl Executor {
         let executor = Self {
             mark: Mark::new(floor.deployment.as_uuid()),
             policies_expire: sys::policies_expire(&answer),
-            lease: format!("executor/{}", config.engine.id),
+            lease: executor_lease(config.engine.id),
             holder: format!("{}-{}", std::process::id(), uuid::Uuid::new_v4()),
             config,
             floor,
@@ -201,6 +208,8 @@ impl Executor {
             differing: BTreeMap::new(),
             published: BTreeMap::new(),
             unbelieved: BTreeMap::new(),
+            followed_to: None,
+            stopping: Arc::default(),
             findings: BTreeMap::new(),
             selfcheck: SelfCheck::default(),
             database_ahead: jiff::SignedDuration::ZERO,
@@ -241,7 +250,8 @@ impl Executor {
     }
 }
 
-fn read_keys(
+/// The key that signs, and those that are believed, which it must be among.
+pub fn keys_read(
     config: &ExecuteConfig,
     floor: &Floor,
 ) -> Result<(SigningKey, Vec<PublicKey>), ExecutorError> {

@@ -5,10 +5,10 @@
 use std::collections::BTreeMap;
 
 use strongroom_plan::drift::judge;
+use strongroom_storage::finding::DRIFT;
 use strongroom_vault_model::object::ObjectKey;
 use uuid::Uuid;
 
-use crate::drift::KIND;
 use crate::error::ExecutorError;
 use crate::feed::Touch;
 use crate::start::Executor;
@@ -52,13 +52,17 @@ impl Executor {
                 self.observe(&mut reading, &anchors.cloned().collect()).await?;
             }
             let (found, _) = self.read_now(&mut reading, &key).await?;
-            let wanted = objects.get(&key);
+            let mut wanted = objects.get(&key).cloned();
+            if let Some(fields) = &mut wanted {
+                self.role_follows_yet(&key, fields, found.as_ref());
+            }
+            let wanted = wanted.as_ref();
             match judge(&self.mark, &key, wanted, found.as_ref()) {
                 Some(drift) => {
                     let who = Some(who.as_str());
                     self.drift_treat(&mut reading, &subject, &key, wanted, &drift, who).await?;
                 }
-                None => self.resolved(&format!("{KIND} {key}")).await?,
+                None => self.resolved(&format!("{DRIFT} {key}")).await?,
             }
             // Which accounts are members right now is no part of the comparison.
             if let ObjectKey::Group(name) = &key {

@@ -16,11 +16,12 @@ use strongroom_vault_model::object::ObjectKey;
 use strongroom_vault_model::policy::{Mark, PolicyError, PolicyName};
 
 use crate::desired::{Objects, desired, has_ended};
+use crate::follow;
 use crate::holds::Holds;
 use crate::model::{RENDERER, Step};
 use crate::pins;
 use crate::regain::{regained, returning, shortened};
-use crate::risk::{Assessment, assess};
+use crate::risk::{Assessment, assess, true_together};
 use crate::sharing::{Sharing, host_roles, shared};
 use crate::stages::{FloorVotes, stages, unfillable};
 use crate::steps::{Observed, steps};
@@ -317,6 +318,7 @@ pub fn build_since_vote(
         assessed.iter().flat_map(|(_, assessment)| assessment.reasons.clone()).collect();
     reasons.sort_by(|a, b| (b.risk, &a.text).cmp(&(a.risk, &b.text)));
     reasons.dedup();
+    true_together(&mut reasons);
     let stages = stages(context, &assessed, submitter_groups);
     let empty: Vec<Refusal> = unfillable(&stages).map(Refusal::NobodyCanFill).collect();
     if !empty.is_empty() {
@@ -357,7 +359,7 @@ fn render_base(context: &Context, document: &Document) -> Result<Objects, Refusa
 }
 
 fn standing_orders(context: &Context, changes: &[Change]) -> Vec<String> {
-    let mut orders = BTreeSet::new();
+    let mut orders = follow::orders(context, changes);
     for change in changes {
         let Document::Team(team) = &change.proposed else {
             continue;

@@ -8,6 +8,7 @@ pub mod batch;
 pub mod build;
 pub mod desired;
 pub mod drift;
+pub mod follow;
 pub mod holds;
 pub mod model;
 pub mod ownership;

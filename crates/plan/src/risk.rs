@@ -18,6 +18,19 @@ use strongroom_vault_model::path::TeamMount;
 
 const NARROWS: &str = "the change only takes access away from the team itself";
 
+/// Stands alone: beside any other reason it would be untrue.
+const NOBODY: &str = "the change touches no one's access";
+
+/// Leaves out what is untrue beside other reasons.
+pub(crate) fn true_together(reasons: &mut Vec<RiskReason>) {
+    if reasons.len() > 1 {
+        reasons.retain(|reason| reason.text != NOBODY);
+    }
+    if reasons.iter().any(|reason| reason.risk > Risk::Low) {
+        reasons.retain(|reason| reason.text != NARROWS);
+    }
+}
+
 /// Data that nothing brings back.
 fn older_versions(mount: &str) -> String {
     format!("older versions in the mount {mount} are removed")
@@ -65,7 +78,7 @@ pub fn assess(base: Option<&Document>, proposed: &Document, attest: &[String]) -
     if narrowing {
         found.add(Risk::Low, NARROWS.into());
     } else if found.reasons.is_empty() {
-        found.add(Risk::Normal, "the change touches no one's access".into());
+        found.add(Risk::Normal, NOBODY.into());
     }
     // Whoever votes on the rest sees what goes beside it, and what that makes of its path.
     for text in std::mem::take(&mut found.narrowed) {
@@ -89,6 +102,7 @@ impl Assessment {
         self.reasons.retain(|reason| reason.text != NARROWS);
         self.reasons.sort_by(|a, b| (b.risk, &a.text).cmp(&(a.risk, &b.text)));
         self.reasons.dedup();
+        true_together(&mut self.reasons);
         self.risk = self.risk.max(since_vote.risk);
     }
 
@@ -112,10 +126,8 @@ impl Assessment {
 
     /// One more reason, which also means that the change does not merely narrow.
     pub(crate) fn raise(&mut self, risk: Risk, text: String) {
-        if self.narrowing {
-            self.narrowing = false;
-            self.reasons.retain(|reason| reason.text != NARROWS);
-        }
+        self.narrowing = false;
+        self.reasons.retain(|reason| ![NARROWS, NOBODY].contains(&reason.text.as_str()));
         self.reasons.push(RiskReason { risk, text });
         self.reasons.sort_by(|a, b| (b.risk, &a.text).cmp(&(a.risk, &b.text)));
         self.risk = self.risk.max(risk);

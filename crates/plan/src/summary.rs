@@ -10,7 +10,11 @@ use strongroom_vault_model::name::ServiceAccountName;
 use strongroom_vault_model::policy::PolicyName;
 
 use crate::build::{Change, Context};
+use crate::follow;
 use crate::model::Step;
+
+/// What is said when there is nothing else to say.
+pub const NOBODY: &str = "nobody's access changes";
 
 /// What a plan does, whoever reads it: the preview's reader and the voter the same sentences.
 pub fn whole(
@@ -21,6 +25,7 @@ pub fn whole(
     pins: &BTreeMap<String, String>,
 ) -> Vec<String> {
     let mut lines = changed(changes);
+    lines.extend(follow::sentences(context, changes));
     for namespace in attest {
         let uid = pins.get(namespace).map_or("unknown", String::as_str);
         lines.push(format!(
@@ -58,7 +63,7 @@ pub fn sentences(changes: &[Change]) -> Vec<String> {
 
 fn or_nothing(mut lines: Vec<String>) -> Vec<String> {
     if lines.is_empty() {
-        lines.push("nobody's access changes".into());
+        lines.push(NOBODY.into());
     }
     lines
 }

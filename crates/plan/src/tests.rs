@@ -3,6 +3,7 @@
 mod documents;
 mod drift;
 mod engine;
+mod follow;
 mod golden;
 mod observe;
 mod properties;

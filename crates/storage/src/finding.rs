@@ -2,9 +2,11 @@
 //! each was opened and resolved.
 
 use jiff::Timestamp;
+use serde_json::Value;
 use sqlx::FromRow;
 use strongroom_domain::event::Event;
 use strongroom_domain::id::EngineId;
+use strongroom_vault_model::object::{Fields, ObjectKey};
 use strongroom_vault_model::policy::PolicyName;
 
 use crate::Store;
@@ -31,16 +33,32 @@ pub struct Finding {
     pub next_step: String,
     /// Who did it, where the engine's audit log tells.
     pub culprit: Option<String>,
+    /// What the object holds instead, as last read; JSON `null` where it is not there.
+    pub observed: Option<Value>,
 }
+
+/// The kind of finding about a managed object that is not as applied.
+pub const DRIFT: &str = "drift";
 
 /// The kind of finding about a group that a hand took members out of.
 pub const MEMBERS_OUT: &str = "members-out";
+
+/// The kind of finding about a binding whose namespace is gone or was made anew.
+pub const NAMESPACE: &str = "namespace-changed";
 
 impl Finding {
     /// The group that a hand took members out of, where that is what it tells.
     pub fn taken_out(&self) -> Option<PolicyName> {
         let group = self.object.as_ref()?.strip_prefix("group ")?;
         group.parse().ok().filter(|_| self.kind == MEMBERS_OUT)
+    }
+
+    /// The engine object that is not as applied, and what it holds; `None` in the second place where
+    /// it is not there.
+    pub fn observed(&self) -> Option<(ObjectKey, Option<Fields>)> {
+        let (kind, name) = self.object.as_ref()?.split_once(' ')?;
+        let fields = serde_json::from_value(self.observed.clone()?).ok()?;
+        Some((ObjectKey::parse(kind, name).ok()?, fields))
     }
 }
 
@@ -67,6 +85,7 @@ struct Raw {
     text: String,
     next_step: String,
     culprit: Option<String>,
+    observed: Option<Value>,
     first_seen: jiff_sqlx::Timestamp,
     last_seen: jiff_sqlx::Timestamp,
     resolved_at: Option<jiff_sqlx::Timestamp>,
@@ -84,6 +103,7 @@ impl From<Raw> for FindingRow {
                 text: raw.text,
                 next_step: raw.next_step,
                 culprit: raw.culprit,
+                observed: raw.observed,
             },
             first_seen: raw.first_seen.to_jiff(),
             last_seen: raw.last_seen.to_jiff(),
@@ -104,11 +124,12 @@ impl Store {
         let mut tx = self.begin().await?;
         sqlx::query(
             "INSERT INTO findings (engine_id, key, kind, severity, subject, object, text, \
-             next_step, culprit, first_seen, last_seen) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10) \
+             next_step, culprit, observed, first_seen, last_seen) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11) \
              ON CONFLICT (engine_id, key) DO UPDATE SET severity = excluded.severity, \
              subject = excluded.subject, object = excluded.object, text = excluded.text, \
              next_step = excluded.next_step, last_seen = excluded.last_seen, \
+             observed = excluded.observed, \
              culprit = coalesce(excluded.culprit, findings.culprit), \
              first_seen = CASE WHEN findings.resolved_at IS NULL THEN findings.first_seen \
                                ELSE excluded.first_seen END, resolved_at = NULL",
@@ -122,6 +143,7 @@ impl Store {
         .bind(&finding.text)
         .bind(&finding.next_step)
         .bind(&finding.culprit)
+        .bind(&finding.observed)
         .bind(to_db(at))
         .execute(&mut *tx)
         .await?;
@@ -155,8 +177,8 @@ impl Store {
     /// sure of who may see which.
     pub async fn finding_list(&self, all: bool) -> Result<Vec<FindingRow>, StorageError> {
         let rows: Vec<Raw> = sqlx::query_as(
-            "SELECT key, kind, severity, subject, object, text, next_step, culprit, first_seen, \
-             last_seen, resolved_at FROM findings WHERE $1 OR resolved_at IS NULL \
+            "SELECT key, kind, severity, subject, object, text, next_step, culprit, observed, \
+             first_seen, last_seen, resolved_at FROM findings WHERE $1 OR resolved_at IS NULL \
              ORDER BY resolved_at IS NOT NULL, first_seen DESC, key LIMIT 5000",
         )
         .bind(all)

@@ -2,10 +2,31 @@
 //!
 //! Database time only: clocks of hosts may differ.
 
+use std::time::Duration;
+
+use jiff::Timestamp;
 use sqlx::{Postgres, Transaction};
+use strongroom_domain::id::EngineId;
 
 use crate::Store;
 use crate::error::StorageError;
+use crate::time::{from_db, to_db};
+
+/// The name of the lease of an engine's executor.
+pub fn executor_lease(engine: EngineId) -> String {
+    format!("executor/{engine}")
+}
+
+/// Whether somebody holds a lease.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LeaseState {
+    /// Until when it lasts or lasted, by the database's clock.
+    pub until: Timestamp,
+    /// Whether that is yet to come.
+    pub is_held: bool,
+    /// When the holder last knew what is there.
+    pub looked_at: Option<Timestamp>,
+}
 
 /// The lease that a store's changes are bound to.
 #[derive(Debug, Clone)]
@@ -44,50 +65,68 @@ impl Store {
     /// Takes or renews the lease; gives its epoch, or `None` while somebody else holds it.
     ///
     /// The epoch grows with every change of holder, so that a writer that was paused past its
-    /// lease can be told from its successor.
+    /// lease can be told from its successor. `looked` is when the holder last knew what is there.
     pub async fn lease_acquire(
         &self,
         name: &str,
         holder: &str,
         seconds: i32,
+        looked: Option<Timestamp>,
     ) -> Result<Option<i64>, StorageError> {
         let row: Option<(i64,)> = sqlx::query_as(
-            "INSERT INTO leases (name, holder, epoch, expires_at) \
-             VALUES ($1, $2, 1, now() + make_interval(secs => $3)) \
+            "INSERT INTO leases (name, holder, epoch, expires_at, looked_at) \
+             VALUES ($1, $2, 1, now() + make_interval(secs => $3), $4) \
              ON CONFLICT (name) DO UPDATE SET \
                epoch = CASE WHEN leases.holder = excluded.holder AND leases.expires_at > now() \
                             THEN leases.epoch ELSE leases.epoch + 1 END, \
-               holder = excluded.holder, expires_at = excluded.expires_at \
+               holder = excluded.holder, expires_at = excluded.expires_at, \
+               looked_at = coalesce(excluded.looked_at, leases.looked_at) \
              WHERE leases.holder = excluded.holder OR leases.expires_at <= now() \
              RETURNING epoch",
         )
         .bind(name)
         .bind(holder)
         .bind(f64::from(seconds))
+        .bind(looked.map(to_db))
         .fetch_optional(&self.pool)
         .await?;
         Ok(row.map(|(epoch,)| epoch))
     }
 
-    /// Whether this holder has the lease in this epoch for at least so many seconds more.
-    pub async fn lease_check(
+    /// How long this holder has the lease in this epoch yet; nothing when it has it no more.
+    pub async fn lease_left(
         &self,
         name: &str,
         holder: &str,
         epoch: i64,
-        seconds: i32,
-    ) -> Result<bool, StorageError> {
-        let (held,): (bool,) = sqlx::query_as(
-            "SELECT EXISTS (SELECT FROM leases WHERE name = $1 AND holder = $2 AND epoch = $3 \
-             AND expires_at > now() + make_interval(secs => $4))",
+    ) -> Result<Duration, StorageError> {
+        let row: Option<(f64,)> = sqlx::query_as(
+            "SELECT extract(epoch FROM expires_at - clock_timestamp())::float8 FROM leases \
+             WHERE name = $1 AND holder = $2 AND epoch = $3",
         )
         .bind(name)
         .bind(holder)
         .bind(epoch)
-        .bind(f64::from(seconds))
-        .fetch_one(&self.pool)
+        .fetch_optional(&self.pool)
         .await?;
-        Ok(held)
+        let left = row.and_then(|(seconds,)| Duration::try_from_secs_f64(seconds).ok());
+        Ok(left.unwrap_or_default())
+    }
+
+    /// Whether somebody holds a lease now; `None` when nobody ever did.
+    pub async fn lease_get(&self, name: &str) -> Result<Option<LeaseState>, StorageError> {
+        let row: Option<(jiff_sqlx::Timestamp, bool, Option<jiff_sqlx::Timestamp>)> =
+            sqlx::query_as(
+                "SELECT expires_at, expires_at > now(), looked_at FROM leases WHERE name = $1",
+            )
+            .bind(name)
+            .fetch_optional(&self.pool)
+            .await?;
+        Ok(row.map(|(until, is_held, looked_at)| LeaseState {
+            until: until.to_jiff(),
+            is_held,
+            looked_at: from_db(looked_at),
+        }))
     }
 
     /// Raises the epoch of a lease that this holder has, where the heads know a later one.

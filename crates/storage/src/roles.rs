@@ -39,7 +39,8 @@ const API: &[(&str, &str)] = &[
         "SELECT",
         "engines, subjects, change_requests, revisions, change_request_documents, acts, \
                 act_receipts, plans, journal, subject_states, binding_states, inventory_status, \
-                inventory_namespaces, inventory_service_accounts, ledger_events, published_trust, findings",
+                inventory_namespaces, inventory_service_accounts, ledger_events, published_trust, findings, \
+                leases",
     ),
     (
         "INSERT",

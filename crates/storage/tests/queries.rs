@@ -470,24 +470,26 @@ async fn roles_can_do_what_they_need_and_no_more() {
 async fn the_lease_has_one_holder_and_its_epoch_only_grows() {
     let db = database().await;
     let store = &db.executor;
-    assert_eq!(store.lease_acquire("executor", "one", 60).await.unwrap(), Some(1));
-    assert_eq!(store.lease_acquire("executor", "one", 60).await.unwrap(), Some(1));
-    assert_eq!(store.lease_acquire("executor", "two", 60).await.unwrap(), None);
-    assert!(store.lease_check("executor", "one", 1, 5).await.unwrap());
-    assert!(!store.lease_check("executor", "one", 1, 600).await.unwrap());
-    assert!(!store.lease_check("executor", "two", 1, 5).await.unwrap());
+    assert_eq!(store.lease_acquire("executor", "one", 60, None).await.unwrap(), Some(1));
+    assert_eq!(store.lease_acquire("executor", "one", 60, None).await.unwrap(), Some(1));
+    assert_eq!(store.lease_acquire("executor", "two", 60, None).await.unwrap(), None);
+    let left = store.lease_left("executor", "one", 1).await.unwrap();
+    assert!(left > Duration::from_secs(5) && left < Duration::from_mins(10), "{left:?}");
+    assert_eq!(store.lease_left("executor", "two", 1).await.unwrap(), Duration::ZERO);
+    assert!(store.lease_get("executor").await.unwrap().unwrap().is_held);
+    assert_eq!(store.lease_get("none").await.unwrap(), None);
     store.lease_release("executor", "one").await.unwrap();
-    assert!(!store.lease_check("executor", "one", 1, 0).await.unwrap());
+    assert_eq!(store.lease_left("executor", "one", 1).await.unwrap(), Duration::ZERO);
     let mut tasks = tokio::task::JoinSet::new();
     for number in 0..8 {
         let store = store.clone();
         tasks.spawn(async move {
-            store.lease_acquire("executor", &format!("racer-{number}"), 60).await.unwrap()
+            store.lease_acquire("executor", &format!("racer-{number}"), 60, None).await.unwrap()
         });
     }
     let won: Vec<Option<i64>> = tasks.join_all().await;
     assert_eq!(won.iter().flatten().collect::<Vec<_>>(), [&2], "one winner, in a new epoch");
-    assert!(!store.lease_check("executor", "one", 1, 0).await.unwrap());
+    assert_eq!(store.lease_left("executor", "one", 1).await.unwrap(), Duration::ZERO);
 }
 
 #[tokio::test]
@@ -495,19 +497,19 @@ async fn whoever_lost_the_lease_changes_no_row() {
     let db = database().await;
     let told = || vec![event(EventKind::DriftCorrected, None, None)];
     let mut store = db.executor.clone();
-    assert_eq!(store.lease_acquire("executor", "one", 60).await.unwrap(), Some(1));
+    assert_eq!(store.lease_acquire("executor", "one", 60, None).await.unwrap(), Some(1));
     store.fence("executor", "one", 1);
     store.event_append(&told()).await.unwrap();
     store.lease_release("executor", "one").await.unwrap();
     let late = store.event_append(&told()).await;
     assert!(matches!(late, Err(StorageError::LeaseLost)), "its lease is over: {late:?}");
 
-    assert_eq!(store.lease_acquire("executor", "one", 60).await.unwrap(), Some(2));
+    assert_eq!(store.lease_acquire("executor", "one", 60, None).await.unwrap(), Some(2));
     let late = store.event_append(&told()).await;
     assert!(matches!(late, Err(StorageError::LeaseLost)), "another epoch: {late:?}");
     store.fence("executor", "one", 2);
     store.event_append(&told()).await.unwrap();
-    assert_eq!(db.executor.lease_acquire("executor", "two", 60).await.unwrap(), None);
+    assert_eq!(db.executor.lease_acquire("executor", "two", 60, None).await.unwrap(), None);
 }
 
 #[tokio::test]

@@ -1,5 +1,5 @@
 //! What a preview takes for observed: the clusters' inventory as stored, and the engine as the
-//! applied documents left it.
+//! applied documents left it, with the differences that the executor found since.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,7 +11,9 @@ use strongroom_plan::build::{LiveNamespaces, keys, named_namespaces};
 use strongroom_plan::desired::desired;
 use strongroom_plan::sharing::{host_roles, shared};
 use strongroom_plan::{Change, Context, Holds, Observed};
+use strongroom_storage::finding::FindingRow;
 use strongroom_storage::inventory::Inventory;
+use strongroom_storage::lease::executor_lease;
 use strongroom_vault_model::object::{self, AnchorName, ObjectKey};
 
 use crate::context::Ctx;
@@ -20,10 +22,31 @@ use crate::error::AppError;
 /// Stands for the UID of a namespace whose cluster is not known now. It is shown to nobody.
 const UNKNOWN_UID: &str = "unknown";
 
+/// When the executor last knew what a preview is made from, and what is to be said when none is at
+/// work.
+pub(super) async fn seen(ctx: &Ctx) -> Result<(Option<Timestamp>, Option<String>), AppError> {
+    let store = &ctx.app.store;
+    let lease = match store.engine_get().await? {
+        Some(engine) => store.lease_get(&executor_lease(engine)).await?,
+        None => None,
+    };
+    let nobody = |when: String| {
+        format!(
+            "no executor is at work{when}: what is in the engine and the clusters now is not known, \
+             and nothing is frozen or applied before there is one again"
+        )
+    };
+    Ok(match lease {
+        Some(lease) if lease.is_held => (lease.looked_at, None),
+        Some(lease) => (lease.looked_at, Some(nobody(format!(" since {:.0}", lease.until)))),
+        None => (None, Some(nobody(String::new()))),
+    })
+}
+
 /// The inventory of the clusters that some documents name.
 #[derive(Debug, Default)]
 pub(super) struct Clusters {
-    known: BTreeMap<String, (Timestamp, Inventory)>,
+    known: BTreeMap<String, Inventory>,
     unknown: BTreeMap<String, String>,
 }
 
@@ -39,7 +62,7 @@ impl Clusters {
             };
             match found {
                 Some((status, inventory)) if status.known => {
-                    clusters.known.insert(name.to_string(), (status.as_of, inventory));
+                    clusters.known.insert(name.to_string(), inventory);
                 }
                 found => {
                     let why = found.and_then(|(status, _)| status.reason);
@@ -56,21 +79,16 @@ impl Clusters {
         &self.unknown
     }
 
-    /// As of when the others are known.
-    pub(super) fn as_of(&self) -> impl Iterator<Item = Timestamp> + '_ {
-        self.known.values().map(|(as_of, _)| *as_of)
-    }
-
     /// A namespace's UID.
     pub(super) fn namespace(&self, cluster: &ClusterName, name: &str) -> Option<String> {
-        let (_, inventory) = self.known.get(cluster.as_str())?;
+        let inventory = self.known.get(cluster.as_str())?;
         let found = inventory.namespaces.iter().find(|(each, _)| each == name);
         found.map(|(_, uid)| uid.clone())
     }
 
     /// A service account's UID.
     pub(super) fn account(&self, cluster: &ClusterName, ns: &str, name: &str) -> Option<String> {
-        let (_, inventory) = self.known.get(cluster.as_str())?;
+        let inventory = self.known.get(cluster.as_str())?;
         let found = inventory.accounts.iter().find(|(space, each, _)| space == ns && each == name);
         found.map(|(_, _, uid)| uid.clone())
     }
@@ -111,12 +129,14 @@ fn teams(changes: &[Change]) -> impl Iterator<Item = &Team> {
     )
 }
 
-/// The engine as the applied documents left it; everything else is taken to be absent.
+/// The engine as the applied documents left it, and what findings tell of it since; everything else
+/// is taken to be absent.
 pub(super) async fn observe(
     ctx: &Ctx,
     context: &Context,
     changes: &[Change],
     live: &LiveNamespaces,
+    findings: &[FindingRow],
 ) -> Result<Observed, AppError> {
     let internal = |error: Box<dyn std::error::Error + Send + Sync>| AppError::Internal(error);
     let keys = keys(context, changes).map_err(|refusal| internal(refusal.into()))?;
@@ -144,6 +164,11 @@ pub(super) async fn observe(
         let objects = desired(&before, base, &suspended).map_err(|e| internal(e.into()))?;
         for (key, fields) in objects {
             observed.insert(key, Some(fields));
+        }
+    }
+    for (key, fields) in findings.iter().filter_map(|row| row.finding.observed()) {
+        if observed.get(&key).is_some() {
+            observed.insert(key, fields);
         }
     }
     Ok(observed)

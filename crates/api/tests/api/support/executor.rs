@@ -17,6 +17,7 @@ use strongroom_plan::model::{EngineRef, RENDERER};
 use strongroom_storage::Store;
 use strongroom_storage::act::ReceiptRow;
 use strongroom_storage::inventory::Inventory;
+use strongroom_storage::lease::executor_lease;
 use strongroom_storage::plan::PlanRow;
 use strongroom_storage::request::{RequestRow, Visibility};
 use strongroom_storage::state::{BindingState, SubjectState};
@@ -40,6 +41,7 @@ impl Executor {
         let store = Store::connect(url, "test-executor", 2).await.unwrap();
         let engine = EngineId::from_uuid(Uuid::new_v4());
         store.engine_put(engine, "main", "openbao", "cluster").await.unwrap();
+        store.lease_acquire(&executor_lease(engine), "test", 3600, Some(now)).await.unwrap();
         Self { store, engine, key: SigningKey::generate().unwrap(), now }
     }
 
