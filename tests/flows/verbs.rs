@@ -54,3 +54,36 @@ async fn a_sign_in_elsewhere_can_be_seen_and_ended() {
     assert_eq!(ended.code, 4, "{}", ended.err);
     here.does(&["whoami"]).await.unwrap();
 }
+
+/// One look tells what is applied and how it stands; names of secrets are listed, values are not.
+#[tokio::test]
+async fn a_team_is_described_and_its_names_are_listed() {
+    let lab = Lab::get();
+    let team = lab.new_team("told").await;
+    lab.onboard(&team).await;
+    let (bob, slug) = (lab.person("bob").await, &team.slug);
+    lab.workload(slug, "api").await.reads_soon(&format!("team/{slug}/kv/data/prod/api/db")).await;
+    let shown = bob.does(&["describe", &format!("team/{slug}")]).await.unwrap();
+    for told in ["owners   payments-leads", "read kv/prod/api/*", "attached", "production", "Next"]
+    {
+        assert!(shown.contains(told), "{told:?} is not in\n{shown}");
+    }
+    let one = bob.does(&["describe", &format!("team/{slug}/api"), "-o", "json"]).await.unwrap();
+    let one: Value = serde_json::from_str(&one).unwrap();
+    assert_eq!(one["bindings"].as_array().unwrap().len(), 1, "{one:#}");
+    assert_eq!(one["bindings"][0]["binding"], "api", "{one:#}");
+    let none = bob.run(&["describe", &format!("team/{slug}/none")]).await.unwrap();
+    assert_eq!(none.code, 3, "{}", none.err);
+    assert!(none.err.contains("api, batch"), "{}", none.err);
+
+    let names = bob.does(&["kv", "list", &format!("{slug}/kv/prod"), "-o", "json"]).await.unwrap();
+    assert_eq!(
+        serde_json::from_str::<Value>(&names).unwrap(),
+        serde_json::json!(["api/", "batch/"])
+    );
+    // Somebody without rights there reads who would have them, and of no token that is left over.
+    let carol = lab.person("carol").await;
+    let refused = carol.run(&["kv", "list", &format!("{slug}/kv")]).await.unwrap();
+    assert_eq!(refused.code, 5, "{}", refused.err);
+    assert!(refused.err.contains("people in a group of the team"), "{}", refused.err);
+}

@@ -1,10 +1,13 @@
 //! The command line: global options and client verbs. Examples stand first in every help text.
 
+mod kv;
+
 use std::path::PathBuf;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, Command, Subcommand, ValueEnum};
 
+pub use self::kv::KvCommand;
 use crate::exit::TABLE;
 
 /// The same command with the table of exit codes at the end of every help text.
@@ -24,10 +27,6 @@ pub fn verb_hint(error: &clap::Error) -> Option<&'static str> {
         return None;
     };
     Some(match word.as_str() {
-        "describe" | "explain" => {
-            "a request: `strongroom request show ID`; a team: `strongroom get document team/NAME`, \
-             `strongroom get bindings -t NAME` and `strongroom get events --subject team/NAME`"
-        }
         "lift" | "resume" | "unsuspend" | "unfreeze" => {
             "what stands still goes on by a request: `strongroom get document team/NAME -o yaml | \
              strongroom apply -f - --lift team/NAME --reason '…'`"
@@ -114,7 +113,7 @@ pub enum ClientCommand {
   strongroom get document team/payments -o yaml | strongroom apply -f - --yes --reason 'as is'
   strongroom apply -f payments.yaml --reattest prod-eu/payments-prod --reason 'cluster rebuilt'
   strongroom apply -f payments.yaml --lift team/payments/api --reason 'INC-7: rotated'
-Every field of a document, with examples: docs/documents.md")]
+Every field of a document: `strongroom explain team`; with examples: docs/documents.md")]
     Apply(ApplyArgs),
     /// Show what documents would change (exit 0: nothing, 1: something)
     #[command(
@@ -131,6 +130,18 @@ Every field of a document, with examples: docs/documents.md")]
   strongroom get sessions                                       where you are signed in
   strongroom get document team/payments -o yaml")]
     Get(GetArgs),
+    /// Everything that is known about a team, a binding, a cluster, the platform or a request
+    #[command(before_help = "Examples:
+  strongroom describe team/payments
+  strongroom describe team/payments/api            one binding: who, what, how it stands, why
+  strongroom describe cluster/prod-eu -o json")]
+    Describe(DescribeArgs),
+    /// What a field of a document means, what it takes and what holds when it is left out
+    #[command(before_help = "Examples:
+  strongroom explain team                       all fields of a Team document
+  strongroom explain team.spec.bindings.access
+  strongroom explain platform.spec.ceilings.tokenTtl")]
+    Explain(ExplainArgs),
     /// Look at change requests
     #[command(subcommand)]
     Request(RequestCommand),
@@ -196,6 +207,21 @@ pub struct LogoutArgs {
     /// End this session instead of the one that is used here
     #[arg(long, value_name = "ID")]
     pub session: Option<String>,
+}
+
+/// `describe`.
+#[derive(Debug, Clone, Args)]
+pub struct DescribeArgs {
+    /// team/TEAM, team/TEAM/BINDING, cluster/CLUSTER, platform, or a request's id
+    #[arg(value_name = "TARGET")]
+    pub target: String,
+}
+
+/// `explain`.
+#[derive(Debug, Clone, Args)]
+pub struct ExplainArgs {
+    /// KIND or KIND.FIELD, for example team.spec.bindings
+    pub field: String,
 }
 
 /// Where documents come from.
@@ -458,35 +484,4 @@ pub struct KitArgs {
     /// Write the files into this directory; one that is there and differs is left alone
     #[arg(long, value_name = "DIR", requires = "format")]
     pub dir: Option<PathBuf>,
-}
-
-/// `kv`.
-#[derive(Debug, Clone, Subcommand)]
-pub enum KvCommand {
-    /// Set values of one secret; prefer `key=-`, which reads from the terminal or standard input
-    #[command(before_help = "Examples:
-  strongroom kv put payments/kv/prod/api/db password=-
-  strongroom kv put payments/kv/prod/api/tls key=@tls.key certificate=@tls.crt
-  vault-export | strongroom kv put payments/kv/prod/api/db password=-")]
-    Put {
-        /// TEAM/MOUNT/SECRET, for example payments/kv/prod/api/db
-        path: String,
-        /// key=value, key=@FILE, or key=- for the terminal or standard input
-        #[arg(required = true, value_name = "KEY=VALUE|KEY=@FILE|KEY=-")]
-        values: Vec<String>,
-        /// Only if this is the current version; 0 means the secret is not there yet
-        #[arg(long, value_name = "VERSION")]
-        cas: Option<u64>,
-    },
-    /// Read one secret
-    #[command(before_help = "Examples:
-  strongroom kv get payments/kv/prod/api/db
-  strongroom kv get payments/kv/prod/api/db --field password")]
-    Get {
-        /// TEAM/MOUNT/SECRET
-        path: String,
-        /// Only this value, without anything else
-        #[arg(long, value_name = "KEY")]
-        field: Option<String>,
-    },
 }

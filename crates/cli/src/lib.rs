@@ -68,6 +68,8 @@ async fn dispatch(
             verbs::diff::run(client, args).await.map_err(verbs::diff::above_one)
         }
         ClientCommand::Get(args) => verbs::get::run(client, args).await,
+        ClientCommand::Describe(args) => verbs::describe::run(client, args).await,
+        ClientCommand::Explain(args) => verbs::explain::run(screen, globals.output, args),
         ClientCommand::Request(command) => verbs::request::run(client, command).await,
         ClientCommand::Approve(args) => verbs::vote::approve(&client()?, args).await,
         ClientCommand::Reject(args) => verbs::vote::reject(&client()?, args).await,

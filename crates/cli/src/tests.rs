@@ -23,7 +23,7 @@ fn help_texts_end_with_the_exit_codes() {
 #[test]
 fn verbs_of_other_tools_are_answered_with_ours() {
     for (word, told) in
-        [("describe", "request show"), ("lift", "--lift team/NAME"), ("delete", "removed: true")]
+        [("create", "apply -f"), ("lift", "--lift team/NAME"), ("delete", "removed: true")]
     {
         let error = parse(&format!("{word} team/payments")).unwrap_err();
         assert!(args::verb_hint(&error).unwrap().contains(told), "{word}");

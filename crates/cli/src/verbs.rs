@@ -2,7 +2,9 @@
 
 pub mod again;
 pub mod apply;
+pub mod describe;
 pub mod diff;
+pub mod explain;
 mod foresee;
 pub mod get;
 pub mod kit;

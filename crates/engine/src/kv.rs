@@ -71,3 +71,12 @@ pub async fn write(
     let envelope = session.write(&format!("{mount}/data/{path}"), template, &body).await?;
     Ok(envelope.data.get("version").and_then(Value::as_u64).unwrap_or(0))
 }
+
+/// The names in a folder, which ends in `/` or is empty for the whole mount.
+pub async fn list(
+    session: &Session,
+    mount: &str,
+    folder: &str,
+) -> Result<Vec<String>, EngineError> {
+    session.list(&format!("{mount}/metadata/{folder}"), "{mount}/metadata/{folder}").await
+}

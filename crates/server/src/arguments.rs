@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use strongroom_cli::{ClientCommand, Globals};
 
@@ -55,6 +55,9 @@ On the executor's host, when the provider is down:
   strongroom dev --once         tells the story on fresh data and exits 0 if all of it is so
   strongroom dev --fresh        throws the data away first")]
     Dev(DevOptions),
+    /// Samples of configuration files, and checks of yours
+    #[command(subcommand)]
+    Config(ConfigCommand),
     /// Completions for a shell, on standard output
     #[command(before_help = "Examples:
   strongroom completions bash > /etc/bash_completion.d/strongroom
@@ -67,6 +70,39 @@ On the executor's host, when the provider is down:
     /// A browser for `dev`: signs one of its people in without clicks
     #[command(hide = true)]
     DevBrowser(DevBrowserOptions),
+}
+
+/// `config`.
+#[derive(Debug, Subcommand)]
+pub enum ConfigCommand {
+    /// Look at a configuration and the files that it names, without starting or connecting
+    #[command(before_help = "Examples:
+  strongroom config check /etc/strongroom/serve.yaml
+  strongroom config check /etc/strongroom/execute.yaml        with its floor file, keys and state")]
+    Check {
+        /// The configuration file of `serve` or `execute`, or a floor file
+        file: PathBuf,
+        /// Which of them it is, where that cannot be told
+        #[arg(long)]
+        kind: Option<ConfigKind>,
+    },
+    /// A sample with every field explained, on standard output
+    #[command(before_help = "Examples:\n  strongroom config sample serve > serve.yaml")]
+    Sample {
+        /// Which file
+        kind: ConfigKind,
+    },
+}
+
+/// The files there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ConfigKind {
+    /// Of `strongroom serve`
+    Serve,
+    /// Of `strongroom execute`
+    Execute,
+    /// The executor's floor file
+    Floor,
 }
 
 /// A configuration file.

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory as _, FromArgMatches as _};
 
 mod arguments;
+mod config;
 mod dev;
 mod execute;
 mod logging;
@@ -30,6 +31,7 @@ async fn main() -> ExitCode {
         Command::Serve(options) => serve::run(&options).await,
         Command::Execute(options) => execute::run(&options).await,
         Command::Migrate(options) => migrate::run(&options).await,
+        Command::Config(command) => return config::run(&command),
         Command::Completions { shell } => {
             completions(shell);
             Ok(())

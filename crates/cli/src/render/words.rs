@@ -47,7 +47,7 @@ pub fn sentences(plan: &Plan, documents: &[Document], aliases: &Aliases) -> Vec<
         said.push(format!("{target} goes on again, which was held"));
     }
     if said.is_empty() {
-        said.push("nobody's access changes".to_owned());
+        said.push(summary::NOBODY.to_owned());
     }
     said
 }

@@ -26,7 +26,7 @@ fn refused(what: &str, why: impl Into<String>) -> Failure {
 }
 
 /// The request is where this act still means something.
-fn is_open(view: &RequestView, what: &str, open: &[State]) -> Result<(), Failure> {
+pub(super) fn is_open(view: &RequestView, what: &str, open: &[State]) -> Result<(), Failure> {
     let state = State::from_word(&view.state);
     if state.is_some_and(|state| open.contains(&state)) {
         return Ok(());

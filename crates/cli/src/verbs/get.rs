@@ -169,6 +169,11 @@ async fn findings(client: &Client, args: &GetArgs) -> Result<(), Failure> {
     let mut items = client.api.findings(args.all).await?;
     let subject = subject_filter(args);
     items.retain(|item| subject.is_none() || item.subject == subject);
+    // A kind, or the whole key of one.
+    let wanted = args.name.as_deref().map(|name| name.trim_start_matches("finding/"));
+    items.retain(|item| {
+        wanted.is_none_or(|name| item.key == name || item.key.split(' ').next() == Some(name))
+    });
     items.truncate(args.limit());
     let text = |wide| {
         let row = |item: &FindingView| {
@@ -218,8 +223,19 @@ impl TeamBinding {
 }
 
 async fn bindings(client: &Client, args: &GetArgs) -> Result<(), Failure> {
-    let teams = match &args.team {
-        Some(team) => vec![team.clone()],
+    let (team, wanted) = match args.name.as_deref() {
+        None => (None, None),
+        Some(name) => match (name.strip_prefix("team/"), name.split_once('/')) {
+            (Some(rest), _) => match rest.split_once('/') {
+                Some((team, binding)) => (Some(team), Some(binding)),
+                None => (Some(rest), None),
+            },
+            (None, Some((team, binding))) => (Some(team), Some(binding)),
+            (None, None) => (None, Some(name)),
+        },
+    };
+    let teams = match team.map(str::to_owned).or_else(|| args.team.clone()) {
+        Some(team) => vec![team],
         None => client.api.named("teams").await?.into_iter().map(|team| team.name).collect(),
     };
     let mut items = Vec::new();
@@ -231,7 +247,7 @@ async fn bindings(client: &Client, args: &GetArgs) -> Result<(), Failure> {
     // Who sees both teams is told once, with the host's name.
     items.sort_by_key(|item| (item.key(), item.host.is_none()));
     items.dedup_by_key(|item| item.key());
-    items.retain(|item| args.name.as_ref().is_none_or(|name| item.binding.binding == *name));
+    items.retain(|item| wanted.is_none_or(|name| item.binding.binding == name));
     items.retain(|item| args.state.as_ref().is_none_or(|state| item.binding.state == *state));
     items.truncate(args.limit());
     let text = |wide| binding_table(&items, wide, client.no_headers);

@@ -3,6 +3,7 @@
 //! What is signed are the documents as this program decoded them. The preview only says what they
 //! are based on, and that is checked against the base documents themselves.
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -15,6 +16,7 @@ use strongroom_domain::hold::Target;
 use strongroom_domain::id::RequestId;
 use strongroom_domain::request::State;
 use strongroom_plan::build::places;
+use strongroom_plan::summary::NOBODY;
 
 use crate::act::{self, Act, Answer, SignedAct};
 use crate::api::types::{Preview, RequestView, Session};
@@ -137,7 +139,8 @@ fn may_submit(session: &Session, preview: &Preview) -> Result<(), Failure> {
 fn nothing(client: &Client, documents: &[Document], preview: &Preview) -> Result<Exit, Failure> {
     match client.output {
         Some(shape @ (Output::Json | Output::Yaml)) => {
-            let result = json!({ "unchanged": true, "holds": preview.holds });
+            let result =
+                json!({ "unchanged": true, "summary": preview.summary, "holds": preview.holds });
             client.screen.data(&output::value(&result, shape)?);
         }
         Some(Output::Name) => {}
@@ -145,6 +148,10 @@ fn nothing(client: &Client, documents: &[Document], preview: &Preview) -> Result
             let names: Vec<String> =
                 documents.iter().map(|document| document.subject().to_string()).collect();
             let mut text = format!("no change: {}\n", names.join(", "));
+            // What stands there besides that nobody's access changes wants to be read.
+            for line in preview.summary.iter().filter(|line| *line != NOBODY) {
+                let _ = writeln!(text, "  {}", clean(line));
+            }
             text.push_str(&render::preview::holds(preview, client.screen.style_out()));
             client.screen.data(&text);
         }
@@ -302,6 +309,10 @@ pub async fn wait(
             return Ok((view, exit));
         }
         if tokio::time::Instant::now() >= deadline {
+            client.screen.say(&format!(
+                "waited {seconds} s, and it is {} still; --timeout waits longer",
+                clean(&view.state)
+            ));
             let waiting = matches!(view.state.as_str(), "submitted" | "in_review");
             return Ok((view, if waiting { Exit::Waiting } else { Exit::TimedOut }));
         }

@@ -10,10 +10,10 @@ use strongroom_acts::submission_digest;
 use strongroom_domain::act::{ActItem, ActKind, Submission};
 use strongroom_domain::clock::Clock as _;
 use strongroom_domain::id::RequestId;
-use strongroom_domain::request::Stage;
+use strongroom_domain::request::{Stage, State};
 use strongroom_domain::risk::Risk;
 
-use super::foresee::{may_approve, may_end, standing};
+use super::foresee::{is_open, may_approve, may_end, standing};
 use super::request;
 use crate::act::{self, Act, Answer};
 use crate::args::{ApproveArgs, Output, VoteArgs};
@@ -27,6 +27,15 @@ use crate::verify::{self, VerifiedPlan};
 
 /// Agrees to one exact plan.
 pub async fn approve(client: &Client, args: &ApproveArgs) -> Result<Exit, Failure> {
+    if !args.vote.anyway {
+        // A long plan is not read before it is said that nothing can be signed any more.
+        let view = client.api.change_request(request::id(&args.vote.id)?).await?;
+        is_open(
+            &view,
+            "approve the request",
+            &[State::Submitted, State::InReview, State::Approved],
+        )?;
+    }
     let (id, verified) = read(client, &args.vote).await?;
     let stages = &verified.plan.stages;
     let me = client.api.session().await?.person;

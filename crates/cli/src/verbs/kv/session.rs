@@ -9,7 +9,7 @@ use strongroom_engine::auth::{Login, oidc_auth_url, oidc_callback};
 use strongroom_engine::{EngineAddress, EngineClient, Session};
 use url::Url;
 
-use super::engine_failure;
+use super::{Wish, engine_failure};
 use crate::api::is_loopback;
 use crate::api::types::EngineView;
 use crate::args::Globals;
@@ -95,12 +95,12 @@ async fn sign_in(screen: Screen, client: &EngineClient, trust: &Trust) -> Result
     let url =
         oidc_auth_url(client, &engine.people_mount, &engine.people_role, &redirect, &client_nonce)
             .await
-            .map_err(|error| engine_failure(&error, what))?;
+            .map_err(|error| engine_failure(&error, what, Wish::SignIn))?;
     let (url, state) = check_auth_url(&url, trust)?;
     let back = signin::through_browser(screen, receiver, url.as_str(), &state, what).await?;
     oidc_callback(client, &engine.people_mount, &state, &back, &client_nonce).await.map_err(
         |error| {
-            engine_failure(&error, what)
+            engine_failure(&error, what, Wish::SignIn)
                 .next("the engine refused the sign-in; are you in a group that it knows?")
         },
     )

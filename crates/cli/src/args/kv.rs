@@ -1,0 +1,42 @@
+//! Arguments of `kv`: a person and the engine.
+
+use clap::Subcommand;
+
+/// `kv`.
+#[derive(Debug, Clone, Subcommand)]
+pub enum KvCommand {
+    /// Set values of one secret; prefer `key=-`, which reads from the terminal or standard input
+    #[command(before_help = "Examples:
+  strongroom kv put payments/kv/prod/api/db password=-
+  strongroom kv put payments/kv/prod/api/tls key=@tls.key certificate=@tls.crt
+  vault-export | strongroom kv put payments/kv/prod/api/db password=-")]
+    Put {
+        /// TEAM/MOUNT/SECRET, for example payments/kv/prod/api/db
+        path: String,
+        /// key=value, key=@FILE, or key=- for the terminal or standard input
+        #[arg(required = true, value_name = "KEY=VALUE|KEY=@FILE|KEY=-")]
+        values: Vec<String>,
+        /// Only if this is the current version; 0 means the secret is not there yet
+        #[arg(long, value_name = "VERSION")]
+        cas: Option<u64>,
+    },
+    /// Read one secret
+    #[command(before_help = "Examples:
+  strongroom kv get payments/kv/prod/api/db
+  strongroom kv get payments/kv/prod/api/db --field password")]
+    Get {
+        /// TEAM/MOUNT/SECRET
+        path: String,
+        /// Only this value, without anything else
+        #[arg(long, value_name = "KEY")]
+        field: Option<String>,
+    },
+    /// List the names of secrets; a name with `/` at its end is a folder
+    #[command(before_help = "Examples:
+  strongroom kv list payments/kv
+  strongroom kv list payments/kv/prod/api")]
+    List {
+        /// TEAM/MOUNT or TEAM/MOUNT/FOLDER
+        path: String,
+    },
+}
