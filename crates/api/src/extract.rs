@@ -1,7 +1,9 @@
 //! What handlers take out of a request besides its body.
 
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{FromRequestParts, Path as RawPath, Query as RawQuery, Request, State};
+use axum::extract::rejection::{QueryRejection, RawPathParamsRejection};
+use axum::extract::{
+    FromRequestParts, Path as RawPath, Query as RawQuery, RawPathParams, Request, State,
+};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use axum::middleware::Next;
@@ -9,8 +11,10 @@ use axum::response::Response;
 use serde::de::DeserializeOwned;
 use strongroom_app::{Ctx, session};
 use strongroom_authn::SessionToken;
+use strongroom_domain::name::TeamName;
 
 use crate::problem::Problem;
+use crate::routes::{Guard, Within};
 use crate::state::AppState;
 
 /// A signed-in request. The guard of the route has put it there; without it there is no answer.
@@ -24,15 +28,38 @@ impl<S: Send + Sync> FromRequestParts<S> for SignedIn {
     }
 }
 
-/// The guard of every route that is not open: no live session, no handler.
-pub(crate) async fn require_session(
-    State(state): State<AppState>,
+/// The guard of every route that is not open: no live session or no right, no handler.
+pub(crate) async fn require(
+    State((state, guard)): State<(AppState, Guard)>,
+    path: Result<RawPathParams, RawPathParamsRejection>,
     mut request: Request,
     next: Next,
 ) -> Result<Response, Problem> {
     let token = bearer(request.headers()).ok_or_else(Problem::unauthenticated)?;
     let ctx = session::session_use(&state.app, &token.hash()).await?;
-    request.extensions_mut().insert(ctx.ok_or_else(Problem::unauthenticated)?);
+    let ctx = ctx.ok_or_else(Problem::unauthenticated)?;
+    if let Guard::Right(resource, verb, within) = guard {
+        let path = path.map_err(|_| Problem::not_found())?;
+        let part = |name| path.iter().find(|(known, _)| *known == name).map(|(_, value)| value);
+        let team = match within {
+            Within::Nowhere => None,
+            Within::Subject if part("kind") != Some("team") => {
+                request.extensions_mut().insert(ctx);
+                return Ok(next.run(request).await);
+            }
+            Within::Team | Within::Subject => {
+                let team = part("name").and_then(|name| TeamName::new(name).ok());
+                Some(team.ok_or_else(Problem::not_found)?)
+            }
+        };
+        match &team {
+            None => ctx.must(resource, verb)?,
+            Some(_) if ctx.may(team.as_ref(), resource, verb) => {}
+            // What is in no team of one's own is not there.
+            Some(_) => return Err(Problem::not_found()),
+        }
+    }
+    request.extensions_mut().insert(ctx);
     Ok(next.run(request).await)
 }
 

@@ -12,5 +12,5 @@ mod state;
 mod v1;
 
 pub use problem::Problem;
-pub use routes::{Route, router, routes};
+pub use routes::{Guard, Route, Within, router, routes};
 pub use state::{AppState, SignIn};

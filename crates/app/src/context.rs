@@ -5,15 +5,18 @@ use std::fmt;
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
+use strongroom_authorization::{Resource, Snapshot, Standing, Verb};
 use strongroom_domain::clock::Clock;
 use strongroom_domain::event::{Actor, Event, EventKind};
 use strongroom_domain::id::{EventId, RequestId, SessionId};
+use strongroom_domain::name::TeamName;
 use strongroom_domain::person::SignedPerson;
 use strongroom_domain::subject::Subject;
 use strongroom_storage::Store;
 use strongroom_storage::request::Visibility;
 use uuid::Uuid;
 
+use crate::access::Access;
 use crate::error::AppError;
 
 /// What the configuration of `serve` says about who sees what. The executor has its own lists.
@@ -39,6 +42,8 @@ pub struct App {
     pub clock: Arc<dyn Clock>,
     /// Who sees what.
     pub rules: Rules,
+    /// Who is in which team.
+    pub access: Access,
 }
 
 impl fmt::Debug for App {
@@ -98,6 +103,8 @@ pub struct Ctx {
     pub session: SessionId,
     /// When it ends.
     pub session_expires_at: Timestamp,
+    /// Who is in which team, as of this request.
+    pub(crate) members: Arc<Snapshot>,
 }
 
 impl Ctx {
@@ -111,24 +118,44 @@ impl Ctx {
         !self.is_platform() && !self.app.rules.auditor_groups.is_disjoint(&self.person.groups)
     }
 
-    /// What the person may see, by the documents that are applied now.
-    pub async fn visibility(&self) -> Result<Visibility, AppError> {
-        let all = self.is_platform() || self.is_auditor();
-        let groups = &self.person.groups;
-        let teams =
-            if all { BTreeSet::new() } else { self.app.store.teams_of_groups(groups).await? };
-        Ok(Visibility { all, teams, groups: groups.clone(), person: self.person.id.clone() })
+    /// What the person is besides their teams.
+    fn standing(&self) -> Standing {
+        match (self.is_platform(), self.is_auditor()) {
+            (true, _) => Standing::Platform,
+            (false, true) => Standing::Auditor,
+            (false, false) => Standing::Person,
+        }
     }
 
-    /// Refuses those who only look.
-    pub(crate) fn may_act(&self) -> Result<(), AppError> {
+    /// Whether the person may do this, in a team or outside of all.
+    pub fn may(&self, within: Option<&TeamName>, resource: Resource, verb: Verb) -> bool {
+        self.members.may(self.standing(), &self.person.groups, within, resource, verb)
+    }
+
+    /// What the person may see, by the documents that are applied now.
+    pub fn visibility(&self) -> Visibility {
+        let all = self.may(None, Resource::TeamDocument, Verb::Read);
+        let groups = &self.person.groups;
+        let teams = if all { BTreeSet::new() } else { self.members.teams_of(groups) };
+        let teams = teams.into_iter().map(ToString::to_string).collect();
+        Visibility { all, teams, groups: groups.clone(), person: self.person.id.clone() }
+    }
+
+    /// Refuses what the person may not do outside of all teams.
+    pub fn must(&self, resource: Resource, verb: Verb) -> Result<(), AppError> {
+        if self.may(None, resource, verb) {
+            return Ok(());
+        }
         if self.is_auditor() {
             return Err(AppError::forbidden(
                 "auditors see everything and change nothing",
                 "ask a member of the team or of the platform",
             ));
         }
-        Ok(())
+        Err(AppError::forbidden(
+            format!("your groups may not do this ({resource} {verb})"),
+            "`strongroom whoami` shows your groups; ask a member of the platform",
+        ))
     }
 }
 

@@ -21,7 +21,7 @@ pub async fn event_list(
     place: EventPlace,
     limit: u32,
 ) -> Result<(Vec<LedgerRow>, bool), AppError> {
-    let visibility = ctx.visibility().await?;
+    let visibility = ctx.visibility();
     let (store, most) = (&ctx.app.store, i64::from(limit) + 1);
     let mut rows = match place {
         EventPlace::After(after) => store.events_list(&visibility, filter, after, most).await?,

@@ -8,7 +8,7 @@ use crate::error::AppError;
 
 /// Findings that the viewer may see; those that are over only on demand.
 pub async fn finding_list(ctx: &Ctx, all: bool) -> Result<Vec<FindingRow>, AppError> {
-    let visibility = ctx.visibility().await?;
+    let visibility = ctx.visibility();
     let mut rows = ctx.app.store.finding_list(all).await?;
     // What is about no subject is about the engine, and the platform's.
     rows.retain(|row| {

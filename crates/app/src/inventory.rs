@@ -45,7 +45,7 @@ pub async fn inventory_get(ctx: &Ctx, cluster: &ClusterName) -> Result<Inventory
     let Some((status, inventory)) = store.inventory_get(engine, cluster.as_str()).await? else {
         return Ok(never());
     };
-    let visibility = ctx.visibility().await?;
+    let visibility = ctx.visibility();
     let open = own_namespaces(ctx, &visibility, cluster, &inventory.namespaces).await?;
     let sees = |namespace: &String| visibility.all || open.contains(namespace);
     let namespaces = inventory.namespaces.into_iter().map(|(name, uid)| {

@@ -32,7 +32,7 @@ pub async fn kit_get(
     wish: &Wish,
 ) -> Result<KitShown, AppError> {
     let subject = Subject::Team(team.clone());
-    if !sees(&ctx.visibility().await?, &subject) {
+    if !sees(&ctx.visibility(), &subject) {
         return Err(AppError::NotFound);
     }
     let document = applied(ctx, &subject).await?;

@@ -4,6 +4,7 @@
 //! one [`AppError`]. Nothing here talks HTTP, and nothing outside the database changes: an engine
 //! is written by the executor only, which believes none of this and checks again.
 
+pub mod access;
 pub mod act;
 pub mod claim;
 pub mod context;

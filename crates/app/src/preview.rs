@@ -125,7 +125,7 @@ pub async fn preview_make(
         .enumerate()
         .map(|(number, document)| (format!("/documents/{number}"), document))
         .collect();
-    let visibility = ctx.visibility().await?;
+    let visibility = ctx.visibility();
     let mut faults = foreign_claims(ctx, &visibility, &placed).await?;
     for ((base, document), state) in placed.iter().zip(&applied) {
         if state.is_some() && !sees(&visibility, &document.subject()) {

@@ -69,7 +69,7 @@ pub async fn request_list(
     query: RequestQuery,
     limit: u32,
 ) -> Result<(Vec<RequestSummary>, bool), AppError> {
-    let visibility = ctx.visibility().await?;
+    let visibility = ctx.visibility();
     let filter = RequestFilter { state: query.state, subject: query.subject, before: query.before };
     let mut rows = ctx.app.store.request_list(&visibility, &filter, i64::from(limit) + 1).await?;
     let more = rows.len() > limit as usize;
@@ -89,7 +89,7 @@ pub(crate) fn submission_of(row: &RequestRow) -> Result<Submission, AppError> {
 
 /// One request with its documents.
 pub async fn request_get(ctx: &Ctx, request: RequestId) -> Result<RequestDetail, AppError> {
-    let visibility = ctx.visibility().await?;
+    let visibility = ctx.visibility();
     let row = ctx.app.store.request_get(&visibility, request).await?;
     let mut documents = Vec::new();
     for each in ctx.app.store.request_documents(&visibility, request).await? {
@@ -149,7 +149,7 @@ pub(crate) fn value(canonical: &[u8]) -> Result<Value, AppError> {
 /// The submission of a request as it was signed, for those who may see all of its documents: who
 /// says no to it computes its hash from what is shown.
 pub async fn submission_get(ctx: &Ctx, request: RequestId) -> Result<Vec<u8>, AppError> {
-    let visibility = ctx.visibility().await?;
+    let visibility = ctx.visibility();
     let row = ctx.app.store.request_get(&visibility, request).await?;
     let shown = ctx.app.store.request_documents(&visibility, request).await?;
     if shown.len() < submission_of(&row)?.documents.len() {
@@ -163,7 +163,7 @@ pub async fn submission_get(ctx: &Ctx, request: RequestId) -> Result<Vec<u8>, Ap
 
 /// The newest frozen plan of a request. It is shown as it was signed.
 pub async fn plan_get(ctx: &Ctx, request: RequestId) -> Result<PlanRow, AppError> {
-    let visibility = ctx.visibility().await?;
+    let visibility = ctx.visibility();
     let row = ctx.app.store.request_get(&visibility, request).await?;
     match ctx.app.store.plan_latest(request).await {
         Ok(plan) => Ok(plan),

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
+use strongroom_authorization::{Resource, Verb};
 use strongroom_domain::event::EventKind;
 use strongroom_domain::id::{SessionId, SignInId};
 use strongroom_domain::person::SignedPerson;
@@ -67,8 +68,10 @@ pub async fn session_use(app: &Arc<App>, token_hash: &[u8]) -> Result<Option<Ctx
         Err(StorageError::NotFound) => return Ok(None),
         Err(error) => return Err(error.into()),
     };
+    let members = app.access.now(&app.store).await?;
     Ok(Some(Ctx {
         app: Arc::clone(app),
+        members,
         person: row.person,
         session: row.session,
         session_expires_at: row.expires_at,
@@ -77,7 +80,7 @@ pub async fn session_use(app: &Arc<App>, token_hash: &[u8]) -> Result<Option<Ctx
 
 /// The caller's live sessions; everybody's for the platform and auditors, where asked for.
 pub async fn session_list(ctx: &Ctx, all: bool) -> Result<Vec<LiveSession>, AppError> {
-    if all && !ctx.is_platform() && !ctx.is_auditor() {
+    if all && !ctx.may(None, Resource::Session, Verb::ListAll) {
         return Err(AppError::forbidden(
             "only the platform and auditors see other people's sessions",
             "leave out --all to see your own",
@@ -90,7 +93,8 @@ pub async fn session_list(ctx: &Ctx, all: bool) -> Result<Vec<LiveSession>, AppE
 /// Ends one of the caller's sessions; a platform member ends anybody's. What is not theirs to end is
 /// not there.
 pub async fn session_end_other(ctx: &Ctx, session: SessionId) -> Result<(), AppError> {
-    let own = (!ctx.is_platform()).then_some(&ctx.person.id);
+    let anybodys = ctx.may(None, Resource::Session, Verb::EndAny);
+    let own = (!anybodys).then_some(&ctx.person.id);
     let detail = json!({ "session": session });
     let event = ctx.app.event(EventKind::SessionEnded, &ctx.person, None, None, detail);
     Ok(ctx.app.store.session_end_other(session, own, ctx.app.now(), &[event]).await?)

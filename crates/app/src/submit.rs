@@ -8,6 +8,7 @@ mod shape;
 use jiff::SignedDuration;
 use serde_json::json;
 use strongroom_acts::submission_digest;
+use strongroom_authorization::{Resource, Verb};
 use strongroom_domain::act::{Submission, SubmittedDocument};
 use strongroom_domain::document::{Document, Platform};
 use strongroom_domain::event::{Event, EventKind};
@@ -51,8 +52,8 @@ pub async fn request_submit(
     submission: &Submission,
     act: &ActInput,
 ) -> Result<SubmitOutcome, AppError> {
-    ctx.may_act()?;
-    let visibility = ctx.visibility().await?;
+    ctx.must(Resource::Request, Verb::Submit)?;
+    let visibility = ctx.visibility();
     // Before anything is hashed: what has no canonical form has no hash either.
     let bytes = canonical::to_bytes(submission)
         .map_err(|_| AppError::invalid("/submission", "this has no canonical JSON form"))?;
@@ -145,7 +146,8 @@ pub(crate) fn may_propose(
     subjects: impl Iterator<Item = Subject>,
 ) -> Result<(), AppError> {
     let mut subjects = subjects;
-    if !ctx.is_platform() && subjects.any(|subject| !matches!(subject, Subject::Team(_))) {
+    let platform = ctx.may(None, Resource::PlatformDocument, Verb::Submit);
+    if !platform && subjects.any(|subject| !matches!(subject, Subject::Team(_))) {
         return Err(AppError::forbidden(
             "clusters and platform rules are proposed by the platform team",
             "ask a member of the platform team to submit it",

@@ -3,6 +3,7 @@
 //! Storing one decides nothing. Who may sign it the executor judges, from the head and the signed
 //! groups; here only what is plainly wrong is refused early.
 
+use strongroom_authorization::{Resource, Verb};
 use strongroom_domain::act::ActKind;
 use strongroom_domain::event::EventKind;
 use strongroom_domain::hold::{Suspension, Target};
@@ -20,8 +21,8 @@ pub async fn suspension_create(
     target: &Target,
     input: &ActInput,
 ) -> Result<ActId, AppError> {
-    ctx.may_act()?;
-    let visibility = ctx.visibility().await?;
+    ctx.must(Resource::Suspension, Verb::Submit)?;
+    let visibility = ctx.visibility();
     let subject = target.subject();
     if matches!(target, Target::Platform | Target::Cluster(_)) && !ctx.is_platform() {
         return Err(AppError::forbidden(
@@ -78,7 +79,7 @@ pub async fn suspension_create(
 
 /// A suspension with the executor's receipt.
 pub async fn suspension_get(ctx: &Ctx, act: ActId) -> Result<SuspensionRow, AppError> {
-    let visibility = ctx.visibility().await?;
+    let visibility = ctx.visibility();
     let row = ctx.app.store.suspension_get(act).await?;
     let target: Target = row.target.parse().map_err(|_| AppError::corrupt("suspension"))?;
     if sees(&visibility, &target.subject()) { Ok(row) } else { Err(AppError::NotFound) }

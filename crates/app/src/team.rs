@@ -28,7 +28,7 @@ pub struct Named {
 
 /// The teams that the viewer may see.
 pub async fn team_list(ctx: &Ctx) -> Result<Vec<Named>, AppError> {
-    let visibility = ctx.visibility().await?;
+    let visibility = ctx.visibility();
     let states = ctx.app.store.subject_state_list("team").await?;
     states.into_iter().filter(|state| sees(&visibility, &state.subject)).map(named).collect()
 }
@@ -65,7 +65,7 @@ fn named(state: SubjectState) -> Result<Named, AppError> {
 /// How the service accounts of a team's bindings stand, and behind them those that bindings of
 /// other teams name in this team's namespaces: its guests.
 pub async fn binding_list(ctx: &Ctx, team: &TeamName) -> Result<Vec<BindingState>, AppError> {
-    let visibility = ctx.visibility().await?;
+    let visibility = ctx.visibility();
     let subject = Subject::Team(team.clone());
     let store = &ctx.app.store;
     let state = store.subject_state_get(&subject).await?.filter(|_| sees(&visibility, &subject));

@@ -6,6 +6,7 @@ use anyhow::{Context as _, Result, ensure};
 use jiff::SignedDuration;
 use secrecy::ExposeSecret as _;
 use strongroom_api::{AppState, SignIn};
+use strongroom_app::access::Access;
 use strongroom_app::{App, Rules};
 use strongroom_authn::{Issuer, SignInRules};
 use strongroom_config::ServeConfig;
@@ -38,6 +39,7 @@ pub async fn run(options: &ConfigFile) -> Result<()> {
             session_idle: SignedDuration::from_mins(config.session.idle_minutes.into()),
             session_absolute: SignedDuration::from_hours(config.session.absolute_hours.into()),
         },
+        access: Access::default(),
     };
     let state = AppState {
         app: Arc::new(app),

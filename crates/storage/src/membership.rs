@@ -19,23 +19,39 @@ pub struct ClaimRow {
     pub namespace: String,
 }
 
+/// A group that an applied document names among its people.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct MembershipRow {
+    /// The team.
+    pub team: String,
+    /// `owners`, `editors` or `viewers`.
+    pub list: String,
+    /// The provider's group.
+    pub group: String,
+}
+
 impl Store {
-    /// Teams whose applied document names one of these groups as owners, editors or viewers.
-    pub async fn teams_of_groups(
-        &self,
-        groups: &BTreeSet<String>,
-    ) -> Result<BTreeSet<String>, StorageError> {
-        let groups: Vec<&String> = groups.iter().collect();
-        let rows: Vec<(String,)> = sqlx::query_as(
-            "SELECT s.name FROM subject_states s, \
-             LATERAL (SELECT convert_from(s.applied_document, 'UTF8')::jsonb #> '{spec,people}' AS people) d \
-             WHERE s.kind = 'team' AND s.applied_document IS NOT NULL AND EXISTS ( \
-               SELECT FROM jsonb_path_query(d.people, '$.*[*].group', '{}', true) AS g WHERE g #>> '{}' = ANY ($1))",
+    /// Who is in which team: every group that an applied document names among its people.
+    pub async fn memberships(&self) -> Result<Vec<MembershipRow>, StorageError> {
+        let rows: Vec<(String, String, String)> = sqlx::query_as(
+            "SELECT s.name, l.list, g #>> '{}' FROM subject_states s, \
+             (VALUES ('owners'), ('editors'), ('viewers')) AS l (list), \
+             LATERAL jsonb_path_query(convert_from(s.applied_document, 'UTF8')::jsonb \
+               #> ARRAY['spec', 'people', l.list], '$[*].group', '{}', true) AS g \
+             WHERE s.kind = 'team' AND s.applied_document IS NOT NULL ORDER BY 1, 2, 3",
         )
-        .bind(&groups)
         .fetch_all(self.pool())
         .await?;
-        Ok(rows.into_iter().map(|(name,)| name).collect())
+        let row = |(team, list, group)| MembershipRow { team, list, group };
+        Ok(rows.into_iter().map(row).collect())
+    }
+
+    /// Another number whenever applied documents are others; `None` when nobody counts.
+    pub async fn access_version(&self) -> Result<Option<i64>, StorageError> {
+        let row: Option<(i64,)> = sqlx::query_as("SELECT version FROM access_version")
+            .fetch_optional(self.pool())
+            .await?;
+        Ok(row.map(|(version,)| version))
     }
 
     /// Who claims these namespaces (`cluster/namespace`) in an applied document.

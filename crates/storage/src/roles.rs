@@ -40,7 +40,7 @@ const API: &[(&str, &str)] = &[
         "engines, subjects, change_requests, revisions, change_request_documents, acts, \
                 act_receipts, plans, journal, subject_states, binding_states, inventory_status, \
                 inventory_namespaces, inventory_service_accounts, ledger_events, published_trust, findings, \
-                leases",
+                leases, access_version",
     ),
     (
         "INSERT",
@@ -66,6 +66,7 @@ const EXECUTOR: &[(&str, &str)] = &[
                                         inventory_namespaces, inventory_service_accounts, findings",
     ),
     ("SELECT, INSERT, UPDATE", "leases, engines, published_trust"),
+    ("SELECT, UPDATE", "access_version"),
 ];
 
 /// What the ballot may do: show a frozen plan and store what was signed.

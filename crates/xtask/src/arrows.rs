@@ -21,8 +21,22 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("engine", &["vault-model"]),
     ("kubernetes", &["domain"]),
     ("authn", &["acts", "domain"]),
-    ("app", &["acts", "domain", "kit", "plan", "storage", "vault-model"]),
-    ("api", &["acts", "app", "authn", "domain", "kit", "plan", "storage", "vault-model"]),
+    ("authorization", &["domain"]),
+    ("app", &["acts", "authorization", "domain", "kit", "plan", "storage", "vault-model"]),
+    (
+        "api",
+        &[
+            "acts",
+            "app",
+            "authn",
+            "authorization",
+            "domain",
+            "kit",
+            "plan",
+            "storage",
+            "vault-model",
+        ],
+    ),
     (
         "executor",
         &[
@@ -49,6 +63,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
 /// Third-party crates that only some of ours may use directly.
 const RESERVED: &[(&str, &[&str])] = &[
     ("sqlx", &["storage", "test-support", "tests", "bench"]),
+    ("casbin", &["authorization"]),
     ("kube", &["kubernetes"]),
     ("k8s-openapi", &["kubernetes"]),
     ("axum", &["api", "web", "server"]),

@@ -108,7 +108,9 @@ async fn queries_and_paths_that_name_nothing() {
         ("/api/v1/requests?all=true", 400),
         ("/api/v1/events?request=1", 400),
         ("/api/v1/events?after=x", 400),
-        ("/api/v1/documents/team/payments?revision=x", 400),
+        ("/api/v1/documents/platform/platform?revision=x", 400),
+        // What one may not see is not there, however it is asked for.
+        ("/api/v1/documents/team/payments?revision=x", 404),
         ("/api/v1/requests/1", 404),
         ("/api/v1/requests/%00", 404),
         ("/api/v1/requests/%ff", 404),

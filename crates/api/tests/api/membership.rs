@@ -24,17 +24,42 @@ async fn a_group_belongs_to_the_teams_that_name_it_among_their_people() {
     app.executor.apply(&orders(), 1, json!({})).await;
     app.executor.apply(&prod_eu(), 1, json!({})).await;
     let store = &app.executor.store;
-    for (groups, teams) in [
-        (set(&["payments-leads"]), set(&["payments"])),
-        (set(&["payments-dev", "orders-leads"]), set(&["orders", "payments"])),
-        (set(&["helpdesk"]), set(&["payments"])),
-        // Holding a binding is not being in the team.
-        (set(&["on-call"]), set(&[])),
-        (set(&["payments-lead", "payments-leads2", "%", "prod-eu"]), set(&[])),
-        (set(&[]), set(&[])),
-    ] {
-        assert_eq!(store.teams_of_groups(&groups).await.unwrap(), teams, "{groups:?}");
-    }
+    let rows = store.memberships().await.unwrap();
+    let told: Vec<String> =
+        rows.iter().map(|row| format!("{} {} {}", row.team, row.list, row.group)).collect();
+    // Holding a binding is not being in the team.
+    assert_eq!(
+        told,
+        [
+            "orders editors orders-dev",
+            "orders owners orders-leads",
+            "payments editors payments-dev",
+            "payments owners payments-leads",
+            "payments viewers helpdesk",
+        ]
+    );
+}
+
+/// Whoever was in a team and is not any more sees it no more with the next request, and the other
+/// way round.
+#[tokio::test]
+async fn a_change_of_people_counts_from_the_next_request() {
+    let app = TestApp::start().await;
+    app.executor.apply(&payments(), 1, json!({})).await;
+    let helpdesk = app.sign_in("hal", &["helpdesk"]).await;
+    let lead = app.sign_in("lea", &["payments-leads"]).await;
+    let path = "/api/v1/documents/team/payments";
+    assert_eq!((helpdesk.get(path).await.status, lead.get(path).await.status), (404, 200));
+    let version = app.executor.store.access_version().await.unwrap();
+    let mut other = payments();
+    other["spec"]["people"]["owners"] = json!([{ "group": "helpdesk" }]);
+    app.executor.apply(&other, 2, json!({})).await;
+    assert!(app.executor.store.access_version().await.unwrap() > version);
+    assert_eq!((helpdesk.get(path).await.status, lead.get(path).await.status), (200, 404));
+    // The same document once more is no change.
+    let version = app.executor.store.access_version().await.unwrap();
+    app.executor.apply(&other, 3, json!({})).await;
+    assert_eq!(app.executor.store.access_version().await.unwrap(), version);
 }
 
 #[tokio::test]

@@ -1,7 +1,11 @@
 //! Every route is closed, except those on this list.
 
+use std::collections::BTreeSet;
+
 use serde_json::json;
-use strongroom_api::routes;
+use strongroom_api::{Guard, Route, routes};
+use strongroom_authorization::rights::RULES;
+use strongroom_authorization::{Resource, Verb};
 
 use crate::support::TestApp;
 use crate::support::client::Client;
@@ -20,7 +24,7 @@ const OPEN: [(&str, &str); 6] = [
 fn the_open_routes_are_exactly_these() {
     let open: Vec<(String, &str)> = routes()
         .into_iter()
-        .filter(|route| route.open)
+        .filter(Route::is_open)
         .map(|route| (route.method.to_string(), route.path))
         .collect();
     let expected: Vec<(String, &str)> =
@@ -48,7 +52,7 @@ async fn no_route_answers_without_a_live_session_unless_it_is_open() {
         for (who, caller) in &callers {
             let answer =
                 caller.send(route.method.as_str(), &path, |request| request.json(&json!({}))).await;
-            if route.open {
+            if route.is_open() {
                 assert_ne!(answer.body["code"], "unauthenticated", "{path} as {who}");
             } else {
                 closed += 1;
@@ -68,4 +72,33 @@ async fn the_body_is_not_even_read_before_the_session() {
         let answer = app.nobody().send("POST", path, |request| request.body("{not json")).await;
         assert_eq!(answer.status, 401, "{path}");
     }
+}
+
+/// A route without a row in the table of rights would be closed to all, and a row that nothing asks
+/// for would be a right nobody knows of.
+#[test]
+fn every_route_has_its_right_and_every_right_is_asked_for() {
+    let needed: BTreeSet<(Resource, Verb)> = routes()
+        .iter()
+        .filter_map(|route| match route.guard {
+            Guard::Open => None,
+            Guard::Right(resource, verb, _) => Some((resource, verb)),
+        })
+        .collect();
+    let given: BTreeSet<(Resource, Verb)> = RULES
+        .iter()
+        .flat_map(|(_, resource, verbs)| verbs.iter().map(|verb| (*resource, *verb)))
+        .collect();
+    let missing: Vec<_> = needed.difference(&given).collect();
+    assert!(missing.is_empty(), "routes without a row: {missing:?}");
+    // What use cases ask for themselves.
+    let inside = BTreeSet::from([
+        (Resource::Session, Verb::ListAll),
+        (Resource::Session, Verb::EndAny),
+        (Resource::PlatformDocument, Verb::Read),
+        (Resource::PlatformDocument, Verb::Submit),
+    ]);
+    let unused: Vec<_> =
+        given.difference(&needed).filter(|right| !inside.contains(right)).collect();
+    assert!(unused.is_empty(), "rights that nothing asks for: {unused:?}");
 }

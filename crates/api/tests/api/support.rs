@@ -12,6 +12,7 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use strongroom_api::{AppState, SignIn, router};
+use strongroom_app::access::Access;
 use strongroom_app::{App, Rules};
 use strongroom_authn::{Issuer, SignInRules};
 use strongroom_domain::clock::{Clock as _, FixedClock};
@@ -68,6 +69,7 @@ impl TestApp {
                     session_idle: SignedDuration::from_mins(30),
                     session_absolute: SignedDuration::from_hours(12),
                 },
+                access: Access::default(),
             }),
             issuer: Arc::new(Issuer::new(&provider.url, None, &[]).unwrap()),
             sign_in: Arc::new(SignIn {
