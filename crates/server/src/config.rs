@@ -10,9 +10,13 @@ use strongroom_config::{
     ConfigError, EXECUTE_SAMPLE, ExecuteConfig, FLOOR_SAMPLE, Floor, SERVE_SAMPLE, ServeConfig,
     file,
 };
-use strongroom_executor::keys_read;
+use strongroom_executor::{ExecutorError, keys_read};
 
 use crate::arguments::{ConfigCommand, ConfigKind};
+
+/// Allowed, and worth knowing.
+const NO_AUDITOR: &str =
+    "engine.auditor is not set: nobody asks the engine what the executor may do";
 
 /// What was looked at, and what is wrong with it.
 type Look = (String, Result<(), Vec<String>>);
@@ -43,6 +47,7 @@ fn check(path: &Path, kind: Option<ConfigKind>) -> ExitCode {
     let mut out = std::io::stdout().lock();
     for (what, result) in &looks {
         match result {
+            Ok(()) if what == NO_AUDITOR => drop(writeln!(out, "note   {what}")),
             Ok(()) => drop(writeln!(out, "good   {what}")),
             Err(faults) => {
                 for fault in faults {
@@ -120,7 +125,10 @@ fn execute(path: &Path) -> Vec<Look> {
         floor(&config.floor_file),
     ];
     if let Ok(floor) = Floor::read(&config.floor_file) {
-        let keys = keys_read(&config, &floor).map(drop).map_err(|error| vec![error.to_string()]);
+        let keys = keys_read(&config, &floor).map(drop).map_err(|error| match error {
+            ExecutorError::Config(error) => told(&error),
+            error => vec![error.to_string()],
+        });
         looks.push(("the signing key, among executor_keys of the floor".to_owned(), keys));
     }
     let engine = &config.engine;
@@ -144,10 +152,7 @@ fn execute(path: &Path) -> Vec<Look> {
             let secret = file::read_secret(&auditor.secret_id_file);
             looks.push(look("engine.auditor.secret_id_file", secret));
         }
-        None => looks.push((
-            "engine.auditor is not set: nobody asks the engine what the executor may do".to_owned(),
-            Ok(()),
-        )),
+        None => looks.push((NO_AUDITOR.to_owned(), Ok(()))),
     }
     if let Some(log) = &engine.audit_file {
         let opened = std::fs::File::open(log).map(drop);

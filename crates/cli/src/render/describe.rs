@@ -190,3 +190,51 @@ fn next(out: &mut String, described: &Described, style: Style) {
     }
     section(out, "Next", &(lines.join("\n") + "\n"), style);
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::verify::tests::TEAM;
+
+    fn described(bindings: &Value, findings: &Value, requests: &Value) -> Described {
+        let decoded = Document::from_yaml(TEAM).unwrap().remove(0);
+        Described {
+            subject: "team/payments".into(),
+            binding: None,
+            revision: 4,
+            state: Some("applied".into()),
+            updated_at: Some("2026-11-23T12:00:00Z".into()),
+            document: decoded.to_value(),
+            bindings: serde_json::from_value(bindings.clone()).unwrap(),
+            findings: serde_json::from_value(findings.clone()).unwrap(),
+            requests: serde_json::from_value(requests.clone()).unwrap(),
+            events: Vec::new(),
+            decoded: Some(decoded),
+        }
+    }
+
+    #[test]
+    fn a_team_is_told_in_one_look() {
+        let described = described(
+            &json!([{
+                "team": "payments", "binding": "api", "cluster": "prod-eu",
+                "namespace": "payments-prod", "account": "api", "accountUid": "0199",
+                "state": "suspended", "reason": "the namespace is gone",
+            }]),
+            &json!([{
+                "key": "drift policy team.payments.binding.api", "kind": "drift",
+                "severity": "info", "text": "policy team.payments.binding.api ends earlier",
+                "nextStep": "a request gives it back", "culprit": "root from 127.0.0.1",
+                "firstSeen": "2026-11-23T11:00:00Z",
+            }]),
+            &json!([{
+                "requestId": "0199b5d0-0000-7000-8000-000000000002", "state": "in_review",
+                "risk": "high", "reason": "PAY-12", "createdAt": "2026-11-23T11:00:00Z",
+                "submittedBy": { "display": "alice" },
+            }]),
+        );
+        insta::assert_snapshot!(text(&described, Style::PLAIN));
+    }
+}
