@@ -18,6 +18,7 @@ mod kit;
 mod kubernetes;
 mod policies;
 mod raw;
+mod reach;
 mod replay;
 mod reuse;
 mod sharing;

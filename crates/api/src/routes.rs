@@ -15,7 +15,7 @@ use crate::edge::{unknown_method, unknown_path, wrap};
 use crate::extract::require;
 use crate::state::AppState;
 use crate::v1::{acts, clusters, documents, events, findings, health, kit, preview, public};
-use crate::v1::{requests, session, sign_ins, suspensions, teams};
+use crate::v1::{reach, requests, session, sign_ins, suspensions, teams};
 
 /// One route.
 #[derive(Debug)]
@@ -143,6 +143,8 @@ pub fn routes() -> Vec<Route> {
             "/api/v1/clusters/{name}/inventory",
             get(clusters::inventory),
         ),
+        closed(R::Reach, V::Read, Method::GET, "/api/v1/who-can", get(reach::who_can)),
+        closed(R::Reach, V::Read, Method::GET, "/api/v1/what-can", get(reach::what_can)),
         closed(R::Event, V::List, Method::GET, "/api/v1/events", get(events::list)),
         closed(R::Finding, V::List, Method::GET, "/api/v1/findings", get(findings::list)),
         closed(

@@ -9,6 +9,7 @@ pub(crate) mod health;
 pub(crate) mod kit;
 pub(crate) mod preview;
 pub(crate) mod public;
+pub(crate) mod reach;
 pub(crate) mod requests;
 pub(crate) mod session;
 pub(crate) mod sign_ins;

@@ -18,6 +18,7 @@ use uuid::Uuid;
 
 use crate::access::Access;
 use crate::error::AppError;
+use crate::reach::ReachCache;
 
 /// What the configuration of `serve` says about who sees what. The executor has its own lists.
 #[derive(Debug, Clone)]
@@ -44,6 +45,8 @@ pub struct App {
     pub rules: Rules,
     /// Who is in which team.
     pub access: Access,
+    /// Who can reach what.
+    pub reach: ReachCache,
 }
 
 impl fmt::Debug for App {

@@ -16,6 +16,7 @@ pub mod health;
 pub mod inventory;
 pub mod kit;
 pub mod preview;
+pub mod reach;
 pub mod request;
 pub mod session;
 pub mod signers;

@@ -35,6 +35,7 @@ use crate::signers::{Signers, signers};
 use crate::submit::{MAX_DOCUMENTS, applied_platform, attested, lifted, may_propose};
 use crate::trust::trust;
 use observed::Clusters;
+pub(crate) use observed::seen;
 
 /// What the floor demands when nothing else is written in it.
 const DEFAULT_FLOOR: FloorVotes = FloorVotes { high_platform: 1, critical_people: 2 };
@@ -169,7 +170,7 @@ pub async fn preview_make(
     summary.extend(elsewhere.map(|finding| finding.text.clone()));
     let differs = !drifted.is_empty();
     summary.extend(drifted);
-    let (observed_at, nobody) = observed::seen(ctx).await?;
+    let (observed_at, nobody) = seen(ctx).await?;
     summary.extend(nobody);
     Ok(Preview {
         unchanged: draft.steps.is_empty()

@@ -65,6 +65,8 @@ words! {
         Cluster = "cluster",
         /// Namespaces and accounts of a cluster.
         Inventory = "inventory",
+        /// Who can reach what; of which teams is decided where it is read.
+        Reach = "reach",
         /// The ledger.
         Event = "event",
         /// What is not as it should be.
@@ -111,6 +113,7 @@ pub const RULES: &[Rule] = {
         (Person, R::Team, &[V::List]),
         (Person, R::Cluster, &[V::List]),
         (Person, R::Inventory, &[V::Read]),
+        (Person, R::Reach, &[V::Read]),
         (Person, R::Event, &[V::List]),
         (Person, R::Finding, &[V::List]),
         (Person, R::Suspension, &[V::Read, V::Submit]),
@@ -123,6 +126,7 @@ pub const RULES: &[Rule] = {
         (Auditor, R::Kit, &[V::Read]),
         (Auditor, R::Cluster, &[V::List]),
         (Auditor, R::Inventory, &[V::Read]),
+        (Auditor, R::Reach, &[V::Read]),
         (Auditor, R::Event, &[V::List]),
         (Auditor, R::Finding, &[V::List]),
         (Auditor, R::Suspension, &[V::Read]),
@@ -135,6 +139,7 @@ pub const RULES: &[Rule] = {
         (Platform, R::Kit, &[V::Read]),
         (Platform, R::Cluster, &[V::List]),
         (Platform, R::Inventory, &[V::Read]),
+        (Platform, R::Reach, &[V::Read]),
         (Platform, R::Event, &[V::List]),
         (Platform, R::Finding, &[V::List]),
         (Platform, R::Suspension, &[V::Read, V::Submit]),

@@ -93,7 +93,7 @@ async fn run(options: &Options) -> Result<()> {
         None => None,
     };
     let mut report = Report::open(&root, settings)?;
-    if options.wants(&[20, 21, 22]) {
+    if options.wants(&[19, 20, 21, 22]) {
         report.add(pure::measure(options.pure.0, options.pure.1)?)?;
     }
     if options.wants(&[2, 3]) {

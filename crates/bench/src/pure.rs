@@ -1,4 +1,4 @@
-//! Rows 20 to 22: instructions where valgrind is there, time where it is not.
+//! Rows 19 to 22: instructions where valgrind is there, time where it is not.
 
 use std::path::Path;
 use std::process::Command;
@@ -88,8 +88,18 @@ pub fn measure(few: usize, many: usize) -> Result<Vec<Row>> {
     let compare = both("compare")?;
     let parse = unit.once("parse", many)?;
     let document = unit.once("document", many)?;
+    let who_can = both("who-can")?;
+    let scan = unit.once("scan", many)?;
     let (per_render, per_compare) = (render.1 / push, compare.1 / parse);
     Ok(vec![
+        Row::new(19, "who can read one secret, against a walk over all rules", many)
+            .against("≥ 20×", format!("{:.0}×", scan / who_can.1), scan / who_can.1 >= 20.0)
+            .beside(format!(
+                "{:.0} {word} with the answer's copy, against {scan:.0}; both give the same; growth \
+                 N^{:.2}",
+                who_can.1,
+                grows(who_can)
+            )),
         Row::new(20, "preview of one team's change against rebuilding all", many)
             .against(
                 "≥ 1,000× at 10,000 teams",

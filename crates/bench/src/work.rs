@@ -1,4 +1,4 @@
-//! Rows 20 to 22 in this process: pure functions on fixed teams, run again under a counter of
+//! Rows 19 to 22 in this process: pure functions on fixed teams, run again under a counter of
 //! instructions. `strongroom-bench work <name> <teams> <times>` does the work and nothing else.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -8,6 +8,7 @@ use anyhow::{Context as _, Result, bail};
 use serde_json::{Map, Value, json};
 use strongroom_domain::document::Document;
 use strongroom_plan::desired::{Objects, desired};
+use strongroom_plan::reach::{Holder, Reach, Reached};
 use strongroom_plan::{Change, Context, Observed, build, drift};
 use strongroom_vault_model::object::{ObjectKey, fingerprint};
 use strongroom_vault_model::policy::Mark;
@@ -16,8 +17,8 @@ use strongroom_vault_model::wire::{self, Ids};
 use crate::estate::{context, document, slug};
 
 /// What can be asked for.
-pub const WORKS: [&str; 7] =
-    ["render", "push", "preview", "rebuild", "compare", "parse", "document"];
+pub const WORKS: [&str; 9] =
+    ["who-can", "scan", "render", "push", "preview", "rebuild", "compare", "parse", "document"];
 
 struct Scene {
     context: Context,
@@ -120,6 +121,7 @@ pub fn run(name: &str, teams: usize, times: usize) -> Result<()> {
                 black_box(differing);
             }
         }
+        "who-can" | "scan" => who_can(&scene, name == "scan", times)?,
         "compare" | "parse" => compare(&scene, name == "compare", times)?,
         // How a document is decoded from a head.
         "document" => {
@@ -131,6 +133,43 @@ pub fn run(name: &str, teams: usize, times: usize) -> Result<()> {
             }
         }
         other => bail!("there is no work {other:?}"),
+    }
+    Ok(())
+}
+
+/// Who can read one secret: asked of the index, or of every rule of everybody in a flat list.
+fn who_can(scene: &Scene, linear: bool, times: usize) -> Result<()> {
+    let today = scene.context.today;
+    let mut reach = Reach::default();
+    for document in &scene.documents {
+        if let Document::Team(team) = document {
+            reach.set(team, today);
+        }
+    }
+    let path = format!("team/{}/kv/data/prod/api/db", slug(scene.documents.len() / 2));
+    let everything: Vec<Reached> =
+        reach.holders().flat_map(|holder| reach.what_can(holder)).collect();
+    let scan = || -> Vec<Reached> {
+        let mut best: BTreeMap<&Holder, &Reached> = BTreeMap::new();
+        for each in &everything {
+            let covers = match each.rule.strip_suffix('*') {
+                Some(prefix) => path.starts_with(prefix),
+                None => each.rule == path,
+            };
+            let longer = |known: &&Reached| known.rule.len() < each.rule.len();
+            if covers && best.get(&each.holder).is_none_or(longer) {
+                best.insert(&each.holder, each);
+            }
+        }
+        best.into_values().cloned().collect()
+    };
+    let mut wanted = scan();
+    let mut found = reach.who_can(&path);
+    wanted.sort();
+    found.sort();
+    anyhow::ensure!(!found.is_empty() && found == wanted, "the index and the walk differ");
+    for _ in 0..times {
+        black_box(if linear { scan() } else { reach.who_can(&path) });
     }
     Ok(())
 }

@@ -21,9 +21,9 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use problem::Problem;
 use types::{
-    ActItemView, ActPosted, AppliedDocument, BindingView, Completed, EventView, FindingView,
-    KitView, LiveSession, Named, Page, Plan, Preview, RequestSummary, RequestView, Session, SignIn,
-    SubmissionView, Submitted, SuspensionView, TrustView,
+    ActItemView, ActPosted, AnswerView, AppliedDocument, BindingView, Completed, EventView,
+    FindingView, KitView, LiveSession, Named, Page, Plan, Preview, RequestSummary, RequestView,
+    Session, SignIn, SubmissionView, Submitted, SuspensionView, TrustView, WhatView, WhoView,
 };
 
 /// The most bytes of one answer that are read.
@@ -225,6 +225,22 @@ impl Api {
     ) -> Result<KitView, Failure> {
         let what = format!("make the kit of {team}/{binding}");
         self.get(&what, &["teams", team, "bindings", binding, "kit"], query).await
+    }
+
+    /// Who can reach a secret.
+    pub async fn who_can(&self, path: &str) -> Result<AnswerView<WhoView>, Failure> {
+        self.get(&format!("ask who can reach {path}"), &["who-can"], &[("path", path.to_owned())])
+            .await
+    }
+
+    /// What an account or a group can reach.
+    pub async fn what_can(
+        &self,
+        kind: &'static str,
+        name: &str,
+    ) -> Result<AnswerView<WhatView>, Failure> {
+        let what = format!("ask what {name} can reach");
+        self.get(&what, &["what-can"], &[(kind, name.to_owned())]).await
     }
 
     /// Change requests that fit the filters.

@@ -178,6 +178,16 @@ Let it go on again by a request with the same document:
   strongroom freeze --reason 'INC-9: looking at what happened'
 Let it go on again by a request with the Platform document and --lift platform.")]
     Freeze(FreezeArgs),
+    /// Who may do what with one secret, through which policy, and whether that counts now
+    #[command(before_help = "Examples:
+  strongroom who-can payments/kv/prod/api/db
+  strongroom who-can payments/kv/prod/api/db -o wide      with UIDs, revisions and requests")]
+    WhoCan(WhoCanArgs),
+    /// What a service account or the people in a group can reach, in the teams that you may see
+    #[command(before_help = "Examples:
+  strongroom what-can prod-eu/payments-prod/api
+  strongroom what-can --group payments-dev -o json")]
+    WhatCan(WhatCanArgs),
     /// Ready files that run a binding's secrets into your workload
     #[command(before_help = "Examples:
   strongroom kit payments/api                                   what the workload has to know
@@ -215,6 +225,25 @@ pub struct DescribeArgs {
     /// team/TEAM, team/TEAM/BINDING, cluster/CLUSTER, platform, or a request's id
     #[arg(value_name = "TARGET")]
     pub target: String,
+}
+
+/// `who-can`.
+#[derive(Debug, Clone, Args)]
+pub struct WhoCanArgs {
+    /// TEAM/MOUNT/SECRET, for example payments/kv/prod/api/db
+    #[arg(value_name = "TEAM/MOUNT/SECRET")]
+    pub path: String,
+}
+
+/// `what-can`.
+#[derive(Debug, Clone, Args)]
+pub struct WhatCanArgs {
+    /// A service account
+    #[arg(value_name = "CLUSTER/NAMESPACE/ACCOUNT", required_unless_present = "group")]
+    pub account: Option<String>,
+    /// A group of the identity provider instead
+    #[arg(long, value_name = "GROUP", conflicts_with = "account")]
+    pub group: Option<String>,
 }
 
 /// `explain`.

@@ -77,6 +77,8 @@ async fn dispatch(
         ClientCommand::Wait(args) => verbs::wait::run(client, args).await,
         ClientCommand::Suspend(args) => verbs::suspend::suspend(client, args).await,
         ClientCommand::Freeze(args) => verbs::suspend::freeze(&client()?, args).await,
+        ClientCommand::WhoCan(args) => verbs::reach::who_can(&client()?, args).await,
+        ClientCommand::WhatCan(args) => verbs::reach::what_can(&client()?, args).await,
         ClientCommand::Kit(args) => verbs::kit::run(client, args).await,
         ClientCommand::Kv(command) => verbs::kv::run(globals, screen, command).await,
         ClientCommand::Version => verbs::version::run(screen, globals.output),

@@ -11,6 +11,7 @@ pub mod kit;
 pub mod kv;
 pub mod login;
 pub mod propose;
+pub mod reach;
 pub mod request;
 pub mod session;
 pub mod suspend;

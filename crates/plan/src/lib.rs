@@ -13,6 +13,7 @@ pub mod holds;
 pub mod model;
 pub mod ownership;
 mod pins;
+pub mod reach;
 mod regain;
 pub mod resume;
 pub mod risk;

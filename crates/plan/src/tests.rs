@@ -7,6 +7,7 @@ mod follow;
 mod golden;
 mod observe;
 mod properties;
+mod reach;
 mod removal;
 mod resume;
 mod risk;

@@ -7,6 +7,7 @@ use jiff::SignedDuration;
 use secrecy::ExposeSecret as _;
 use strongroom_api::{AppState, SignIn};
 use strongroom_app::access::Access;
+use strongroom_app::reach::ReachCache;
 use strongroom_app::{App, Rules};
 use strongroom_authn::{Issuer, SignInRules};
 use strongroom_config::ServeConfig;
@@ -40,6 +41,7 @@ pub async fn run(options: &ConfigFile) -> Result<()> {
             session_absolute: SignedDuration::from_hours(config.session.absolute_hours.into()),
         },
         access: Access::default(),
+        reach: ReachCache::default(),
     };
     let state = AppState {
         app: Arc::new(app),

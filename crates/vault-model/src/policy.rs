@@ -123,6 +123,14 @@ impl Rules {
         self.0.keys().map(|path| (path, widened(path))).collect()
     }
 
+    /// The rules as the engine sees them.
+    pub fn parsed(&self) -> ParsedRules {
+        let words = |capabilities: BTreeSet<Capability>| {
+            capabilities.iter().map(|each| each.as_str().to_owned()).collect()
+        };
+        self.effective().into_iter().map(|(path, all)| (path.to_string(), words(all))).collect()
+    }
+
     /// The paths, for comparisons.
     pub fn paths(&self) -> impl Iterator<Item = &RulePath> {
         self.0.keys()
@@ -146,15 +154,7 @@ impl Rules {
     /// Renders, parses the text back and compares. What comes out is what the tree says.
     pub fn render_checked(&self, mark: &Mark, name: &PolicyName) -> Result<String, PolicyError> {
         let text = self.render(mark, name);
-        let wanted: ParsedRules = self
-            .effective()
-            .into_iter()
-            .map(|(path, capabilities)| {
-                let words = capabilities.iter().map(|each| each.as_str().to_owned()).collect();
-                (path.to_string(), words)
-            })
-            .collect();
-        if parse(&text)? == wanted { Ok(text) } else { Err(PolicyError::Unequal) }
+        if parse(&text)? == self.parsed() { Ok(text) } else { Err(PolicyError::Unequal) }
     }
 }
 
@@ -217,6 +217,24 @@ pub fn parse(text: &str) -> Result<ParsedRules, PolicyError> {
         }
     }
     Ok(rules)
+}
+
+/// The one rule of all of a token's policies that decides about a path, and what it holds: the exact
+/// one, then that of the secret where a folder of its name is listed, then the longest prefix.
+pub fn winner<'r, T>(rules: &'r BTreeMap<String, T>, path: &str) -> Option<(&'r str, &'r T)> {
+    let get = |key: &str| rules.get_key_value(key).map(|(rule, held)| (rule.as_str(), held));
+    let trimmed = path.strip_suffix('/').unwrap_or(path);
+    if let Some(found) = get(path).or_else(|| get(trimmed)) {
+        return Some(found);
+    }
+    // Prefixes end in `/*` only: the folders of the path, from the innermost out.
+    let mut key = String::with_capacity(path.len() + 1);
+    path.rmatch_indices('/').find_map(|(at, _)| {
+        key.clear();
+        key.push_str(&path[..=at]);
+        key.push('*');
+        get(&key)
+    })
 }
 
 /// Writes parsed rules as a policy text again, beneath a head of comment lines.

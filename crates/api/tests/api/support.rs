@@ -13,6 +13,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use strongroom_api::{AppState, SignIn, router};
 use strongroom_app::access::Access;
+use strongroom_app::reach::ReachCache;
 use strongroom_app::{App, Rules};
 use strongroom_authn::{Issuer, SignInRules};
 use strongroom_domain::clock::{Clock as _, FixedClock};
@@ -70,6 +71,7 @@ impl TestApp {
                     session_absolute: SignedDuration::from_hours(12),
                 },
                 access: Access::default(),
+                reach: ReachCache::default(),
             }),
             issuer: Arc::new(Issuer::new(&provider.url, None, &[]).unwrap()),
             sign_in: Arc::new(SignIn {

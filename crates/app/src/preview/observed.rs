@@ -24,7 +24,7 @@ const UNKNOWN_UID: &str = "unknown";
 
 /// When the executor last knew what a preview is made from, and what is to be said when none is at
 /// work.
-pub(super) async fn seen(ctx: &Ctx) -> Result<(Option<Timestamp>, Option<String>), AppError> {
+pub(crate) async fn seen(ctx: &Ctx) -> Result<(Option<Timestamp>, Option<String>), AppError> {
     let store = &ctx.app.store;
     let lease = match store.engine_get().await? {
         Some(engine) => store.lease_get(&executor_lease(engine)).await?,

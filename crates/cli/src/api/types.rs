@@ -16,6 +16,7 @@ macro_rules! views {
 mod kit;
 mod list;
 mod preview;
+mod reach;
 
 pub use kit::{KitFile, KitSheet, KitView};
 pub use list::{
@@ -24,6 +25,7 @@ pub use list::{
 pub use preview::{
     AccountView, FieldChange, HoldView, KnownView, Preview, PreviewDocument, StageView, StepView,
 };
+pub use reach::{AnswerView, DeedView, ThroughView, WhatView, WhoView};
 
 views! {
     /// `GET /trust`.

@@ -1,0 +1,233 @@
+//! Who can reach a secret, and what somebody can reach: by what is applied, and how it was last seen to
+//! stand in the engine and the clusters.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use strongroom_authorization::{Resource, Verb};
+use strongroom_domain::document::Document;
+use strongroom_domain::id::RequestId;
+use strongroom_domain::name::TeamName;
+use strongroom_domain::subject::Subject;
+pub use strongroom_plan::reach::{Deed, Holder};
+use strongroom_plan::reach::{Holding, Reach, Reached};
+use strongroom_storage::finding::DRIFT;
+use strongroom_storage::state::{BindingState, SubjectState};
+pub use strongroom_vault_model::object::Account;
+pub use strongroom_vault_model::path::{SecretPath, TeamMount};
+use strongroom_vault_model::policy::PolicyName;
+
+use crate::context::Ctx;
+use crate::error::AppError;
+
+/// What is remembered: by the version of the applied documents, and the day on which bindings end.
+#[derive(Debug, Default)]
+pub struct ReachCache(RwLock<Option<(i64, Date, Arc<Reach>)>>);
+
+/// An answer, and how far it goes.
+#[derive(Debug, Clone)]
+pub struct Answer<T> {
+    /// Who, or what.
+    pub items: Vec<T>,
+    /// When the executor last knew what is in the engine.
+    pub observed_at: Option<Timestamp>,
+    /// What is not in the answer, in words.
+    pub beside: Vec<String>,
+}
+
+/// Somebody who may do something with a secret.
+#[derive(Debug, Clone)]
+pub struct WhoCan {
+    /// Who.
+    pub holder: Holder,
+    /// What, each with the rule that decides.
+    pub may: Vec<(Deed, Reached)>,
+    /// How each of the policies stands for this holder.
+    pub through: Vec<Through>,
+}
+
+/// A rule that a holder has.
+#[derive(Debug, Clone)]
+pub struct WhatCan {
+    /// The rule, what it allows, and the policies it stands in.
+    pub reached: Reached,
+    /// How each of the policies stands for this holder.
+    pub through: Vec<Through>,
+}
+
+/// How a policy stands for a holder: the end of the chain from the account or group to the request
+/// that granted it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Through {
+    /// The policy; the group that carries it has the same name.
+    pub policy: PolicyName,
+    /// `attached` where it counts now; else why it does not: `waiting`, `suspended`, `ended`.
+    pub state: String,
+    /// Why.
+    pub reason: Option<String>,
+    /// The account's UID, which the entity is bound to.
+    pub account_uid: Option<String>,
+    /// The applied revision of the team's document.
+    pub revision: i64,
+    /// The request that brought it.
+    pub request: Option<RequestId>,
+    /// What was found otherwise in the engine.
+    pub differs: Vec<String>,
+}
+
+/// Who may do what with one secret. A team that one may not see is not there.
+pub async fn who_can(
+    ctx: &Ctx,
+    mount: &TeamMount,
+    secret: &SecretPath,
+) -> Result<Answer<WhoCan>, AppError> {
+    let subject = Subject::Team(mount.team.clone());
+    if !ctx.may(Some(&mount.team), Resource::TeamDocument, Verb::Read)
+        || ctx.app.store.subject_state_get(&subject).await?.is_none()
+    {
+        return Err(AppError::NotFound);
+    }
+    let reach = reach(ctx).await?;
+    let mut items = Vec::new();
+    let standing = Standing::load(ctx, &mount.team).await?;
+    for Holding { holder, may } in reach.who_may(mount, secret) {
+        let policies = may.values().flat_map(|reached| reached.policies.clone()).collect();
+        let through = standing.through(&holder, &policies);
+        items.push(WhoCan { holder, may: may.into_iter().collect(), through });
+    }
+    answer(ctx, items).await
+}
+
+/// Every rule that somebody has, in the teams that one may see.
+pub async fn what_can(ctx: &Ctx, holder: &Holder) -> Result<Answer<WhatCan>, AppError> {
+    let reach = reach(ctx).await?;
+    let mut items = Vec::new();
+    let mut last: Option<Standing> = None;
+    for reached in reach.what_can(holder) {
+        let team = reached.policies.first().map(|policy| policy.team().clone());
+        let Some(team) = team else { continue };
+        if !ctx.may(Some(&team), Resource::TeamDocument, Verb::Read) {
+            continue;
+        }
+        if last.as_ref().is_none_or(|standing| standing.team != team) {
+            last = Some(Standing::load(ctx, &team).await?);
+        }
+        let through = last.as_ref().map(|standing| standing.through(holder, &reached.policies));
+        items.push(WhatCan { through: through.unwrap_or_default(), reached });
+    }
+    answer(ctx, items).await
+}
+
+async fn answer<T>(ctx: &Ctx, items: Vec<T>) -> Result<Answer<T>, AppError> {
+    let (observed_at, nobody) = crate::preview::seen(ctx).await?;
+    let mut beside = vec![
+        "tokens that carry other policies than these, such as root tokens and those of auth mounts \
+         that Strongroom does not manage, are not in this answer"
+            .to_owned(),
+    ];
+    let foreign = ctx.app.store.finding_list(false).await?;
+    let foreign = foreign.iter().filter(|row| row.finding.kind == "foreign").count();
+    if foreign > 0 {
+        beside.push(format!(
+            "{foreign} objects in the engine are not Strongroom's; `strongroom get findings foreign` \
+             lists them for the platform and auditors"
+        ));
+    }
+    beside.extend(nobody);
+    Ok(Answer { items, observed_at, beside })
+}
+
+/// The index of what applied documents give today.
+async fn reach(ctx: &Ctx) -> Result<Arc<Reach>, AppError> {
+    let store = &ctx.app.store;
+    let today = ctx.app.now().to_zoned(TimeZone::UTC).date();
+    let version = store.access_version().await?;
+    {
+        let known = ctx.app.reach.0.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some((of, day, reach)) = &*known
+            && (Some(*of), *day) == (version, today)
+        {
+            return Ok(Arc::clone(reach));
+        }
+    }
+    let mut reach = Reach::default();
+    for state in store.subject_state_list("team").await? {
+        let document = state.applied_document.as_deref().map(Document::from_canonical);
+        if let Some(Ok(Document::Team(team))) = document {
+            reach.set(&team, today);
+        }
+    }
+    let reach = Arc::new(reach);
+    let mut known = ctx.app.reach.0.write().unwrap_or_else(PoisonError::into_inner);
+    *known = version.map(|version| (version, today, Arc::clone(&reach)));
+    Ok(reach)
+}
+
+/// How one team's bindings stand.
+struct Standing {
+    team: TeamName,
+    state: SubjectState,
+    rows: Vec<BindingState>,
+    differs: Vec<(String, String)>,
+}
+
+impl Standing {
+    async fn load(ctx: &Ctx, team: &TeamName) -> Result<Self, AppError> {
+        let (store, subject) = (&ctx.app.store, Subject::Team(team.clone()));
+        let state = store.subject_state_get(&subject).await?.ok_or(AppError::NotFound)?;
+        let rows = store.binding_states_of(state.engine, team.as_str()).await?;
+        let findings = store.finding_list(false).await?.into_iter().map(|row| row.finding);
+        let name = subject.to_string();
+        let of_team =
+            findings.filter(|each| each.kind == DRIFT && each.subject == Some(name.clone()));
+        let differs = of_team.filter_map(|each| Some((each.object?, each.text))).collect();
+        Ok(Self { team: team.clone(), state, rows, differs })
+    }
+
+    fn through(&self, holder: &Holder, policies: &BTreeSet<PolicyName>) -> Vec<Through> {
+        policies.iter().map(|policy| self.one(holder, policy)).collect()
+    }
+
+    fn one(&self, holder: &Holder, policy: &PolicyName) -> Through {
+        let row = self.rows.iter().find(|row| {
+            let binding =
+                matches!(policy, PolicyName::Binding(_, name) if name.as_str() == row.binding);
+            let same = match holder {
+                Holder::Group(_) => true,
+                Holder::Account(account) => {
+                    (row.cluster.as_str(), row.namespace.as_str(), row.account.as_str())
+                        == (
+                            account.cluster.as_str(),
+                            account.namespace.as_str(),
+                            account.account.as_str(),
+                        )
+                }
+            };
+            binding && same
+        });
+        let held = self.state.holds.get(format!("team/{}", self.team)).and_then(|why| why.as_str());
+        let (state, reason) = match (held, row, holder) {
+            (Some(why), ..) => ("suspended".to_owned(), Some(why.to_owned())),
+            (None, Some(row), _) => (row.state.clone(), row.reason.clone()),
+            // Nobody is attached one by one: the provider says who is in the group.
+            (None, None, Holder::Group(_)) => ("attached".to_owned(), None),
+            (None, None, Holder::Account(_)) => {
+                ("waiting".to_owned(), Some("the executor has not looked yet".to_owned()))
+            }
+        };
+        let objects = [format!("policy {policy}"), format!("group {policy}")];
+        let differs = self.differs.iter().filter(|(object, _)| objects.contains(object));
+        Through {
+            policy: policy.clone(),
+            state,
+            reason: reason.filter(|text| !text.is_empty()),
+            account_uid: row.and_then(|row| row.account_uid.clone()),
+            revision: self.state.applied_revision,
+            request: self.state.request,
+            differs: differs.map(|(_, text)| text.clone()).collect(),
+        }
+    }
+}

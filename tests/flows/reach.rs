@@ -1,0 +1,118 @@
+//! Who can and what can, against what the engine itself says of live tokens.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+use strongroom_engine::sys;
+
+use crate::support::{Lab, Workload};
+
+/// What people ask about a secret, and the engine's path and word for it.
+const DEEDS: [(&str, &str, &str); 7] = [
+    ("see", "metadata", "read"),
+    ("read", "data", "read"),
+    ("write", "data", "update"),
+    ("delete", "data", "delete"),
+    ("undelete", "undelete", "update"),
+    ("destroy", "destroy", "update"),
+    ("purge", "metadata", "delete"),
+];
+
+async fn asked(lab: &Lab, arguments: &[&str]) -> Value {
+    let out = lab.person("bob").await.does(&[arguments, &["-o", "json"]].concat()).await.unwrap();
+    serde_json::from_str(&out).unwrap()
+}
+
+/// What who-can says that an account may do with a secret.
+async fn told(lab: &Lab, secret: &str, account: &str) -> BTreeSet<String> {
+    let answer = asked(lab, &["who-can", secret]).await;
+    let items = answer["items"].as_array().unwrap();
+    let found = items.iter().find(|item| item["account"] == account);
+    let deeds = found.and_then(|item| item["may"].as_array()).into_iter().flatten();
+    deeds.map(|deed| deed["deed"].as_str().unwrap().to_owned()).collect()
+}
+
+/// What the engine says to the account's own token.
+async fn allowed(workload: &Workload, slug: &str, secret: &str) -> BTreeSet<String> {
+    let path = |area: &str| format!("team/{slug}/kv/{area}/{secret}");
+    let paths: Vec<String> = DEEDS.iter().map(|(_, area, _)| path(area)).collect();
+    let paths: Vec<&str> = paths.iter().map(String::as_str).collect();
+    let words: BTreeMap<String, Vec<String>> =
+        sys::capabilities_self(workload.session(), &paths).await.unwrap().into_iter().collect();
+    let may = |(_, area, word): &&(&str, &str, &str)| {
+        words.get(&path(area)).is_some_and(|words| words.iter().any(|each| each == word))
+    };
+    DEEDS.iter().filter(may).map(|(deed, ..)| (*deed).to_owned()).collect()
+}
+
+#[tokio::test]
+async fn who_can_says_what_the_engine_says_of_live_tokens() {
+    let lab = Lab::get();
+    let mut team = lab.new_team("reach").await;
+    // `batch` has a second binding, which reaches into what the first one has.
+    let text = std::fs::read_to_string(&team.file).unwrap();
+    let slug = team.slug.clone();
+    let more = format!(
+        "    - name: more\n      cluster: prod-eu\n      namespace: {slug}\n      \
+         serviceAccounts: [batch]\n      access:\n        \
+         - {{ mount: kv, path: prod/batch/own/*, level: admin }}\n        \
+         - {{ mount: kv, path: prod/api/db, level: list }}\n  limits:"
+    );
+    team.file = lab.write("reach.yaml", &text.replacen("  limits:", &more, 1));
+    lab.onboard(&team).await;
+    let mut cells = 0;
+    for account in ["api", "batch"] {
+        let workload = lab.workload(&slug, account).await;
+        workload.reads_soon(&format!("team/{slug}/kv/data/prod/{account}/db")).await;
+        let name = format!("prod-eu/{slug}/{account}");
+        for secret in
+            ["prod/api/db", "prod/api", "prod/batch/db", "prod/batch/own/x", "prod/other", "x"]
+        {
+            let said = told(&lab, &format!("{slug}/kv/{secret}"), &name).await;
+            assert_eq!(said, allowed(&workload, &slug, secret).await, "{account} {secret}");
+            cells += DEEDS.len();
+        }
+    }
+    // The chain, to the request that granted it.
+    let answer = asked(&lab, &["what-can", &format!("prod-eu/{slug}/batch")]).await;
+    let items = answer["items"].as_array().unwrap();
+    let policy = format!("team.{slug}.binding.more");
+    let through: Vec<&Value> = items
+        .iter()
+        .flat_map(|item| item["through"].as_array().unwrap())
+        .filter(|through| through["policy"] == policy)
+        .collect();
+    assert!(!through.is_empty(), "{answer:#}");
+    for each in &through {
+        assert_eq!(each["state"], "attached", "{each:#}");
+        assert!(each["request"].is_string() && each["accountUid"].is_string(), "{each:#}");
+    }
+    // People: an owner sets values and does not read them.
+    let answer = asked(&lab, &["who-can", &format!("{slug}/kv/prod/api/db")]).await;
+    let owners = answer["items"].as_array().unwrap().iter();
+    let owners = owners.clone().find(|item| item["group"] == "payments-leads").unwrap();
+    let deeds: Vec<&str> =
+        owners["may"].as_array().unwrap().iter().map(|d| d["deed"].as_str().unwrap()).collect();
+    assert!(deeds.contains(&"write") && !deeds.contains(&"read"), "{owners:#}");
+    // What was suspended counts no more, and it is said.
+    let bob = lab.person("bob").await;
+    let target = format!("team/{slug}/api");
+    bob.does(&["suspend", &target, "--reason", "INC-3", "--yes"]).await.unwrap();
+    let start = std::time::Instant::now();
+    loop {
+        let shown = bob.does(&["who-can", &format!("{slug}/kv/prod/api/db")]).await.unwrap();
+        if shown.contains("no (suspended: ") && shown.contains("INC-3") {
+            break;
+        }
+        assert!(start.elapsed() < std::time::Duration::from_secs(20), "{shown}");
+        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+    }
+    // Another team's people learn nothing, not even that it is there.
+    let carol = lab.person("carol").await;
+    let refused = carol.run(&["who-can", &format!("{slug}/kv/prod/api/db")]).await.unwrap();
+    assert_eq!(refused.code, 3, "{}", refused.err);
+    let nothing = carol.does(&["what-can", &format!("prod-eu/{slug}/api"), "-o", "json"]).await;
+    let nothing: Value = serde_json::from_str(&nothing.unwrap()).unwrap();
+    assert_eq!(nothing["items"], serde_json::json!([]), "{nothing:#}");
+    println!("who-can: {cells} of {cells} cells as the engine says");
+}
