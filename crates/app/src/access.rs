@@ -3,7 +3,7 @@
 //! The version is read with every request, so nobody is answered from what is over. It decides what
 //! the API shows and takes; the executor asks its heads.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 
 use strongroom_authorization::{Membership, Role, Snapshot};
 use strongroom_domain::name::TeamName;
@@ -12,11 +12,12 @@ use strongroom_storage::membership::MembershipRow;
 use tokio::sync::Mutex;
 
 use crate::error::AppError;
+use crate::remembered::Remembered;
 
 /// What is remembered.
 #[derive(Debug, Default)]
 pub struct Access {
-    current: RwLock<Option<(i64, Arc<Snapshot>)>>,
+    current: Remembered<i64, Snapshot>,
     /// One builds it; the others wait and take theirs.
     building: Mutex<()>,
 }
@@ -24,28 +25,19 @@ pub struct Access {
 impl Access {
     /// Who is in which team, by the documents that are applied now.
     pub(crate) async fn now(&self, store: &Store) -> Result<Arc<Snapshot>, AppError> {
-        if let Some(snapshot) = self.of(store.access_version().await?) {
+        if let Some(snapshot) = self.current.of(store.access_version().await?.as_ref()) {
             return Ok(snapshot);
         }
         let _one = self.building.lock().await;
         // Before the memberships: what changes in between makes the next request look again.
         let version = store.access_version().await?;
-        if let Some(snapshot) = self.of(version) {
+        if let Some(snapshot) = self.current.of(version.as_ref()) {
             return Ok(snapshot);
         }
         let members = store.memberships().await?.into_iter().filter_map(membership);
         let snapshot = Snapshot::build(members).await;
-        let snapshot = Arc::new(snapshot.map_err(|error| AppError::Internal(error.into()))?);
-        let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
-        // What nobody counts is built for each request.
-        *current = version.map(|version| (version, Arc::clone(&snapshot)));
-        Ok(snapshot)
-    }
-
-    fn of(&self, version: Option<i64>) -> Option<Arc<Snapshot>> {
-        let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
-        let current = current.as_ref().filter(|(known, _)| Some(*known) == version);
-        current.map(|(_, snapshot)| Arc::clone(snapshot))
+        let snapshot = snapshot.map_err(|error| AppError::Internal(error.into()))?;
+        Ok(self.current.keep(version, snapshot))
     }
 }
 

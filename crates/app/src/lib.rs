@@ -17,6 +17,7 @@ pub mod inventory;
 pub mod kit;
 pub mod preview;
 pub mod reach;
+mod remembered;
 pub mod request;
 pub mod session;
 pub mod signers;

@@ -2,7 +2,7 @@
 //! stand in the engine and the clusters.
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -14,7 +14,7 @@ use strongroom_domain::name::TeamName;
 use strongroom_domain::subject::Subject;
 pub use strongroom_plan::reach::{Deed, Holder};
 use strongroom_plan::reach::{Holding, Reach, Reached};
-use strongroom_storage::finding::DRIFT;
+use strongroom_storage::finding::{DRIFT, FindingRow};
 use strongroom_storage::state::{BindingState, SubjectState};
 pub use strongroom_vault_model::object::Account;
 pub use strongroom_vault_model::path::{SecretPath, TeamMount};
@@ -22,10 +22,11 @@ use strongroom_vault_model::policy::PolicyName;
 
 use crate::context::Ctx;
 use crate::error::AppError;
+use crate::remembered::Remembered;
 
 /// What is remembered: by the version of the applied documents, and the day on which bindings end.
 #[derive(Debug, Default)]
-pub struct ReachCache(RwLock<Option<(i64, Date, Arc<Reach>)>>);
+pub struct ReachCache(Remembered<(i64, Date), Reach>);
 
 /// An answer, and how far it goes.
 #[derive(Debug, Clone)]
@@ -84,25 +85,24 @@ pub async fn who_can(
     mount: &TeamMount,
     secret: &SecretPath,
 ) -> Result<Answer<WhoCan>, AppError> {
-    let subject = Subject::Team(mount.team.clone());
-    if !ctx.may(Some(&mount.team), Resource::TeamDocument, Verb::Read)
-        || ctx.app.store.subject_state_get(&subject).await?.is_none()
-    {
+    if !ctx.may(Some(&mount.team), Resource::TeamDocument, Verb::Read) {
         return Err(AppError::NotFound);
     }
+    let findings = ctx.app.store.finding_list(false).await?;
+    let standing = Standing::load(ctx, &mount.team, &findings).await?;
     let reach = reach(ctx).await?;
     let mut items = Vec::new();
-    let standing = Standing::load(ctx, &mount.team).await?;
     for Holding { holder, may } in reach.who_may(mount, secret) {
         let policies = may.values().flat_map(|reached| reached.policies.clone()).collect();
         let through = standing.through(&holder, &policies);
         items.push(WhoCan { holder, may: may.into_iter().collect(), through });
     }
-    answer(ctx, items).await
+    answer(ctx, items, &findings).await
 }
 
 /// Every rule that somebody has, in the teams that one may see.
 pub async fn what_can(ctx: &Ctx, holder: &Holder) -> Result<Answer<WhatCan>, AppError> {
+    let findings = ctx.app.store.finding_list(false).await?;
     let reach = reach(ctx).await?;
     let mut items = Vec::new();
     let mut last: Option<Standing> = None;
@@ -113,23 +113,26 @@ pub async fn what_can(ctx: &Ctx, holder: &Holder) -> Result<Answer<WhatCan>, App
             continue;
         }
         if last.as_ref().is_none_or(|standing| standing.team != team) {
-            last = Some(Standing::load(ctx, &team).await?);
+            last = Some(Standing::load(ctx, &team, &findings).await?);
         }
         let through = last.as_ref().map(|standing| standing.through(holder, &reached.policies));
         items.push(WhatCan { through: through.unwrap_or_default(), reached });
     }
-    answer(ctx, items).await
+    answer(ctx, items, &findings).await
 }
 
-async fn answer<T>(ctx: &Ctx, items: Vec<T>) -> Result<Answer<T>, AppError> {
+async fn answer<T>(
+    ctx: &Ctx,
+    items: Vec<T>,
+    findings: &[FindingRow],
+) -> Result<Answer<T>, AppError> {
     let (observed_at, nobody) = crate::preview::seen(ctx).await?;
     let mut beside = vec![
         "tokens that carry other policies than these, such as root tokens and those of auth mounts \
          that Strongroom does not manage, are not in this answer"
             .to_owned(),
     ];
-    let foreign = ctx.app.store.finding_list(false).await?;
-    let foreign = foreign.iter().filter(|row| row.finding.kind == "foreign").count();
+    let foreign = findings.iter().filter(|row| row.finding.kind == "foreign").count();
     if foreign > 0 {
         beside.push(format!(
             "{foreign} objects in the engine are not Strongroom's; `strongroom get findings foreign` \
@@ -144,14 +147,9 @@ async fn answer<T>(ctx: &Ctx, items: Vec<T>) -> Result<Answer<T>, AppError> {
 async fn reach(ctx: &Ctx) -> Result<Arc<Reach>, AppError> {
     let store = &ctx.app.store;
     let today = ctx.app.now().to_zoned(TimeZone::UTC).date();
-    let version = store.access_version().await?;
-    {
-        let known = ctx.app.reach.0.read().unwrap_or_else(PoisonError::into_inner);
-        if let Some((of, day, reach)) = &*known
-            && (Some(*of), *day) == (version, today)
-        {
-            return Ok(Arc::clone(reach));
-        }
+    let key = store.access_version().await?.map(|version| (version, today));
+    if let Some(reach) = ctx.app.reach.0.of(key.as_ref()) {
+        return Ok(reach);
     }
     let mut reach = Reach::default();
     for state in store.subject_state_list("team").await? {
@@ -160,10 +158,7 @@ async fn reach(ctx: &Ctx) -> Result<Arc<Reach>, AppError> {
             reach.set(&team, today);
         }
     }
-    let reach = Arc::new(reach);
-    let mut known = ctx.app.reach.0.write().unwrap_or_else(PoisonError::into_inner);
-    *known = version.map(|version| (version, today, Arc::clone(&reach)));
-    Ok(reach)
+    Ok(ctx.app.reach.0.keep(key, reach))
 }
 
 /// How one team's bindings stand.
@@ -175,15 +170,17 @@ struct Standing {
 }
 
 impl Standing {
-    async fn load(ctx: &Ctx, team: &TeamName) -> Result<Self, AppError> {
+    async fn load(ctx: &Ctx, team: &TeamName, findings: &[FindingRow]) -> Result<Self, AppError> {
         let (store, subject) = (&ctx.app.store, Subject::Team(team.clone()));
         let state = store.subject_state_get(&subject).await?.ok_or(AppError::NotFound)?;
         let rows = store.binding_states_of(state.engine, team.as_str()).await?;
-        let findings = store.finding_list(false).await?.into_iter().map(|row| row.finding);
         let name = subject.to_string();
-        let of_team =
-            findings.filter(|each| each.kind == DRIFT && each.subject == Some(name.clone()));
-        let differs = of_team.filter_map(|each| Some((each.object?, each.text))).collect();
+        let of_team = findings
+            .iter()
+            .map(|row| &row.finding)
+            .filter(|each| each.kind == DRIFT && each.subject.as_ref() == Some(&name));
+        let differs = of_team.filter_map(|each| Some((each.object.clone()?, each.text.clone())));
+        let differs = differs.collect();
         Ok(Self { team: team.clone(), state, rows, differs })
     }
 

@@ -109,12 +109,7 @@ impl Executor {
         // What may yet succeed, or may have happened, is tried again before anything is given up.
         let mut first = None;
         for (step, error) in failed {
-            let why = match error {
-                ExecutorError::Engine(error) if !error.is_temporary() => error.to_string(),
-                ExecutorError::Stopped(why) => why,
-                error => return Err(error),
-            };
-            first.get_or_insert((step, why));
+            first.get_or_insert((step, error.for_good()?));
         }
         Ok(first)
     }

@@ -209,15 +209,15 @@ impl Executor {
             return Ok(());
         }
         match self.drift_treat_one(reading, subject, key, wanted, drift, who).await {
-            Err(error @ (ExecutorError::Stopped(_) | ExecutorError::Wait(_))) => {
-                tracing::error!(object = %key, %error, "it is not put back");
+            Ok(()) => Ok(()),
+            Err(error) => {
+                let error = match error {
+                    ExecutorError::Wait(why) => why,
+                    error => error.for_good()?,
+                };
+                tracing::error!(object = %key, error, "it is not put back");
                 Ok(())
             }
-            Err(ExecutorError::Engine(error)) if !error.is_temporary() => {
-                tracing::error!(object = %key, %error, "it is not put back");
-                Ok(())
-            }
-            done => done,
         }
     }
 

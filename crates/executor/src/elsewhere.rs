@@ -3,11 +3,10 @@
 //! Nothing is decided here: the look at the bindings suspends them, and only a request with
 //! `--reattest` trusts a namespace again.
 
-use strongroom_domain::document::Document;
-use strongroom_domain::document::Team;
 use strongroom_domain::document::team::{Binding, Holder};
+use strongroom_domain::document::{Document, Team};
 use strongroom_domain::subject::Subject;
-use strongroom_storage::finding::NAMESPACE;
+use strongroom_storage::finding::{Finding, NAMESPACE};
 use strongroom_vault_model::name::BindingName;
 use strongroom_vault_model::policy::PolicyName;
 
@@ -27,7 +26,7 @@ impl Executor {
     ) -> Result<(), ExecutorError> {
         let (Some(why), Holder::Accounts { cluster, namespace, .. }) = (why, &binding.holder)
         else {
-            return self.resolved(&key(name)).await;
+            return self.resolved(&format!("{NAMESPACE} {name}")).await;
         };
         let text =
             format!("the binding {} of {cluster}/{namespace} is suspended: {why}", binding.name);
@@ -46,17 +45,19 @@ impl Executor {
     /// Takes back what was told of bindings that are no more.
     pub(crate) async fn namespaces_settle(&mut self) -> Result<(), ExecutorError> {
         let told = self.findings.values().filter(|known| known.kind == NAMESPACE);
-        let told: Vec<String> = told.filter_map(|known| known.object.clone()).collect();
-        for object in told {
-            let name = object.parse::<PolicyName>();
-            if !name.as_ref().is_ok_and(|name| self.is_bound(name)) {
-                self.resolved(&format!("{NAMESPACE} {object}")).await?;
-            }
+        let is_over = |known: &&Finding| {
+            let object = known.object.as_ref();
+            object.is_some_and(|name| !name.parse().is_ok_and(|name| self.is_bound(&name)))
+        };
+        let over: Vec<String> = told.filter(is_over).map(|known| known.key.clone()).collect();
+        for key in over {
+            self.resolved(&key).await?;
         }
         Ok(())
     }
 
-    /// Whether the binding stands in its team's applied document, for accounts. What cannot be read stays told.
+    /// Whether the binding stands in its team's applied document, for accounts. What cannot be read
+    /// stays told.
     fn is_bound(&self, name: &PolicyName) -> bool {
         let PolicyName::Binding(team, binding) = name else { return false };
         let subject = Subject::Team(team.clone());
@@ -72,8 +73,4 @@ impl Executor {
 fn has(team: &Team, binding: &BindingName) -> bool {
     let accounts = |each: &Binding| matches!(each.holder, Holder::Accounts { .. });
     team.bindings.iter().any(|each| each.name == *binding && accounts(each))
-}
-
-fn key(name: &PolicyName) -> String {
-    format!("{NAMESPACE} {name}")
 }

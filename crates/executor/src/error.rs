@@ -47,6 +47,17 @@ pub enum ExecutorError {
     Hostile(String),
 }
 
+impl ExecutorError {
+    /// Why it failed for good; what may yet succeed, or may have happened, is given back.
+    pub(crate) fn for_good(self) -> Result<String, Self> {
+        match self {
+            Self::Stopped(why) => Ok(why),
+            Self::Engine(error) if !error.is_temporary() => Ok(error.to_string()),
+            error => Err(error),
+        }
+    }
+}
+
 /// An error with what caused it: this one ends in logs and in sentences, where nobody walks sources.
 fn chain(error: &StorageError) -> String {
     let mut text = error.to_string();

@@ -6,6 +6,7 @@
 
 use std::time::{Duration, Instant};
 
+use strongroom_domain::Digest;
 use strongroom_domain::document::{Document, Team};
 use strongroom_domain::id::RequestId;
 use strongroom_domain::subject::Subject;
@@ -126,13 +127,14 @@ impl Executor {
             _ => None,
         };
         let rest = subjects.iter().filter(|subject| after.as_ref().is_none_or(|a| *subject > a));
+        let named = (plan.request, Plan::hash_of(&plan.canonical()));
         let mut batch = Vec::new();
         for subject in rest {
             let Some(team) = self.team_of_head(plan, subject) else { continue };
             let roles = follow.roles(&team).into_iter();
             batch.extend(roles.map(|role| (subject.clone(), role)));
             if batch.len() >= SIDE_BY_SIDE {
-                self.roles_write(plan, std::mem::take(&mut batch), reading).await?;
+                self.roles_write(named, std::mem::take(&mut batch), reading).await?;
                 self.followed_to = Some((plan.request, subject.clone()));
                 if begun.elapsed() > TURN {
                     let done = subjects.iter().filter(|each| *each <= subject).count();
@@ -143,7 +145,7 @@ impl Executor {
                 }
             }
         }
-        self.roles_write(plan, batch, reading).await?;
+        self.roles_write(named, batch, reading).await?;
         self.followed_to = None;
         Ok(())
     }
@@ -173,11 +175,10 @@ impl Executor {
 
     async fn roles_write(
         &mut self,
-        plan: &Plan,
+        (request, hash): (RequestId, Digest),
         roles: Vec<(Subject, Following)>,
         reading: &mut Reading,
     ) -> Result<(), ExecutorError> {
-        let hash = Plan::hash_of(&plan.canonical());
         for chunk in roles.chunks(SIDE_BY_SIDE) {
             self.lease_keep().await?;
             // What was read for the plan's own steps is of before them.
@@ -201,7 +202,7 @@ impl Executor {
             let steps: Vec<(Subject, String, Step)> = chunk.iter().filter_map(step).collect();
             let todo = steps.iter().map(|(subject, name, step)| {
                 let write = Write {
-                    request: Some(plan.request),
+                    request: Some(request),
                     plan_hash: Some(hash),
                     subject: Some(subject.clone()),
                     after: step.after.as_ref().map(fingerprint),
@@ -215,11 +216,7 @@ impl Executor {
             self.receipts(&ended).await?;
             for (step, error) in failed {
                 // One that cannot be written stops no other; the look for drift tells of it.
-                let why = match error {
-                    ExecutorError::Stopped(why) => why,
-                    ExecutorError::Engine(error) if !error.is_temporary() => error.to_string(),
-                    error => return Err(error),
-                };
+                let why = error.for_good()?;
                 tracing::error!(object = %step.object, why, "the role does not follow");
                 self.drift.forget();
             }

@@ -7,6 +7,7 @@ use strongroom_domain::document::Document;
 use strongroom_domain::hold::Target;
 use strongroom_domain::request::State;
 
+use super::suspend::has_binding;
 use crate::api::types::{BindingView, EventView, FindingView, Named, RequestSummary};
 use crate::args::{DescribeArgs, Output};
 use crate::client::Client;
@@ -82,13 +83,7 @@ async fn gather(client: &Client, target: &Target) -> Result<Described, Failure> 
     let decoded = Document::from_value(&answer.document).ok();
     let binding = match (target, &decoded) {
         (Target::Binding(_, binding), Some(Document::Team(team))) => {
-            if !team.bindings.iter().any(|each| each.name == *binding) {
-                let names: Vec<&str> =
-                    team.bindings.iter().map(|each| each.name.as_str()).collect();
-                return Err(Failure::new(Exit::NotFound, format!("describe {target}")).because(
-                    format!("the team has no such binding; it has: {}", names.join(", ")),
-                ));
-            }
+            has_binding(team, binding, &format!("describe {target}"))?;
             Some(binding.to_string())
         }
         _ => None,

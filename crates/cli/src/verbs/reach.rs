@@ -23,7 +23,7 @@ pub async fn who_can(client: &Client, args: &WhoCanArgs) -> Result<Exit, Failure
             row
         };
         let rows: Vec<_> = items.iter().map(row).collect();
-        table(headers("WHO", wide), &rows, client.no_headers)
+        table(&headers(["WHO", "MAY"], wide), &rows, client.no_headers)
     };
     tell(client, &answer, |item| item.holder.clone(), text)
 }
@@ -45,18 +45,19 @@ pub async fn what_can(client: &Client, args: &WhatCanArgs) -> Result<Exit, Failu
             row
         };
         let rows: Vec<_> = items.iter().map(row).collect();
-        table(headers("RULE", wide), &rows, client.no_headers)
+        table(&headers(["RULE", "ALLOWS"], wide), &rows, client.no_headers)
     };
     tell(client, &answer, |item| item.rule.clone(), text)
 }
 
-fn headers(first: &'static str, wide: bool) -> &'static [&'static str] {
-    match (first, wide) {
-        ("WHO", false) => &["WHO", "MAY", "NOW", "THROUGH"],
-        ("WHO", true) => &["WHO", "MAY", "NOW", "THROUGH", "UID", "REVISION", "REQUEST"],
-        (_, false) => &["RULE", "ALLOWS", "NOW", "THROUGH"],
-        (_, true) => &["RULE", "ALLOWS", "NOW", "THROUGH", "UID", "REVISION", "REQUEST"],
+/// The two columns of a verb, and those of the chain.
+fn headers(own: [&'static str; 2], wide: bool) -> Vec<&'static str> {
+    let mut headers = own.to_vec();
+    headers.extend(["NOW", "THROUGH"]);
+    if wide {
+        headers.extend(["UID", "REVISION", "REQUEST"]);
     }
+    headers
 }
 
 /// Whether it counts now; otherwise why not.

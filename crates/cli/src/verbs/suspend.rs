@@ -7,7 +7,7 @@ use strongroom_domain::clock::Clock as _;
 use strongroom_domain::document::{Document, Team};
 use strongroom_domain::hold::{Suspension, Target};
 use strongroom_domain::id::RequestId;
-use strongroom_domain::name::GroupName;
+use strongroom_domain::name::{BindingName, GroupName};
 
 use crate::act::{self, Act, Answer, SignedAct};
 use crate::api::types::Session;
@@ -66,14 +66,20 @@ async fn may_suspend(client: &Client, target: &Target) -> Result<(), Failure> {
     judge(target, team, &session)
 }
 
+/// Refuses to do something with a binding that the team does not have.
+pub(super) fn has_binding(team: &Team, binding: &BindingName, what: &str) -> Result<(), Failure> {
+    let names: Vec<&str> = team.bindings.iter().map(|each| each.name.as_str()).collect();
+    if names.contains(&binding.as_str()) {
+        return Ok(());
+    }
+    Err(Failure::new(Exit::NotFound, what)
+        .because(format!("the team has no such binding; it has: {}", names.join(", "))))
+}
+
 fn judge(target: &Target, team: Option<&Team>, session: &Session) -> Result<(), Failure> {
     let what = format!("suspend {target}");
-    if let (Target::Binding(_, binding), Some(team)) = (target, team)
-        && !team.bindings.iter().any(|each| each.name == *binding)
-    {
-        let names: Vec<&str> = team.bindings.iter().map(|each| each.name.as_str()).collect();
-        return Err(Failure::new(Exit::NotFound, what)
-            .because(format!("the team has no such binding; it has: {}", names.join(", "))));
+    if let (Target::Binding(_, binding), Some(team)) = (target, team) {
+        has_binding(team, binding, &what)?;
     }
     let owners: Vec<&str> =
         team.iter().flat_map(|team| &team.people.owners).map(GroupName::as_str).collect();
