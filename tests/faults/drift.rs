@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use rustix::process::Signal;
 use serde_json::{Value, json};
 use strongroom_engine::Session;
 
@@ -228,6 +229,17 @@ async fn aud_07_hand_made_changes_are_found_and_put_back_where_that_narrows() {
         assert!(start.elapsed() < Duration::from_secs(30), "nobody says why it waits: {shown:#}");
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
+    // Nor by whoever takes over, and cannot read all of it at first.
+    private.executor_end(Signal::TERM).await;
+    let _again = private.executor("again", None, &[("STRONGROOM_FAULT", "fail:load")]);
+    let start = Instant::now();
+    while private.log("again").matches("heads are loaded").count() < 2 {
+        assert!(start.elapsed() < Duration::from_secs(30), "{}", private.log("again"));
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    let shown = lab.request(&request).await;
+    assert_eq!(shown["state"], "approved", "given after a restart: {shown:#}");
     let file = late.file.display().to_string();
     let again = alice.run(&["apply", "-f", &file, "--reason", "again", "--yes"]).await.unwrap();
     assert!(again.err.contains("cluster/prod-eu is frozen"), "{}", again.err);

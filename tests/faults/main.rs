@@ -24,4 +24,5 @@ mod selfcheck;
 #[expect(dead_code, reason = "the other tests use the rest")]
 mod support;
 mod tamper;
+mod turns;
 mod unrecorded;

@@ -103,7 +103,16 @@ async fn aud_07_a_member_taken_out_by_hand_stays_out_until_the_team_changes() {
     let shown = shown.does(&["get", "bindings", "--team", &team.slug]).await.unwrap();
     assert!(shown.contains("taken out of the binding's group by hand"), "{shown}");
 
-    // Whoever takes over knows it, too.
+    // Somebody else's act about the same team brings nobody back.
+    let bob = lab.person("bob").await;
+    let other = format!("team/{}/batch", team.slug);
+    bob.does(&["suspend", &other, "--reason", "INC-8", "--yes"]).await.unwrap();
+    stays_empty(&admin, &group).await;
+
+    // Whoever takes over knows it, too, whatever the database says.
+    let database = private.database().await;
+    let edited = sqlx::query("UPDATE findings SET resolved_at = now() WHERE kind = 'members-out'");
+    assert_eq!(edited.execute(&database).await.unwrap().rows_affected(), 1);
     executor.signal(Signal::TERM);
     assert!(executor.ends_within(Duration::from_secs(20)).await);
     let _executor = sweeping(&private, "second").await;
@@ -116,7 +125,6 @@ async fn aud_07_a_member_taken_out_by_hand_stays_out_until_the_team_changes() {
     // And a request with the team's document gives back, before people who see it.
     put(&admin, &group, json!({ "member_entity_ids": [] })).await;
     until_told(lab, &key, true).await;
-    let bob = lab.person("bob").await;
     let request = bob.submits(&team.file, "it is over", &[]).await.unwrap();
     lab.until(&request, "in_review").await;
     let shown = lab.request(&request).await;
@@ -127,5 +135,14 @@ async fn aud_07_a_member_taken_out_by_hand_stays_out_until_the_team_changes() {
     lab.until(&request, "applied").await;
     until_holds(&admin, &group, "/member_entity_ids", &members).await;
     until_told(lab, &key, false).await;
+
+    // Nor does an account that is made anew come in.
+    put(&admin, &group, json!({ "member_entity_ids": [] })).await;
+    until_told(lab, &key, true).await;
+    let api = lab.kubernetes();
+    api.delete_service_account(&team.slug, "api").await.unwrap();
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    api.create_service_account(&team.slug, "api").await.unwrap();
+    stays_empty(&admin, &group).await;
     private.end().await;
 }

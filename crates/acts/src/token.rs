@@ -6,6 +6,8 @@
 
 use std::collections::BTreeSet;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::jwk::Jwk;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
@@ -60,8 +62,11 @@ pub struct Expectation<'a> {
     pub frozen_at: Option<i64>,
     /// For votes on `high` and above: the sign-in itself must be after the freeze.
     pub fresh: bool,
-    /// The time now by the executor's clock, Unix seconds.
+    /// The time now by the executor's clock, Unix seconds: nothing may be from later.
     pub now: i64,
+    /// The time now by whichever clock is ahead, the executor's or the database's, Unix seconds:
+    /// ages are judged by it, so that a clock which was put back makes nothing last longer.
+    pub latest: i64,
 }
 
 /// A token that passed every rule.
@@ -240,7 +245,7 @@ pub fn judge(
     if rules.not_before.is_some_and(|limit| auth_time < limit) {
         return Err(Refusal::BeforeNotBefore);
     }
-    if expected.now.saturating_sub(auth_time) > rules.vote_max_age {
+    if expected.latest.saturating_sub(auth_time) > rules.vote_max_age {
         return Err(Refusal::TooOld);
     }
     let expires_at = seconds("exp").ok_or(Refusal::NoExpiry)?;
@@ -300,6 +305,15 @@ fn person(claims: &Value, rules: &TokenRules) -> Result<SignedPerson, Refusal> {
         display: display.unwrap_or_else(|| readable(who)),
         groups: groups.ok_or_else(no_groups)?,
     })
+}
+
+/// What a token says of itself. Nothing is verified, so nothing may be decided by it.
+pub fn unverified_claims(token: &str) -> Option<Value> {
+    let mut parts = token.split('.');
+    let (_, payload, _, None) = (parts.next()?, parts.next()?, parts.next()?, parts.next()) else {
+        return None;
+    };
+    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).ok()?).ok()
 }
 
 /// A name without what would make a page show something else than what is there.

@@ -4,9 +4,10 @@
 //! which plan did it, and which namespace UIDs were pinned by that vote. It is written by
 //! check-and-set only and never deleted.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
+use strongroom_vault_model::name::BindingName;
 
 use crate::Digest;
 use crate::document::{Document, Fault};
@@ -82,6 +83,10 @@ pub struct Head {
     /// What stands still until a request lifts it.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub holds: BTreeMap<Target, Hold>,
+    /// Bindings out of whose groups a hand took members: nobody comes in until the hand puts them
+    /// back, or a plan that says so is applied.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub taken_out: BTreeSet<BindingName>,
 }
 
 /// How one subject stands to one plan, by its head.
@@ -110,6 +115,7 @@ impl Head {
             applied: None,
             applying: None,
             holds: BTreeMap::new(),
+            taken_out: BTreeSet::new(),
         }
     }
 

@@ -159,7 +159,8 @@ impl Executor {
                 }
             }
         } else {
-            match self.group_members(team, name, binding, &members).await? {
+            let is_whole = still.is_none() && entities.len() == desired::accounts(binding).len();
+            match self.group_members(team, name, binding, &members, is_whole).await? {
                 Members::True => {}
                 Members::TakenOut(left) => {
                     let mut out = Vec::new();
@@ -170,7 +171,9 @@ impl Executor {
                             out.push(account.to_string());
                         }
                     }
-                    self.members_out_tell(name, &out).await?;
+                    if !out.is_empty() {
+                        self.members_out_tell(name, &out).await?;
+                    }
                 }
                 Members::Gone => {
                     let (state, reason) = self.group_missing(name, binding).await?;

@@ -188,6 +188,7 @@ impl Executor {
             frozen_at,
             fresh,
             now: self.clock.now().as_second(),
+            latest: self.latest_now().as_second(),
         };
         (rules, expected)
     }

@@ -58,6 +58,7 @@ impl Executor {
         let mut reading = self.reading();
         if !resume {
             self.follow_may_begin(&plan)?;
+            self.reset_may_begin(&plan)?;
             if !self.is_still_so(row, &plan, &mut reading).await? {
                 return Ok(());
             }

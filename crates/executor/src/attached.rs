@@ -1,10 +1,10 @@
 //! What was last made true for each binding, and which teams have to be looked at again: a quiet
 //! cluster costs nothing, and a change costs what it concerns.
 //!
-//! A team leaves the list only when all of it was made true.
+//! A team leaves the list only when all of it was made true. What is new comes before the round of
+//! all teams, and before what was looked at and could not be made true yet.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::mem;
 
 use jiff::civil::Date;
 use strongroom_domain::Digest;
@@ -36,61 +36,62 @@ impl Seen {
     }
 }
 
-/// Which teams are looked at next.
-#[derive(Debug)]
-enum Due {
-    All,
-    Some(BTreeSet<TeamName>),
-}
-
 /// What is made true, and what has to be looked at.
 #[derive(Debug)]
 pub(crate) struct Attached {
+    /// All teams are looked at, from the beginning.
+    all: bool,
+    /// Something of these changed.
+    news: BTreeSet<TeamName>,
+    /// The rest of a round, the last one first.
+    round: Vec<TeamName>,
+    /// The round is through those of `later`, and not through all teams.
+    is_retry: bool,
+    /// These were looked at, and something was unknown or held back.
+    later: BTreeSet<TeamName>,
     seen: BTreeMap<TeamName, Vec<(PolicyName, Digest)>>,
     /// Who was in each group when it was last made true.
     members: BTreeMap<TeamName, Vec<(PolicyName, Digest)>>,
-    /// Groups that a hand took members out of: nobody comes in until the team changes.
+    /// Groups that a hand took members out of, as the heads say.
     taken_out: BTreeSet<PolicyName>,
-    due: Due,
+    /// The same, where the head could not be written yet.
+    unsaid: BTreeSet<PolicyName>,
     day: Option<Date>,
 }
 
 impl Default for Attached {
     fn default() -> Self {
         Self {
+            all: true,
+            news: BTreeSet::new(),
+            round: Vec::new(),
+            is_retry: false,
+            later: BTreeSet::new(),
             seen: BTreeMap::new(),
             members: BTreeMap::new(),
             taken_out: BTreeSet::new(),
-            due: Due::All,
+            unsaid: BTreeSet::new(),
             day: None,
         }
     }
 }
 
 impl Attached {
-    /// Nothing is known to be true any more; these groups are known to have lost members by hand.
-    pub(crate) fn start_anew(&mut self, taken_out: BTreeSet<PolicyName>) {
+    /// Nothing is known to be true any more.
+    pub(crate) fn start_anew(&mut self) {
         self.members.clear();
-        self.taken_out = taken_out;
+        self.taken_out.clear();
         self.doubt_all();
     }
 
     /// Everything may have been changed by hand; what was put into the groups is still known.
     pub(crate) fn doubt_all(&mut self) {
         self.seen.clear();
-        self.due = Due::All;
+        self.all = true;
     }
 
-    /// The team is another: nothing of it is known to be true any more, and what a hand took out
-    /// may come back.
-    pub(crate) fn forget(&mut self, team: &TeamName) {
-        self.members.remove(team);
-        self.taken_out.retain(|name| name.team() != team);
-        self.doubt(team);
-    }
-
-    /// Something of one team may have been changed by hand; what was put into its groups is still
-    /// known.
+    /// Something of one team is another, or may have been changed by hand; what was put into its
+    /// groups is still known.
     pub(crate) fn doubt(&mut self, team: &TeamName) {
         self.seen.remove(team);
         self.look_at([team.clone()]);
@@ -98,14 +99,17 @@ impl Attached {
 
     /// These are looked at; what is as it was is not touched.
     pub(crate) fn look_at(&mut self, teams: impl IntoIterator<Item = TeamName>) {
-        if let Due::Some(due) = &mut self.due {
-            due.extend(teams);
-        }
+        self.news.extend(teams);
+    }
+
+    /// This one was looked at, and has to be again: there are others first.
+    pub(crate) fn look_later(&mut self, team: &TeamName) {
+        self.later.insert(team.clone());
     }
 
     /// All are looked at; what is as it was is not touched.
     pub(crate) fn look_at_all(&mut self) {
-        self.due = Due::All;
+        self.all = true;
     }
 
     /// Bindings end with a day.
@@ -117,15 +121,34 @@ impl Attached {
 
     /// Whether anything has to be looked at.
     pub(crate) fn is_due(&self) -> bool {
-        !matches!(&self.due, Due::Some(due) if due.is_empty())
+        self.is_under_way() || !self.round.is_empty() || !self.later.is_empty()
     }
 
-    /// Takes the list of what is due; whoever takes it gives back what was not done.
-    pub(crate) fn take_due(&mut self, all: impl FnOnce() -> Vec<TeamName>) -> Vec<TeamName> {
-        match mem::replace(&mut self.due, Due::Some(BTreeSet::new())) {
-            Due::All => all(),
-            Due::Some(due) => due.into_iter().collect(),
+    /// Whether some were not come to yet. What is tried again has time.
+    pub(crate) fn is_under_way(&self) -> bool {
+        self.all || !self.news.is_empty() || (!self.is_retry && !self.round.is_empty())
+    }
+
+    /// A new look: what could not be made true is tried again when the round is over.
+    pub(crate) fn begin(&mut self, all: impl FnOnce() -> Vec<TeamName>) {
+        if self.all {
+            // What an earlier round did not come to comes first, however often all is begun anew.
+            let left = std::mem::take(&mut self.round);
+            let left = if self.is_retry { Vec::new() } else { left };
+            let known: BTreeSet<&TeamName> = left.iter().collect();
+            self.round = all().into_iter().filter(|team| !known.contains(team)).collect();
+            self.round.extend(left);
+            (self.all, self.is_retry) = (false, false);
+            self.later.clear();
+        } else if self.round.is_empty() {
+            self.round = std::mem::take(&mut self.later).into_iter().collect();
+            self.is_retry = true;
         }
+    }
+
+    /// Takes the next team; whoever takes it gives it back if it is not made true.
+    pub(crate) fn next(&mut self) -> Option<TeamName> {
+        self.news.pop_last().or_else(|| self.round.pop())
     }
 
     /// Whether the binding was made true from just this.
@@ -161,7 +184,16 @@ impl Attached {
 
     /// Whether members may not come back into the group.
     pub(crate) fn is_taken_out(&self, name: &PolicyName) -> bool {
-        self.taken_out.contains(name)
+        self.taken_out.contains(name) || self.unsaid.contains(name)
+    }
+
+    /// Whether a hand took members out of the group and its head does not say so yet.
+    pub(crate) fn take_out(&mut self, name: &PolicyName, is_unsaid: bool) {
+        if is_unsaid {
+            self.unsaid.insert(name.clone());
+        } else {
+            self.unsaid.remove(name);
+        }
     }
 
     /// The groups of these changes' teams that a hand took members out of.
@@ -173,14 +205,18 @@ impl Attached {
         self.taken_out.iter().filter(|name| of_change(name)).cloned().collect()
     }
 
-    /// A hand took members out of the group.
-    pub(crate) fn take_out(&mut self, name: &PolicyName) {
-        self.taken_out.insert(name.clone());
+    /// The groups of one team that a hand took members out of, by its head.
+    pub(crate) fn taken_out_are(&mut self, team: &TeamName, taken_out: BTreeSet<PolicyName>) {
+        self.taken_out.retain(|name| name.team() != team);
+        self.unsaid.retain(|name| !taken_out.contains(name));
+        self.taken_out.extend(taken_out);
     }
 
-    /// The group has all its members again.
-    pub(crate) fn is_whole(&mut self, name: &PolicyName) {
-        self.taken_out.remove(name);
+    /// The group is made, emptied or deleted by Strongroom itself: who was in it says nothing any more.
+    pub(crate) fn members_forget(&mut self, name: &PolicyName) {
+        if let Some(known) = self.members.get_mut(name.team()) {
+            known.retain(|(known, _)| known != name);
+        }
     }
 
     /// The binding is made true.
@@ -207,22 +243,60 @@ mod tests {
         TeamName::new(text).unwrap()
     }
 
+    fn taken(attached: &mut Attached) -> Vec<TeamName> {
+        attached.begin(|| vec![name("team-a"), name("team-b")]);
+        std::iter::from_fn(|| attached.next()).collect()
+    }
+
     #[test]
     fn what_is_due_is_taken_once_and_all_means_all() {
-        let all = || vec![name("team-a"), name("team-b")];
+        let all = [name("team-b"), name("team-a")];
         let mut attached = Attached::default();
         assert!(attached.is_due(), "nothing was looked at yet");
-        assert_eq!(attached.take_due(all), all());
+        assert_eq!(taken(&mut attached), all);
         assert!(!attached.is_due());
         attached.look_at([name("team-b")]);
         attached.look_at([name("team-b")]);
-        assert_eq!(attached.take_due(all), [name("team-b")]);
+        assert_eq!(taken(&mut attached), [name("team-b")]);
         attached.day_is(Date::constant(2026, 11, 1));
-        assert_eq!(attached.take_due(all), all());
+        assert_eq!(taken(&mut attached), all);
         attached.day_is(Date::constant(2026, 11, 1));
         assert!(!attached.is_due());
         attached.day_is(Date::constant(2026, 10, 31));
-        assert_eq!(attached.take_due(all), all(), "a clock that was put back, too");
+        assert_eq!(taken(&mut attached), all, "a clock that was put back, too");
+    }
+
+    #[test]
+    fn beginning_anew_keeps_what_is_new_and_what_was_not_come_to() {
+        let all = || vec![name("team-a"), name("team-b"), name("team-c")];
+        let mut attached = Attached::default();
+        attached.begin(all);
+        assert_eq!(attached.next(), Some(name("team-c")));
+        attached.look_at([name("team-c")]);
+        attached.doubt_all();
+        attached.begin(all);
+        let order: Vec<TeamName> = std::iter::from_fn(|| attached.next()).collect();
+        assert_eq!(order, ["team-c", "team-b", "team-a", "team-c"].map(name));
+    }
+
+    #[test]
+    fn what_is_new_comes_before_the_round_and_the_rest_of_that_before_what_waits() {
+        let mut attached = Attached::default();
+        attached.begin(|| vec![name("team-a"), name("team-b"), name("team-c")]);
+        assert_eq!(attached.next(), Some(name("team-c")));
+        attached.look_later(&name("team-c"));
+        attached.begin(Vec::new);
+        attached.look_at([name("team-a")]);
+        assert_eq!(attached.next(), Some(name("team-a")));
+        assert!(attached.is_under_way());
+        assert_eq!(attached.next(), Some(name("team-b")));
+        assert_eq!(attached.next(), Some(name("team-a")));
+        assert_eq!(attached.next(), None);
+        assert!(attached.is_due() && !attached.is_under_way());
+        attached.begin(Vec::new);
+        assert!(attached.is_due() && !attached.is_under_way(), "it has time");
+        assert_eq!(attached.next(), Some(name("team-c")));
+        assert!(!attached.is_due());
     }
 
     #[test]
@@ -236,8 +310,7 @@ mod tests {
         assert!(!attached.is_true(&team, &binding, &uid("2")));
         attached.remember(&team, &binding, &uid("2"));
         assert!(!attached.is_true(&team, &binding, &uid("1")));
-        attached.take_due(Vec::new);
-        attached.forget(&name("team-b"));
+        attached.doubt(&name("team-b"));
         assert!(attached.is_true(&team, &binding, &uid("2")));
         let members = |ids: &[&str]| ids.iter().map(ToString::to_string).collect();
         assert_eq!(attached.members_were(&binding, &members(&["a"])), None);
@@ -247,16 +320,17 @@ mod tests {
         assert_eq!(attached.members_were(&binding, &members(&["a"])), Some(true));
         assert_eq!(attached.members_were(&binding, &members(&["a", "b"])), Some(false));
         assert_eq!(attached.members_were(&binding, &members(&[])), Some(false));
-        attached.take_out(&binding);
+        attached.members_forget(&binding);
+        assert_eq!(attached.members_were(&binding, &members(&["a"])), None);
+        attached.taken_out_are(&team, [binding.clone()].into());
+        attached.taken_out_are(&name("team-b"), BTreeSet::new());
         attached.doubt_all();
         assert!(attached.is_taken_out(&binding), "a doubt brings nobody back");
-        attached.forget(&team);
-        assert!(!attached.is_taken_out(&binding), "a change of the team does");
-        assert_eq!(attached.members_were(&binding, &members(&["a"])), None);
+        attached.taken_out_are(&team, BTreeSet::new());
+        assert!(!attached.is_taken_out(&binding), "its head does");
         attached.members_are(&binding, &members(&["a"]));
-        attached.start_anew([binding.clone()].into());
-        assert!(attached.is_taken_out(&binding));
+        attached.start_anew();
         assert_eq!(attached.members_were(&binding, &members(&["a"])), None);
-        assert_eq!(attached.take_due(|| vec![name("team-c")]), [name("team-c")]);
+        assert!(attached.is_due());
     }
 }

@@ -2,6 +2,7 @@
 //! of them must be now. What ends and what is held comes before what is attached.
 
 use std::collections::BTreeMap;
+use std::time::Instant;
 
 use strongroom_domain::document::team::{Binding, Holder};
 use strongroom_domain::document::{Document, Team};
@@ -15,6 +16,7 @@ use strongroom_vault_model::policy::{PolicyName, TeamRole};
 use crate::attached::Seen;
 use crate::error::ExecutorError;
 use crate::start::Executor;
+use crate::sweep::TURN;
 
 /// The standing order under which a binding ends.
 pub(crate) const END: &str = "end at a date";
@@ -36,21 +38,22 @@ pub(crate) const HAS_ENDED: &str = "it has ended already, whatever the clock say
 
 impl Executor {
     /// Looks at every binding whose accounts, namespace, holds or end changed since it was last
-    /// looked at.
+    /// looked at, for a turn: many are looked at in several passes.
     pub(crate) async fn bindings_keep(&mut self) -> Result<(), ExecutorError> {
         self.attached.day_is(self.today());
         let teams = self.heads.keys().filter_map(|subject| match subject {
             Subject::Team(team) => Some(team.clone()),
             _ => None,
         });
-        let mut due = self.attached.take_due(|| teams.collect());
-        let done = self.teams_keep(&mut due).await;
-        // What was not come to.
-        self.attached.look_at(due);
-        done?;
+        self.attached.begin(|| teams.collect());
+        self.teams_keep().await?;
         let holds = Holds { now: self.held.clone(), ..Holds::default() };
         for (team, pins) in self.begun_sides() {
             self.team_narrow(&holds, &team, &pins).await?;
+        }
+        // Of what was not come to nothing is told yet, and nothing taken back.
+        if self.attached.is_under_way() {
+            return Ok(());
         }
         self.members_out_settle().await?;
         self.namespaces_settle().await?;
@@ -72,25 +75,32 @@ impl Executor {
         sides
     }
 
-    /// Looks at teams, the last one first, and takes each off the list when it was looked at.
-    async fn teams_keep(&mut self, due: &mut Vec<TeamName>) -> Result<(), ExecutorError> {
+    /// Looks at one team after the other, for a turn.
+    async fn teams_keep(&mut self) -> Result<(), ExecutorError> {
+        let begun = Instant::now();
         let holds = Holds { now: self.held.clone(), ..Holds::default() };
-        while let Some(name) = due.last().cloned() {
-            if let Some(head) = self.heads.get(&Subject::Team(name.clone())) {
-                let pins = head.head.applied.as_ref().map(|applied| applied.pins.clone());
-                match (head.head.applying.is_some(), head.document()) {
-                    (true, _) => self.attached.look_at([name]),
-                    (false, Ok(Some(Document::Team(team)))) => {
-                        self.lease_keep().await?;
-                        self.team_keep(&holds, &team, &pins.unwrap_or_default()).await?;
+        while begun.elapsed() < TURN
+            && let Some(name) = self.attached.next()
+        {
+            let Some(head) = self.heads.get(&Subject::Team(name.clone())) else { continue };
+            let pins = head.head.applied.as_ref().map(|applied| applied.pins.clone());
+            match (head.head.applying.is_some(), head.document()) {
+                (true, _) => self.attached.look_later(&name),
+                (false, Ok(Some(Document::Team(team)))) => {
+                    let kept = match self.lease_keep().await {
+                        Ok(()) => self.team_keep(&holds, &team, &pins.unwrap_or_default()).await,
+                        lost => lost,
+                    };
+                    if kept.is_err() {
+                        self.attached.look_at([name]);
                     }
-                    (false, Ok(_)) => {}
-                    (false, Err(error)) => {
-                        tracing::error!(team = %name, %error, "its accounts are left alone");
-                    }
+                    kept?;
+                }
+                (false, Ok(_)) => {}
+                (false, Err(error)) => {
+                    tracing::error!(team = %name, %error, "its accounts are left alone");
                 }
             }
-            due.pop();
         }
         Ok(())
     }
@@ -179,10 +189,10 @@ impl Executor {
     ) -> Result<(), ExecutorError> {
         match done {
             Ok(true) => self.attached.remember(team, name, seen),
-            Ok(false) => self.attached.look_at([team.clone()]),
+            Ok(false) => self.attached.look_later(team),
             Err(ExecutorError::LeaseLost) => return Err(ExecutorError::LeaseLost),
             Err(error) => {
-                self.attached.look_at([team.clone()]);
+                self.attached.look_later(team);
                 tracing::warn!(binding = %name, %error, "binding is not kept");
             }
         }

@@ -3,15 +3,21 @@
 //!
 //! It must not ask whether the plan may be: that is decided before the first write.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use serde_json::Value;
-use strongroom_plan::Plan;
+use strongroom_domain::document::Document;
+use strongroom_domain::head::Head;
+use strongroom_domain::subject::Subject;
 use strongroom_plan::batch::batches;
 use strongroom_plan::model::Step;
 use strongroom_plan::resume::{Verdict, judge};
+use strongroom_plan::{Plan, summary};
 use strongroom_storage::plan::PlanRow;
+use strongroom_vault_model::name::BindingName;
 use strongroom_vault_model::object::{ObjectKey, fingerprint};
+use strongroom_vault_model::policy::PolicyName;
 
 use crate::error::ExecutorError;
 use crate::fault;
@@ -170,8 +176,18 @@ impl Executor {
         self.heads_write(heads, Some(plan.request), "applying", Order::OneByOne).await
     }
 
+    /// Who was in a group that the plan wrote says nothing of a hand any more.
+    fn members_are_anew(&mut self, plan: &Plan) {
+        for step in &plan.steps {
+            if let ObjectKey::Group(name) = &step.object {
+                self.attached.members_forget(name);
+            }
+        }
+    }
+
     pub(crate) async fn heads_back(&mut self, plan: &Plan) -> Result<(), ExecutorError> {
         self.roles_go_back(plan).await?;
+        self.members_are_anew(plan);
         for document in &plan.documents {
             let mut head = self.head_read(&document.subject).await?;
             if head.head.go_back(plan.request) {
@@ -188,10 +204,33 @@ impl Executor {
             let Some(mut head) = self.heads.get(&document.subject).cloned() else {
                 continue;
             };
+            let come_back = comes_back(plan, &head.head);
             if head.head.finish(&plan.lift) {
+                head.head.taken_out.retain(|binding| !come_back.contains(binding));
+                for binding in come_back {
+                    if let Subject::Team(team) = &document.subject {
+                        // Who was in it before says nothing of a hand any more.
+                        self.attached.members_forget(&PolicyName::Binding(team.clone(), binding));
+                    }
+                }
                 heads.push(head);
             }
         }
+        self.members_are_anew(plan);
         self.heads_write(heads, Some(plan.request), "applied", Order::SideBySide).await
     }
+}
+
+/// Bindings whose members come back: people signed that they do, or there is no such binding any more.
+fn comes_back(plan: &Plan, head: &Head) -> BTreeSet<BindingName> {
+    let (Subject::Team(team), Some(begun)) = (&head.subject, &head.applying) else {
+        return BTreeSet::new();
+    };
+    let Ok(Document::Team(document)) = begun.target.document() else { return BTreeSet::new() };
+    let is_over = |binding: &&BindingName| {
+        let group = PolicyName::Binding(team.clone(), (*binding).clone());
+        plan.standing_orders.contains(&summary::come_back(&group))
+            || !document.bindings.iter().any(|each| each.name == **binding)
+    };
+    head.taken_out.iter().filter(is_over).cloned().collect()
 }

@@ -1,11 +1,10 @@
 //! Drift: what others made of managed objects, found, named with its culprit, and put back where
 //! that narrows.
 //!
-//! First everything is looked at; then only what the engine's audit log says was touched, or
-//! everything again when the engine's index says that something was stored. Foreign objects are
-//! listed and never touched.
+//! First everything is looked at, in turns; then only what the engine's audit log says was touched,
+//! or everything again when the engine's index says that something was stored.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
@@ -14,8 +13,7 @@ use strongroom_domain::event::{Actor, EventKind};
 use strongroom_domain::hold::Target;
 use strongroom_domain::subject::Subject;
 use strongroom_engine::sys;
-use strongroom_plan::desired::Objects;
-use strongroom_plan::drift::{Correction, Drift, judge};
+use strongroom_plan::drift::{Correction, Drift};
 use strongroom_storage::finding::DRIFT;
 use strongroom_vault_model::name::ClusterName;
 use strongroom_vault_model::object::{Fields, ObjectKey, fingerprint};
@@ -24,12 +22,13 @@ use uuid::Uuid;
 
 use crate::accounts::order;
 use crate::error::ExecutorError;
-use crate::feed::{Feed, News};
+use crate::feed::{Feed, News, Touch};
 use crate::finding::{Severity, finding};
-use crate::groups::members_in;
+use crate::hands::EntitiesDue;
 use crate::object::Reading;
 use crate::record::Write;
 use crate::start::Executor;
+use crate::sweep::Sweep;
 use crate::wanted::Claims;
 
 /// The standing order under which something is put back.
@@ -38,17 +37,25 @@ const RESTORE: &str = "restore what the head says where that narrows";
 /// How often the engine is asked whether anything was stored, without a feed.
 const INDEX_EVERY: Duration = Duration::from_secs(5);
 
-/// What the last look left.
+/// What the last look left, and the one that is under way.
 #[derive(Debug, Default)]
 pub(crate) struct DriftState {
     feed: Option<Feed>,
+    /// When everything was last looked at; nothing: it has to be.
     swept: Option<Instant>,
+    /// Who made it so that everything has to be looked at.
+    doubted_by: Option<String>,
+    /// The look at everything that is under way.
+    pub(crate) sweep: Option<Sweep>,
+    pub(crate) entities: EntitiesDue,
     asked: Option<Instant>,
-    index: Option<u64>,
+    pub(crate) index: Option<u64>,
     /// When it was last known what is in the engine.
     pub(crate) looked: Option<Timestamp>,
-    /// Who touched what made everything be looked at.
+    /// Who touched what is being looked at.
     pub(crate) culprit: Option<String>,
+    /// Writes to the people's login that nobody was told of yet.
+    pub(crate) untold: Vec<Touch>,
     /// Who touched the members of a group.
     pub(crate) hands: BTreeMap<PolicyName, String>,
     /// Which team claims a namespace, by the applied documents.
@@ -63,14 +70,45 @@ impl DriftState {
         Self { feed, ..Self::default() }
     }
 
-    /// Everything is looked at again.
+    /// Nothing is known any more: everything is looked at from the beginning.
     pub(crate) fn forget(&mut self) {
         self.swept = None;
+        self.doubted_by = None;
+        self.sweep = None;
+        self.entities = EntitiesDue::default();
+    }
+
+    /// Somebody may have changed anything: everything is looked at, once more if it is just being.
+    pub(crate) fn doubt(&mut self, who: Option<String>) {
+        self.swept = None;
+        self.doubted_by = who;
+        if let Some(sweep) = &mut self.sweep {
+            sweep.is_doubted = true;
+        }
+    }
+
+    /// A look at everything begins; who is the reason for it.
+    pub(crate) fn doubt_take(&mut self) -> Option<String> {
+        self.doubted_by.take()
+    }
+
+    /// Everything was looked at, from when the look began.
+    pub(crate) fn swept(&mut self, sweep: &Sweep) {
+        self.looked = self.looked.max(Some(sweep.begun_at));
+        self.index = sweep.index;
+        if !sweep.is_doubted {
+            self.swept = Some(Instant::now());
+        }
+    }
+
+    /// Whether a look goes on with the next pass.
+    pub(crate) fn is_under_way(&self) -> bool {
+        self.sweep.is_some()
     }
 }
 
 impl Executor {
-    /// Looks for drift as far as there can be any.
+    /// Looks for drift as far as there can be any, for a turn.
     pub(crate) async fn drift_look(&mut self) -> Result<(), ExecutorError> {
         let news = match self.drift.feed.as_mut().map(Feed::read) {
             Some(Ok(news)) => Some(news),
@@ -81,111 +119,41 @@ impl Executor {
             None => None,
         };
         let every = Duration::from_secs(self.config.drift.sweep_seconds.into());
-        let due = self.drift.swept.is_none_or(|at| at.elapsed() > every);
-        match news {
-            Some(News::Touched(touches)) if self.drift.swept.is_some() && !due => {
+        let is_due = self.drift.swept.is_some_and(|at| at.elapsed() > every);
+        let is_changed = match news {
+            Some(News::Gap) => {
+                self.drift.doubt(None);
+                true
+            }
+            Some(News::Touched(touches)) => {
                 self.touched_look(&touches).await?;
-                self.drift.looked = Some(self.clock.now());
-                Ok(())
-            }
-            Some(_) => self.sweep().await,
-            None if self.drift.swept.is_none() => self.sweep().await,
-            None => {
-                if self.drift.asked.is_some_and(|at| at.elapsed() < INDEX_EVERY) {
-                    return Ok(());
-                }
-                self.drift.asked = Some(Instant::now());
-                let index = sys::applied_index(self.engine.client()).await?;
-                if index == self.drift.index {
+                if self.drift.swept.is_some() {
                     self.drift.looked = Some(self.clock.now());
-                    return Ok(());
                 }
-                if due { self.sweep().await } else { Ok(()) }
+                true
             }
+            None => self.index_look().await?,
+        };
+        self.people_login_tell().await?;
+        self.entities_turn().await?;
+        if self.drift.sweep.is_none() && (self.drift.swept.is_none() || (is_due && is_changed)) {
+            self.sweep_begin().await?;
         }
+        self.sweep_turn().await
     }
 
-    /// Looks at everything that is managed, and lists what is not.
-    pub(crate) async fn sweep(&mut self) -> Result<(), ExecutorError> {
-        let begun = Instant::now();
-        let mut reading = self.reading();
-        let mut bulk = self.lease_keep_during(self.bulk_read()).await?;
-        let (mut drifts, mut groups) = (Vec::new(), BTreeMap::new());
-        let (mut looked_at, mut claims) = (BTreeSet::new(), BTreeMap::new());
-        let subjects: Vec<Subject> = self.heads.keys().cloned().collect();
-        let (context, begun_hosts) = (self.context(&[], &[])?, self.hosts_of_begun());
-        // One subject after the other, and what is as it should be is forgotten at once: what a
-        // whole estate should be is larger than memory.
-        for subject in &subjects {
-            self.lease_keep().await?;
-            let Some((objects, claimed)) = self.wanted_by(subject, &context, &begun_hosts)? else {
-                continue;
-            };
-            looked_at.insert(subject.clone());
-            claims.extend(claimed);
-            for key in objects.keys() {
-                bulk.know(key);
-            }
-            let rest = objects.into_iter().filter(|(key, fields)| !bulk.is(key, fields));
-            let rest: Objects = rest.collect();
-            let observed = self.observe(&mut reading, &rest.keys().cloned().collect()).await?;
-            for (key, mut fields) in rest {
-                let found = observed.get(&key).flatten();
-                self.role_follows_yet(&key, &mut fields, found);
-                let drift = judge(&self.mark, &key, Some(&fields), found);
-                let is_group = matches!(key, ObjectKey::Group(_) | ObjectKey::Anchor(_));
-                if is_group
-                    && let Some(id) = reading.answer(&key).and_then(|a| a.get("id")?.as_str())
-                    && let Ok(id) = Uuid::parse_str(id)
-                {
-                    groups.insert(id, key.clone());
-                }
-                if let ObjectKey::Group(name) = &key
-                    && reading.answer(&key).map(members_in).is_some_and(|members| {
-                        self.attached.is_taken_out(name)
-                            || self.attached.members_were(name, &members) == Some(false)
-                    })
-                {
-                    // The look at the bindings tells of it and puts it right.
-                    self.attached.doubt(name.team());
-                }
-                match drift {
-                    Some(drift) => drifts.push((subject.clone(), key, Some(fields), drift)),
-                    // Anchors are shared by many subjects.
-                    None if matches!(key, ObjectKey::Anchor(_) | ObjectKey::AnchorAlias(_)) => {}
-                    None => reading.forget(&key),
-                }
-            }
+    /// Asks the engine, now and then, whether anything was stored since everything was looked at.
+    async fn index_look(&mut self) -> Result<bool, ExecutorError> {
+        let is_early = self.drift.asked.is_some_and(|at| at.elapsed() < INDEX_EVERY);
+        if is_early || self.drift.swept.is_none() {
+            return Ok(false);
         }
-        self.drift.groups = groups;
-        self.drift.claims = claims;
-        self.entities_look().await?;
-        self.lease_keep().await?;
-        let (leftover, foreign) = self.strangers(&mut reading, &bulk, &looked_at).await?;
-        drifts.extend(leftover);
-        let mut standing = BTreeSet::new();
-        for (subject, key, wanted, drift) in drifts {
-            standing.insert(key.to_string());
-            self.drift_treat(&mut reading, &subject, &key, wanted.as_ref(), &drift, None).await?;
+        self.drift.asked = Some(Instant::now());
+        let index = sys::applied_index(self.engine.client()).await?;
+        if index == self.drift.index {
+            self.drift.looked = Some(self.clock.now());
         }
-        let gone: Vec<String> = self
-            .findings
-            .values()
-            .filter(|known| known.kind == DRIFT)
-            .filter(|known| known.object.as_ref().is_none_or(|key| !standing.contains(key)))
-            .map(|known| known.key.clone())
-            .collect();
-        for key in gone {
-            self.resolved(&key).await?;
-        }
-        self.settle("foreign", foreign).await?;
-        self.drift.index = sys::applied_index(self.engine.client()).await?;
-        self.drift.swept = Some(Instant::now());
-        self.drift.looked = Some(self.clock.now());
-        // So rarely, everything may as well be compared.
-        self.attached.look_at_all();
-        tracing::info!(subjects = looked_at.len(), took = ?begun.elapsed(), "swept");
-        Ok(())
+        Ok(index != self.drift.index)
     }
 
     /// Whether nothing may follow from how this object differs: whose names belong into a role is not
@@ -235,6 +203,7 @@ impl Executor {
         let severity = match (alarm, drift.wider) {
             (true, _) => Severity::Alarm,
             (false, true) => Severity::Warning,
+            (false, false) if drift.narrower => Severity::Warning,
             (false, false) => Severity::Info,
         };
         let next = if drift.correction == Correction::None {
@@ -249,6 +218,9 @@ impl Executor {
         found.object = Some(key.to_string());
         found.culprit = who.map(str::to_owned).or_else(|| self.drift.culprit.clone());
         found.observed = reading.told(key);
+        if let Some(sweep) = &mut self.drift.sweep {
+            sweep.stands(key);
+        }
         // Before anything else, for what is told may not be stored.
         if let ObjectKey::AuthConfig(cluster) = key {
             self.logins_distrust(cluster, &drift.text).await?;

@@ -10,14 +10,14 @@ use strongroom_domain::document::Document;
 use strongroom_domain::hold::Target;
 use strongroom_domain::subject::Subject;
 use strongroom_engine::identity::{self, Entity};
-use strongroom_kubernetes::Settled;
+use strongroom_kubernetes::{InventoryState, Settled};
 use strongroom_plan::{Holds, Plan, desired};
+use strongroom_vault_model::name::ClusterName;
 use strongroom_vault_model::object::Account;
 
 use crate::accounts::order;
 use crate::context::split;
 use crate::error::ExecutorError;
-use crate::finding::{Severity, finding};
 use crate::record::Written;
 use crate::start::Executor;
 
@@ -86,13 +86,14 @@ impl Executor {
     }
 
     /// Takes an account's entity away for good; every token of it is dead from its next request on.
+    /// `false`: there was none.
     pub(crate) async fn entity_end(
         &self,
         account: &Account,
         why: &str,
-    ) -> Result<(), ExecutorError> {
+    ) -> Result<bool, ExecutorError> {
         let Some(entity) = self.entity_of(account).await? else {
-            return Ok(());
+            return Ok(false);
         };
         if entity.metadata.get("owner").and_then(Value::as_str) != Some(self.mark.as_str()) {
             return Err(ExecutorError::Stopped(format!(
@@ -105,7 +106,42 @@ impl Executor {
         let write = order("suspend on a changed UID", "delete", "entity", &name);
         self.intent(&write).await?;
         let done = identity::entity_delete(&self.engine, &entity.id).await?;
-        self.receipt(&write, "written", &Written::of(&done)).await
+        self.receipt(&write, "written", &Written::of(&done)).await?;
+        Ok(true)
+    }
+
+    /// A plan that resets entities begins only while the clusters of its accounts are known: once it
+    /// has begun it waits for them, and nobody could take it back.
+    pub(crate) fn reset_may_begin(&self, plan: &Plan) -> Result<(), ExecutorError> {
+        let mut clusters: BTreeSet<ClusterName> =
+            plan.attest.iter().filter_map(|place| Some(split(place).ok()?.0)).collect();
+        for target in &plan.lift {
+            match target {
+                Target::Cluster(cluster) => clusters.extend([cluster.clone()]),
+                Target::Team(_) | Target::Binding(..) => {
+                    for planned in &plan.documents {
+                        if let Ok(Document::Team(team)) = Document::from_value(&planned.document) {
+                            let bound = team.bindings.iter().flat_map(desired::accounts);
+                            clusters.extend(bound.map(|account| account.cluster));
+                        }
+                    }
+                }
+                Target::Platform => {}
+            }
+        }
+        for cluster in clusters {
+            let watched = self.clusters.get(&cluster);
+            let is_known = watched.is_some_and(|watched| {
+                matches!(&*watched.inventory.borrow(), InventoryState::Known(_))
+            });
+            if !is_known {
+                return Err(ExecutorError::Wait(format!(
+                    "what is in the cluster {cluster} is not known now, and tokens from before must \
+                     stay dead; it begins once the cluster answers"
+                )));
+            }
+        }
+        Ok(())
     }
 
     /// Before a namespace is trusted again or a hold is lifted: whatever the accounts had is taken
@@ -139,18 +175,26 @@ impl Executor {
     }
 
     async fn account_reset(&mut self, account: &Account) -> Result<(), ExecutorError> {
-        // Whatever else it is a member of by its old entity is made true again afterwards.
-        self.attached.doubt_all();
-        self.entity_end(account, "its namespace is trusted anew").await?;
+        if self.entity_end(account, "its namespace is trusted anew").await? {
+            // Whatever else it was a member of is made true again afterwards.
+            self.attached.doubt_all();
+        }
         let (cluster, namespace) = split(&format!("{}/{}", account.cluster, account.namespace))?;
+        let unknown = |why: &str| {
+            ExecutorError::Wait(format!(
+                "whether {account} is there is not known ({why}), and its tokens from before must stay \
+                 dead"
+            ))
+        };
         let Some(watched) = self.clusters.get(&cluster) else {
-            return Ok(());
+            return Err(unknown("its cluster is not watched"));
         };
         let reader = watched.cluster.clone();
         let accessor = self.accessor(&cluster).await?;
-        let Settled::Found { account_uid, .. } = reader.settled(&namespace, &account.account).await
-        else {
-            return Ok(());
+        let account_uid = match reader.settled(&namespace, &account.account).await {
+            Settled::Found { account_uid, .. } => account_uid,
+            Settled::NoAccount { .. } | Settled::NoNamespace => return Ok(()),
+            Settled::Unknown { reason } => return Err(unknown(&reason)),
         };
         let early = identity::entity_by_alias(&self.engine, &account_uid, &accessor).await?;
         let Some(early) = early else { return Ok(()) };
@@ -159,56 +203,5 @@ impl Executor {
         self.intent(&write).await?;
         let done = identity::entity_delete(&self.engine, &early.id).await?;
         self.receipt(&write, "written", &Written::of(&done)).await
-    }
-
-    /// Entities of ours into which somebody put rights or another login: they are deleted, for they
-    /// may not be written to, and made anew by the next look at the bindings.
-    pub(crate) async fn entities_look(&mut self) -> Result<(), ExecutorError> {
-        let mut accounts = BTreeSet::new();
-        for head in self.heads.values() {
-            if let Ok(Some(Document::Team(team))) = head.document() {
-                accounts.extend(team.bindings.iter().flat_map(desired::accounts));
-            }
-        }
-        let mut found = Vec::new();
-        let accounts: Vec<Account> = accounts.into_iter().collect();
-        for some in accounts.chunks(8) {
-            self.lease_keep().await?;
-            let read = some.iter().map(|account| self.entity_of(account));
-            let read = futures::future::try_join_all(read).await?;
-            for (account, entity) in some.iter().zip(read) {
-                let Some(entity) = entity else { continue };
-                let ours = entity.metadata.get("owner").and_then(Value::as_str);
-                let uid = entity.metadata.get("uid").and_then(Value::as_str).unwrap_or_default();
-                let Ok(accessor) = self.accessor(&account.cluster).await else { continue };
-                let alias = entity
-                    .aliases
-                    .iter()
-                    .all(|alias| alias.name == uid && alias.mount_accessor == accessor);
-                if ours != Some(self.mark.as_str())
-                    || (entity.policies.is_empty() && alias && entity.aliases.len() <= 1)
-                {
-                    continue;
-                }
-                let name = account.entity_name();
-                let text = format!(
-                    "the entity {name} was given policies or another login by hand; it is deleted, and \
-                     its workload logs in again"
-                );
-                let next = "find out who did it, and why";
-                let mut each = finding("entity", &name, Severity::Alarm, text, next);
-                each.object = Some(format!("entity {name}"));
-                each.culprit.clone_from(&self.drift.culprit);
-                found.push(each);
-                self.entity_end(account, "somebody put more into it").await?;
-                self.attached.doubt_all();
-            }
-        }
-        for each in found {
-            let key = each.key.clone();
-            self.found(each).await?;
-            self.resolved(&key).await?;
-        }
-        Ok(())
     }
 }

@@ -180,10 +180,17 @@ fn is_ours(path: &str) -> bool {
         || starts("sys/quotas/rate-limit/")
         || starts("sys/remount")
         || starts("auth/approle/role/strongroom-")
-        || (starts("auth/k8s/") && !path.ends_with("/login"))
+        || starts("auth/people/config")
+        || starts("auth/people/role/")
+        || (starts("auth/k8s/") && !is_login(path))
         || starts("identity/group")
         || (starts("identity/entity") && !starts("identity/lookup"))
         || (starts("team/") && path.ends_with("/config"))
+}
+
+/// `auth/k8s/CLUSTER/login`, and not the role of a namespace of that name.
+fn is_login(path: &str) -> bool {
+    path.ends_with("/login") && path.split('/').count() == 4
 }
 
 #[cfg(test)]

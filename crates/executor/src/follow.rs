@@ -26,15 +26,28 @@ use crate::start::Executor;
 /// How long one pass writes roles: what takes away comes first in every pass.
 const TURN: Duration = Duration::from_secs(10);
 
-/// How far the roles of one plan have come: all up to this subject.
-pub(crate) type FollowedTo = Option<(RequestId, Subject)>;
+/// How far the roles of one plan have come.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct FollowedTo {
+    request: RequestId,
+    direction: Direction,
+    /// All up to this one are done.
+    subject: Subject,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Direction {
+    Forth,
+    Back,
+}
 
 impl Executor {
-    /// Plans that roles follow begin when nothing else is half done: so that no two of them wait for
-    /// each other, and every role is as some applied document says.
+    /// Plans that roles follow begin when nothing else is half done, and while one is no other plan
+    /// writes a role: so that no two of them wait for each other, and every role is as some applied
+    /// document says.
     pub(crate) fn follow_may_begin(&self, plan: &Plan) -> Result<(), ExecutorError> {
         if self.follow_of(plan)?.is_none() {
-            return Ok(());
+            return self.role_may_be_written(plan);
         }
         let own = |subject: &Subject| plan.documents.iter().any(|each| each.subject == *subject);
         let other = |(subject, head): &(&Subject, &VersionedHead)| {
@@ -49,6 +62,25 @@ impl Executor {
         }
     }
 
+    fn role_may_be_written(&self, plan: &Plan) -> Result<(), ExecutorError> {
+        let followed = plan.steps.iter().filter_map(|step| match &step.object {
+            ObjectKey::Role(cluster, _) => {
+                Some([Subject::Platform, Subject::Cluster(cluster.clone())])
+            }
+            _ => None,
+        });
+        let begun = |subject: &Subject| {
+            self.heads.get(subject).is_some_and(|head| head.head.applying.is_some())
+        };
+        match followed.flatten().find(begun) {
+            Some(subject) => Err(ExecutorError::Wait(format!(
+                "another request is being applied to {subject}, which roles follow; this one, which \
+                 writes a role, begins after it"
+            ))),
+            None => Ok(()),
+        }
+    }
+
     /// Writes again what roles take from the documents of this plan.
     pub(crate) async fn roles_follow(
         &mut self,
@@ -56,16 +88,18 @@ impl Executor {
         reading: &mut Reading,
     ) -> Result<(), ExecutorError> {
         let Some(follow) = self.follow_of(plan)? else { return Ok(()) };
-        self.roles_walk(plan, &follow, reading).await
+        self.roles_walk(plan, &follow, Direction::Forth, reading).await?;
+        // What a hand did to a role meanwhile was taken for the plan's own.
+        self.drift.doubt(None);
+        Ok(())
     }
 
     /// A plan that stopped in the middle: roles that followed it already go back.
     pub(crate) async fn roles_go_back(&mut self, plan: &Plan) -> Result<(), ExecutorError> {
         // What cannot be read now was not written from either.
         let Ok(Some(follow)) = self.follow_of(plan) else { return Ok(()) };
-        self.followed_to = None;
         let mut reading = self.reading();
-        self.roles_walk(plan, &follow.back(), &mut reading).await
+        self.roles_walk(plan, &follow.back(), Direction::Back, &mut reading).await
     }
 
     /// What follows from a plan, if people signed that it does.
@@ -107,6 +141,7 @@ impl Executor {
         &mut self,
         plan: &Plan,
         follow: &Follow,
+        direction: Direction,
         reading: &mut Reading,
     ) -> Result<(), ExecutorError> {
         let begun = Instant::now();
@@ -123,7 +158,9 @@ impl Executor {
             }
         }
         let after = match &self.followed_to {
-            Some((request, subject)) if *request == plan.request => Some(subject.clone()),
+            Some(to) if to.request == plan.request && to.direction == direction => {
+                Some(to.subject.clone())
+            }
             _ => None,
         };
         let rest = subjects.iter().filter(|subject| after.as_ref().is_none_or(|a| *subject > a));
@@ -135,7 +172,8 @@ impl Executor {
             batch.extend(roles.map(|role| (subject.clone(), role)));
             if batch.len() >= SIDE_BY_SIDE {
                 self.roles_write(named, std::mem::take(&mut batch), reading).await?;
-                self.followed_to = Some((plan.request, subject.clone()));
+                self.followed_to =
+                    Some(FollowedTo { request: plan.request, direction, subject: subject.clone() });
                 if begun.elapsed() > TURN {
                     let done = subjects.iter().filter(|each| *each <= subject).count();
                     return Err(ExecutorError::Wait(format!(

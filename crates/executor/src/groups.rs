@@ -48,7 +48,7 @@ impl Executor {
 
     /// Deletes the group that carries a policy: every live token loses it with its next request.
     pub(crate) async fn group_end(
-        &self,
+        &mut self,
         name: &PolicyName,
         standing_order: &str,
         why: &str,
@@ -61,6 +61,7 @@ impl Executor {
             return Err(ExecutorError::Stopped(format!("the group {name} is not Strongroom's")));
         }
         tracing::info!(binding = %name, why, "binding is suspended");
+        self.attached.members_forget(name);
         self.object_end(&mut reading, &key, standing_order).await
     }
 
@@ -153,13 +154,16 @@ impl Executor {
         self.receipt(&write, "written", &written).await
     }
 
-    /// Makes a group's members exactly these entities, unless a hand took away.
+    /// Makes a group's members exactly these entities, unless a hand took away. `is_whole`: these are
+    /// the entities of all accounts that the binding names; otherwise one that a hand took out may be
+    /// missing here for another reason, and nothing says that it is back.
     pub(crate) async fn group_members(
         &mut self,
         team: &Team,
         name: &PolicyName,
         binding: &Binding,
         members: &BTreeSet<String>,
+        is_whole: bool,
     ) -> Result<Members, ExecutorError> {
         let key = ObjectKey::Group(name.clone());
         let mut reading = self.reading();
@@ -170,10 +174,11 @@ impl Executor {
         let now = members_in(data);
         let missing = members.difference(&now).count();
         // Just these were in it, and some are not any more although nothing else has changed.
-        if missing > 0 && self.attached.members_were(name, members) == Some(true) {
-            self.attached.take_out(name);
+        let was_there = self.attached.members_were(name, members) == Some(true);
+        if missing > 0 && (was_there || self.attached.is_taken_out(name)) {
+            self.taken_out_keep(name, true).await?;
         }
-        let taken_out = missing > 0 && self.attached.is_taken_out(name);
+        let taken_out = (missing > 0 || !is_whole) && self.attached.is_taken_out(name);
         let target: BTreeSet<String> =
             if taken_out { members.intersection(&now).cloned().collect() } else { members.clone() };
         if now != target {
@@ -202,7 +207,7 @@ impl Executor {
             return Ok(Members::TakenOut(target));
         }
         self.attached.members_are(name, members);
-        self.attached.is_whole(name);
+        self.taken_out_keep(name, false).await?;
         self.drift.hands.remove(name);
         Ok(Members::True)
     }

@@ -10,6 +10,7 @@ use strongroom_engine::{Envelope, kv};
 use strongroom_plan::build::claims;
 use strongroom_plan::sharing::Guests;
 use strongroom_vault_model::object::HEADS_MOUNT;
+use strongroom_vault_model::policy::PolicyName;
 
 use crate::error::ExecutorError;
 use crate::fault;
@@ -112,7 +113,7 @@ impl Executor {
     }
 
     /// Reads every head there is, when the lease is taken.
-    pub(crate) async fn heads_load(&mut self) -> Result<(), ExecutorError> {
+    pub(crate) async fn heads_load(&mut self, epoch: i64) -> Result<(), ExecutorError> {
         self.heads.clear();
         self.ended.clear();
         self.guests = Guests::default();
@@ -134,6 +135,7 @@ impl Executor {
         }
         // Several at a time: whoever takes over an estate of thousands must not take minutes.
         for some in subjects.chunks(SIDE_BY_SIDE) {
+            self.lease_keep_as(epoch).await?;
             let read = some.iter().map(|subject| self.head_read(subject));
             let read = futures::future::join_all(read).await;
             for (subject, head) in some.iter().cloned().zip(read) {
@@ -301,7 +303,7 @@ impl Executor {
     pub(crate) fn head_remember(&mut self, subject: Subject, head: VersionedHead) {
         if self.heads.get(&subject).is_none_or(|known| known.head != head.head) {
             match &subject {
-                Subject::Team(team) => self.attached.forget(team),
+                Subject::Team(team) => self.attached.doubt(team),
                 // What follows from it is part of what is compared.
                 Subject::Cluster(_) | Subject::Platform => self.attached.look_at_all(),
             }
@@ -320,6 +322,9 @@ impl Executor {
             }
         }
         if let Subject::Team(name) = &subject {
+            let taken_out = head.head.taken_out.iter();
+            let groups = taken_out.map(|each| PolicyName::Binding(name.clone(), each.clone()));
+            self.attached.taken_out_are(name, groups.collect());
             match head.document() {
                 Ok(Some(Document::Team(team))) => {
                     self.guests.set(&team);

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use strongroom_domain::subject::Subject;
 use strongroom_storage::finding::{Finding, MEMBERS_OUT};
 use strongroom_vault_model::object::{Fields, ObjectKey};
 use strongroom_vault_model::policy::PolicyName;
@@ -74,14 +75,34 @@ impl Executor {
         self.found(each).await
     }
 
-    /// The groups that were told to have lost members by hand.
-    pub(crate) fn members_out_told(&self) -> BTreeSet<PolicyName> {
-        self.findings.values().filter_map(Finding::taken_out).collect()
+    /// Keeps in the head whether a hand took members out of this group: it stands there whatever the
+    /// database says, until the hand puts them back or a plan that says so is applied.
+    pub(crate) async fn taken_out_keep(
+        &mut self,
+        name: &PolicyName,
+        is_taken_out: bool,
+    ) -> Result<(), ExecutorError> {
+        let PolicyName::Binding(team, binding) = name else { return Ok(()) };
+        let Some(mut head) = self.heads.get(&Subject::Team(team.clone())).cloned() else {
+            return Ok(());
+        };
+        let is_changed = if is_taken_out {
+            head.head.taken_out.insert(binding.clone())
+        } else {
+            head.head.taken_out.remove(binding)
+        };
+        // Known until the head says it, should it not be written.
+        self.attached.take_out(name, is_taken_out && is_changed);
+        if is_changed {
+            self.head_write(head, None, "members").await?;
+        }
+        Ok(())
     }
 
     /// Takes back what is over: the group has all its members again, or is gone.
     pub(crate) async fn members_out_settle(&mut self) -> Result<(), ExecutorError> {
-        for name in self.members_out_told() {
+        let told: Vec<PolicyName> = self.findings.values().filter_map(Finding::taken_out).collect();
+        for name in told {
             if !self.attached.is_taken_out(&name) {
                 self.resolved(&format!("{MEMBERS_OUT} {}", ObjectKey::Group(name))).await?;
             }

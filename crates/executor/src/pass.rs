@@ -1,7 +1,8 @@
 //! The loop: hold the lease, take requests on, keep accounts, store the inventory.
 //!
 //! It is woken by new work, by the clusters' watches and by time. What woke it is never an input:
-//! it looks at everything that is open. One request or binding that fails stops no other.
+//! it looks at everything that is open. One request or binding that fails stops no other, and what
+//! takes long takes turns: no pass is so long that a suspension waits for it.
 
 use std::future::Future;
 use std::pin::pin;
@@ -14,6 +15,7 @@ use strongroom_kubernetes::InventoryState;
 use strongroom_storage::inventory::Inventory;
 
 use crate::error::ExecutorError;
+use crate::fault;
 use crate::finding::{Severity, finding};
 use crate::open::Open;
 use crate::start::Executor;
@@ -30,6 +32,9 @@ const RENEW: Duration = Duration::from_secs(5);
 
 /// How long the executor sleeps at most.
 const TICK: Duration = Duration::from_millis(500);
+
+/// How many subjects are published before the lease is looked at again.
+const AT_ONCE: usize = 200;
 
 /// How far two clocks may be apart before somebody is told.
 const MOST_SKEW_SECONDS: i64 = 60;
@@ -55,7 +60,7 @@ pub async fn run(
     loop {
         let ended = {
             let stopping = std::sync::Arc::clone(&executor.stopping);
-            let mut pass = pin!(executor.pass(&mut looked));
+            let mut pass = Box::pin(executor.pass(&mut looked));
             loop {
                 tokio::select! {
                     ended = &mut pass => break ended,
@@ -69,6 +74,7 @@ pub async fn run(
         if executor.is_stopping() {
             break;
         }
+        let went_well = ended.is_ok();
         match ended {
             Ok(()) => {}
             Err(ExecutorError::LeaseLost) => {
@@ -78,8 +84,10 @@ pub async fn run(
             Err(error @ ExecutorError::Refused(_)) => return Err(error),
             Err(error) => tracing::error!(%error, "pass ended early; the next one tries again"),
         }
+        // A long look goes on at once.
+        let pause = if went_well && executor.is_under_way() { Duration::ZERO } else { TICK };
         tokio::select! {
-            () = wakeup.wait(TICK) => {}
+            () = wakeup.wait(pause) => {}
             () = &mut stop => break,
         }
     }
@@ -113,35 +121,53 @@ impl Executor {
             return Ok(false);
         };
         self.engine.window().closes_at(asked + LEASE);
+        self.renewed = Some(asked);
         if epoch != self.epoch {
             tracing::info!(epoch, "lease is taken");
-            // Not ours to use until everything is loaded.
-            self.epoch = 0;
-            self.heads_load().await?;
-            let epoch = self.epoch_above_heads(epoch).await?;
-            self.epoch = epoch;
-            self.store.fence(&self.lease, &self.holder, epoch);
-            self.findings_load().await?;
-            self.attached.start_anew(self.members_out_told());
-            self.drift.forget();
-            self.accessors.clear();
-            self.open = Open::default();
             *looked = None;
-            self.differing.clear();
-            self.published.clear();
-            self.followed_to = None;
-            self.clock_compare().await?;
-            self.records_compare(None).await?;
-            let subjects: Vec<Subject> = self.heads.keys().cloned().collect();
-            self.subjects_publish(subjects).await?;
+            let loaded = self.load(epoch).await;
+            if loaded.is_err() {
+                // Of what was not loaded nothing is known: it is loaded again, all of it.
+                self.epoch = 0;
+            }
+            loaded?;
         }
-        self.renewed = Some(asked);
         Ok(true)
+    }
+
+    /// Loads what heads and database say, for a lease that is newly taken.
+    async fn load(&mut self, epoch: i64) -> Result<(), ExecutorError> {
+        self.epoch = 0;
+        self.attached.start_anew();
+        self.heads_load(epoch).await?;
+        self.epoch = self.epoch_above_heads(epoch).await?;
+        self.store.fence(&self.lease, &self.holder, self.epoch);
+        self.findings_load().await?;
+        self.drift.forget();
+        self.accessors.clear();
+        self.open = Open::default();
+        self.differing.clear();
+        self.published.clear();
+        self.followed_to = None;
+        fault::point("load")?;
+        self.clock_compare().await?;
+        self.records_compare(None).await?;
+        let subjects: Vec<Subject> = self.heads.keys().cloned().collect();
+        for some in subjects.chunks(AT_ONCE) {
+            self.lease_keep().await?;
+            self.subjects_publish(some.to_vec()).await?;
+        }
+        Ok(())
     }
 
     async fn lease_ask(&self) -> Result<Option<i64>, ExecutorError> {
         let (lease, holder, looked) = (&self.lease, &self.holder, self.drift.looked);
         Ok(self.store.lease_acquire(lease, holder, LEASE_SECONDS, looked).await?)
+    }
+
+    /// Whether a long look goes on with the next pass.
+    fn is_under_way(&self) -> bool {
+        self.epoch != 0 && (self.drift.is_under_way() || self.attached.is_under_way())
     }
 
     /// Whether the process was asked to end.
@@ -152,6 +178,14 @@ impl Executor {
     /// Renews the lease in the middle of a long look, where it is time to. Who lost it stops, and so
     /// does who was asked to end: nothing is under way here, and the next one goes on.
     pub(crate) async fn lease_keep(&mut self) -> Result<(), ExecutorError> {
+        match self.epoch {
+            0 => Err(ExecutorError::LeaseLost),
+            epoch => self.lease_keep_as(epoch).await,
+        }
+    }
+
+    /// The same while it is not used yet: what has to be loaded first may take longer than it lasts.
+    pub(crate) async fn lease_keep_as(&mut self, epoch: i64) -> Result<(), ExecutorError> {
         if self.is_stopping() {
             return Err(ExecutorError::LeaseLost);
         }
@@ -159,15 +193,14 @@ impl Executor {
             return Ok(());
         }
         let asked = Instant::now();
-        self.lease_again().await?;
+        self.lease_again(epoch).await?;
         self.renewed = Some(asked);
         Ok(())
     }
 
-    async fn lease_again(&self) -> Result<(), ExecutorError> {
+    async fn lease_again(&self, held: i64) -> Result<(), ExecutorError> {
         let asked = Instant::now();
-        let epoch = self.lease_ask().await?;
-        if self.epoch == 0 || epoch != Some(self.epoch) {
+        if self.lease_ask().await? != Some(held) {
             return Err(ExecutorError::LeaseLost);
         }
         self.engine.window().closes_at(asked + LEASE);
@@ -191,7 +224,7 @@ impl Executor {
             }
             if asked.elapsed() > RENEW {
                 asked = Instant::now();
-                self.lease_again().await?;
+                self.lease_again(self.epoch).await?;
             }
         }
     }
@@ -227,7 +260,7 @@ impl Executor {
             self.drift.forget();
             tracing::warn!(%error, "the look for drift ended early");
         }
-        // Accounts first: one that is gone loses its rights before anybody gets new ones.
+        // Accounts first: one that is seen to be gone loses its rights before others get new ones.
         let news = self.clusters.values().any(|c| c.inventory.has_changed().unwrap_or(true));
         self.inventory_store().await?;
         if slow || news || self.attached.is_due() {

@@ -95,7 +95,7 @@ pub struct Executor {
     /// Subjects whose head itself cannot be believed.
     pub(crate) unbelieved: BTreeMap<Subject, String>,
     /// How far the roles have come that follow a plan.
-    pub(crate) followed_to: FollowedTo,
+    pub(crate) followed_to: Option<FollowedTo>,
     /// Whether the process was asked to end.
     pub(crate) stopping: Arc<AtomicBool>,
     /// The marks of the rows in which people see the subjects.

@@ -1,13 +1,11 @@
 //! What stands in the engine beside what is managed: leftovers that bear our mark, and foreign
 //! objects, which are listed and never touched.
 
-use std::collections::BTreeSet;
-
 use serde_json::Value;
 use strongroom_domain::subject::Subject;
 use strongroom_plan::drift::{Drift, judge};
-use strongroom_storage::finding::Finding;
-use strongroom_vault_model::object::{Fields, ObjectKey};
+use strongroom_storage::finding::{FOREIGN, Finding};
+use strongroom_vault_model::object::ObjectKey;
 use strongroom_vault_model::path::auth_mount;
 use strongroom_vault_model::policy::PolicyName;
 
@@ -18,7 +16,7 @@ use crate::object::Reading;
 use crate::start::Executor;
 
 /// Something that bears our mark and that no head stands for.
-pub(crate) type Leftover = (Subject, ObjectKey, Option<Fields>, Drift);
+pub(crate) type Leftover = (Subject, ObjectKey, Drift);
 
 impl Executor {
     /// Leftovers of ours, and findings about what is not ours.
@@ -26,7 +24,6 @@ impl Executor {
         &self,
         reading: &mut Reading,
         bulk: &Bulk,
-        looked_at: &BTreeSet<Subject>,
     ) -> Result<(Vec<Leftover>, Vec<Finding>), ExecutorError> {
         let (mut leftover, mut foreign) = (Vec::new(), Vec::new());
         for list in ["sys/policies/acl", "identity/group/name"] {
@@ -43,14 +40,12 @@ impl Executor {
                     "sys/policies/acl" => ObjectKey::Policy(parsed),
                     _ => ObjectKey::Group(parsed),
                 };
-                // What is being applied or not believed is left alone.
-                if bulk.is_known(&key) || (self.has_head(&subject) && !looked_at.contains(&subject))
-                {
+                if bulk.is_known(&key) || self.is_wanted(&key)? {
                     continue;
                 }
                 let (found, _) = self.read_now(reading, &key).await?;
                 match judge(&self.mark, &key, None, found.as_ref()) {
-                    Some(drift) => leftover.push((subject, key, None, drift)),
+                    Some(drift) => leftover.push((subject, key, drift)),
                     None if found.is_some() => {
                         foreign.push(listed(&key.to_string(), "is not marked as Strongroom's"));
                     }
@@ -64,6 +59,9 @@ impl Executor {
                 .map(|path| listed(&format!("mount {path}"), "is not marked as Strongroom's")),
         );
         foreign.extend(self.foreign_roles(bulk).await?);
+        for each in &mut foreign {
+            each.culprit.clone_from(&self.drift.culprit);
+        }
         Ok((leftover, foreign))
     }
 
@@ -73,34 +71,66 @@ impl Executor {
         self.heads.contains_key(subject) || self.unbelieved.contains_key(subject)
     }
 
+    /// Tells of an object that somebody touched and no head stands for, or that it is gone.
+    pub(crate) async fn stranger_look(
+        &mut self,
+        reading: &mut Reading,
+        key: &ObjectKey,
+        who: &str,
+    ) -> Result<(), ExecutorError> {
+        let listed = match key {
+            ObjectKey::Role(cluster, _) if self.clusters.contains_key(cluster) => {
+                self.foreign_role(&key.name()).await?
+            }
+            ObjectKey::Policy(_) | ObjectKey::Group(_) | ObjectKey::Mount(_) => {
+                let (found, _) = self.read_now(reading, key).await?;
+                found.map(|_| listed(&key.to_string(), "is not marked as Strongroom's"))
+            }
+            _ => return Ok(()),
+        };
+        match listed {
+            Some(mut each) => {
+                each.culprit = Some(who.to_owned());
+                self.found(each).await
+            }
+            None => self.resolved(&format!("{FOREIGN} {key}")).await,
+        }
+    }
+
     async fn foreign_roles(&self, bulk: &Bulk) -> Result<Vec<Finding>, ExecutorError> {
         let mut foreign = Vec::new();
         for cluster in self.clusters.keys() {
             let path = format!("auth/{}/role", auth_mount(cluster));
             for name in self.engine.list(&path, "auth/k8s/{cluster}/role").await? {
                 let key = ObjectKey::parse("role", &format!("{path}/{name}"));
-                if !key.as_ref().is_ok_and(|key| bulk.is_known(key)) {
-                    let mut each = listed(
-                        &format!("role {path}/{name}"),
-                        "belongs to no applied team, on an auth mount that is Strongroom's",
-                    );
-                    let read = self.engine.read(&format!("{path}/{name}"), "{role}").await?;
-                    let carries = read.as_ref().and_then(|role| role.get("token_policies"));
-                    if carries.and_then(Value::as_array).is_some_and(|list| !list.is_empty()) {
-                        "alarm".clone_into(&mut each.severity);
-                        each.text.push_str(", and carries policies of its own");
-                    }
-                    foreign.push(each);
+                let is_ours = match &key {
+                    Ok(key) => bulk.is_known(key) || self.is_wanted(key)?,
+                    Err(_) => false,
+                };
+                if !is_ours {
+                    foreign.extend(self.foreign_role(&format!("{path}/{name}")).await?);
                 }
             }
         }
         Ok(foreign)
     }
+
+    async fn foreign_role(&self, path: &str) -> Result<Option<Finding>, ExecutorError> {
+        let Some(role) = self.engine.read(path, "{role}").await? else { return Ok(None) };
+        let why = "belongs to no applied team, on an auth mount that is Strongroom's";
+        let mut each = listed(&format!("role {path}"), why);
+        let carries = role.get("token_policies").and_then(Value::as_array);
+        if carries.is_some_and(|list| !list.is_empty()) {
+            "alarm".clone_into(&mut each.severity);
+            each.text.push_str(", and carries policies of its own");
+        }
+        Ok(Some(each))
+    }
 }
 
 fn listed(what: &str, why: &str) -> Finding {
     let mut found = finding(
-        "foreign",
+        FOREIGN,
         what,
         Severity::Info,
         format!("{what} {why}"),

@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use crate::error::ExecutorError;
 use crate::feed::Touch;
+use crate::finding::{Severity, finding};
 use crate::start::Executor;
 
 impl Executor {
@@ -31,6 +32,10 @@ impl Executor {
             if touch.path.starts_with("auth/approle/role/") {
                 continue;
             }
+            if touch.path.starts_with("auth/people/") {
+                self.drift.untold.push(touch.clone());
+                continue;
+            }
             if touch.path.starts_with("identity/entity") {
                 entities = Some(touch);
                 continue;
@@ -44,6 +49,9 @@ impl Executor {
         let mut reading = self.reading();
         for (key, who) in keys {
             let Some((subject, objects)) = self.wanted_of(&key)? else {
+                if !self.is_wanted(&key)? {
+                    self.stranger_look(&mut reading, &key, &who).await?;
+                }
                 continue;
             };
             // A group is read with the anchors it names; each of them once in one look.
@@ -57,12 +65,14 @@ impl Executor {
                 self.role_follows_yet(&key, fields, found.as_ref());
             }
             let wanted = wanted.as_ref();
-            match judge(&self.mark, &key, wanted, found.as_ref()) {
-                Some(drift) => {
-                    let who = Some(who.as_str());
-                    self.drift_treat(&mut reading, &subject, &key, wanted, &drift, who).await?;
+            if let Some(drift) = judge(&self.mark, &key, wanted, found.as_ref()) {
+                let who = Some(who.as_str());
+                self.drift_treat(&mut reading, &subject, &key, wanted, &drift, who).await?;
+            } else {
+                self.resolved(&format!("{DRIFT} {key}")).await?;
+                if wanted.is_none() {
+                    self.stranger_look(&mut reading, &key, &who).await?;
                 }
-                None => self.resolved(&format!("{DRIFT} {key}")).await?,
             }
             // Which accounts are members right now is no part of the comparison.
             if let ObjectKey::Group(name) = &key {
@@ -71,23 +81,31 @@ impl Executor {
             }
         }
         if let Some(touch) = entities {
-            self.drift.culprit = Some(touch.who.clone());
-            let looked = self.entities_look().await;
-            self.drift.culprit = None;
-            looked?;
+            self.entities_doubt(Some(touch.who.clone()));
         }
-        match everything {
-            Some(touch) => self.sweep_after(touch).await,
-            None => Ok(()),
+        if let Some(touch) = everything {
+            self.attached.doubt_all();
+            self.drift.doubt(Some(touch.who.clone()));
         }
+        Ok(())
     }
 
-    async fn sweep_after(&mut self, touch: &Touch) -> Result<(), ExecutorError> {
-        self.attached.doubt_all();
-        self.drift.culprit = Some(touch.who.clone());
-        let swept = self.sweep().await;
-        self.drift.culprit = None;
-        swept
+    /// Whoever writes the people's login decides who signs in at the engine as whom. The executor may
+    /// not read it: what it holds now is for people to look at. What could not be told is told later.
+    pub(crate) async fn people_login_tell(&mut self) -> Result<(), ExecutorError> {
+        while let Some(touch) = self.drift.untold.last().cloned() {
+            let text = format!("{} was written by hand: it decides who people are", touch.path);
+            let next = "compare it with docs/engine-bootstrap.md at once; `strongroom freeze` holds \
+                 up everything until that is done";
+            let mut found = finding("people-login", &touch.path, Severity::Alarm, text, next);
+            found.object = Some(touch.path);
+            found.culprit = Some(touch.who);
+            let key = found.key.clone();
+            self.found(found).await?;
+            self.resolved(&key).await?;
+            self.drift.untold.pop();
+        }
+        Ok(())
     }
 
     /// The objects that a touched path may be; `None` when that cannot be told.

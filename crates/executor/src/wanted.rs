@@ -20,14 +20,13 @@ use crate::start::Executor;
 pub(crate) type Claims = BTreeMap<(ClusterName, NamespaceName), TeamName>;
 
 impl Executor {
-    /// What a subject should be now, and the namespaces it claims. What is being applied, or not
-    /// believed, is left out.
+    /// What a subject should be now. What is being applied, or not believed, is left out.
     pub(crate) fn wanted_by(
         &self,
         subject: &Subject,
         context: &Context,
         begun: &BTreeSet<TeamName>,
-    ) -> Result<Option<(Objects, Claims)>, ExecutorError> {
+    ) -> Result<Option<Objects>, ExecutorError> {
         let Some(head) = self.heads.get(subject) else { return Ok(None) };
         if head.head.applying.is_some() || self.unbelieved.contains_key(subject) {
             return Ok(None);
@@ -46,13 +45,7 @@ impl Executor {
             .collect();
         let objects = desired(context, &document, &suspended)
             .map_err(|error| ExecutorError::Stopped(error.to_string()))?;
-        let mut claims = Claims::new();
-        if let Document::Team(team) = &document {
-            for claim in &team.namespaces {
-                claims.insert((claim.cluster.clone(), claim.name.clone()), team.name.clone());
-            }
-        }
-        Ok(Some((objects, claims)))
+        Ok(Some(objects))
     }
 
     /// Teams whose namespaces a plan that has begun and not ended is about.
@@ -103,7 +96,7 @@ impl Executor {
             // Shared: any team that names the group stands for it.
             ObjectKey::Anchor(_) | ObjectKey::AnchorAlias(_) => {
                 for subject in self.heads.keys() {
-                    if let Some((objects, _)) = self.wanted_by(subject, &context, &begun)?
+                    if let Some(objects) = self.wanted_by(subject, &context, &begun)?
                         && objects.contains_key(key)
                     {
                         return Ok(Some((subject.clone(), objects)));
@@ -114,9 +107,19 @@ impl Executor {
         };
         // Of a team that is not applied, whatever bears our mark is a leftover.
         match (self.has_head(&subject), self.wanted_by(&subject, &context, &begun)?) {
-            (_, Some((objects, _))) => Ok(Some((subject, objects))),
+            (_, Some(objects)) => Ok(Some((subject, objects))),
             (true, None) => Ok(None),
             (false, None) => Ok(Some((subject, Objects::new()))),
         }
+    }
+
+    /// Whether some head stands for an object, or may: one that is being applied or not believed.
+    pub(crate) fn is_wanted(&self, key: &ObjectKey) -> Result<bool, ExecutorError> {
+        if let ObjectKey::Role(cluster, namespace) = key
+            && !self.drift.claims.contains_key(&(cluster.clone(), namespace.clone()))
+        {
+            return Ok(false);
+        }
+        Ok(self.wanted_of(key)?.is_none_or(|(_, objects)| objects.contains_key(key)))
     }
 }

@@ -12,7 +12,7 @@ use strongroom_domain::request::Stage;
 use strongroom_domain::risk::{Risk, RiskReason};
 use strongroom_domain::subject::Subject;
 use strongroom_vault_model::name::{ClusterName, GroupName, TeamName};
-use strongroom_vault_model::object::ObjectKey;
+use strongroom_vault_model::object::{AnchorName, ObjectKey};
 use strongroom_vault_model::policy::{Mark, PolicyError, PolicyName};
 
 use crate::desired::{Objects, desired, has_ended};
@@ -121,7 +121,9 @@ pub enum Refusal {
     #[error("more than one document of this request is about {0}")]
     SubjectTwice(Subject),
     /// A namespace that the document claims has no UID to pin.
-    #[error("the namespace {0} does not exist (or is being deleted)")]
+    #[error(
+        "the namespace {0} does not exist (or is being deleted; one that was just made is seen within seconds)"
+    )]
     NoNamespace(String),
     /// A binding names a namespace as another team's that is not that team's.
     #[error("the team {1} does not claim the namespace {0}")]
@@ -342,6 +344,8 @@ fn belongs_to(key: &ObjectKey, document: &Document) -> bool {
     };
     match key {
         ObjectKey::Policy(name) | ObjectKey::Group(name) => name.team() == &team.name,
+        // Every team of the request that names the group gets it back.
+        ObjectKey::AnchorAlias(anchor) => named(team).any(|group| AnchorName::of(group) == *anchor),
         ObjectKey::Role(cluster, namespace) => {
             team.claim(cluster, namespace).is_some()
                 || shared(team)
@@ -349,6 +353,16 @@ fn belongs_to(key: &ObjectKey, document: &Document) -> bool {
         }
         _ => false,
     }
+}
+
+/// The groups of people that a team names.
+fn named(team: &Team) -> impl Iterator<Item = &GroupName> {
+    let people = &team.people;
+    let bound = team.bindings.iter().filter_map(|binding| match &binding.holder {
+        Holder::People { group } => Some(group),
+        Holder::Accounts { .. } => None,
+    });
+    people.owners.iter().chain(&people.editors).chain(&people.viewers).chain(bound)
 }
 
 /// The objects of the applied document. Those of suspended and of ended bindings are among them:
@@ -360,6 +374,8 @@ fn render_base(context: &Context, document: &Document) -> Result<Objects, Refusa
 
 fn standing_orders(context: &Context, changes: &[Change]) -> Vec<String> {
     let mut orders = follow::orders(context, changes);
+    // Signed as an order: a plan that was made before the hand's removal is not the same any more.
+    orders.extend(summary::comes_back(context, changes));
     for change in changes {
         let Document::Team(team) = &change.proposed else {
             continue;

@@ -75,6 +75,7 @@ fn restores(key: &ObjectKey, found: Option<&Fields>, base: &Fields, wanted: &Fie
         ObjectKey::Role(..) => {
             let narrowed = |name: &&str| found.is_some_and(|found| found.contains_key(*name));
             ROLE_NARROWS.iter().any(narrowed)
+                || LIVES.iter().any(|field| longer(field, found, base, wanted))
                 || lacks("bound_service_account_names", found, base, wanted)
         }
         ObjectKey::Policy(_) => {
@@ -88,8 +89,23 @@ fn restores(key: &ObjectKey, found: Option<&Fields>, base: &Fields, wanted: &Fie
             });
             rule_lost || end_lost(found, base, wanted)
         }
+        // Without it, or with another, the provider's group is in none of the teams that name it.
+        ObjectKey::AnchorAlias(_) => found != Some(wanted),
         _ => false,
     }
+}
+
+/// How long tokens of a role live, seconds.
+const LIVES: [&str; 2] = ["token_ttl", "token_max_ttl"];
+
+/// Whether tokens live shorter than the applied document says, and longer by the plan.
+fn longer(field: &str, found: Option<&Fields>, base: &Fields, wanted: &Fields) -> bool {
+    let seconds = |fields: &Fields| fields.get(field).and_then(Value::as_u64);
+    let (Some(held), base, wanted) = (found.and_then(seconds), seconds(base), seconds(wanted))
+    else {
+        return false;
+    };
+    base.is_some_and(|base| held < base) && wanted.is_some_and(|wanted| held < wanted)
 }
 
 /// Whether the applied and the wanted list share something that was not found.

@@ -42,7 +42,7 @@ pub fn whole(
 }
 
 /// Accounts that a hand took out of a group, and that a change of the team puts back.
-fn comes_back(context: &Context, changes: &[Change]) -> impl Iterator<Item = String> {
+pub(crate) fn comes_back(context: &Context, changes: &[Change]) -> impl Iterator<Item = String> {
     let bound = |name: &PolicyName| {
         changes.iter().any(|change| match (&change.proposed, name) {
             (Document::Team(team), PolicyName::Binding(owner, binding)) => {
@@ -51,9 +51,12 @@ fn comes_back(context: &Context, changes: &[Change]) -> impl Iterator<Item = Str
             _ => false,
         })
     };
-    context.taken_out.iter().filter(move |name| bound(name)).map(|name| {
-        format!("accounts come back into the group {name}, which were taken out of it by hand")
-    })
+    context.taken_out.iter().filter(move |name| bound(name)).map(come_back)
+}
+
+/// What people sign so that accounts come back into a group that a hand took them out of.
+pub fn come_back(group: &PolicyName) -> String {
+    format!("accounts come back into the group {group}, which were taken out of it by hand")
 }
 
 /// One sentence per thing that changes for somebody.

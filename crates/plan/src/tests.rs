@@ -4,6 +4,7 @@ mod documents;
 mod drift;
 mod engine;
 mod follow;
+mod given_back;
 mod golden;
 mod observe;
 mod properties;

@@ -40,6 +40,9 @@ pub struct Finding {
 /// The kind of finding about a managed object that is not as applied.
 pub const DRIFT: &str = "drift";
 
+/// The kind of finding about an object that is not managed.
+pub const FOREIGN: &str = "foreign";
+
 /// The kind of finding about a group that a hand took members out of.
 pub const MEMBERS_OUT: &str = "members-out";
 

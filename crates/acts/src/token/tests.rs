@@ -115,6 +115,7 @@ fn vote() -> Expectation<'static> {
         frozen_at: Some(NOW - 1000),
         fresh: false,
         now: NOW,
+        latest: NOW,
     }
 }
 
@@ -409,7 +410,8 @@ fn high_risk_needs_a_sign_in_after_the_freeze() {
 #[test]
 fn a_vote_dies_with_its_sign_in() {
     let after = |seconds| {
-        let expected = Expectation { now: NOW - 10 + seconds, ..vote() };
+        let latest = NOW - 10 + seconds;
+        let expected = Expectation { latest, ..vote() };
         judge(&mint(&claims()), &provider()[0].jwk, &rules(), &expected)
     };
     after(72 * 3600).unwrap();
@@ -420,7 +422,7 @@ fn a_vote_dies_with_its_sign_in() {
 #[test]
 fn a_late_token_counts_within_the_age_of_a_vote_and_says_so() {
     let at = |now| {
-        let expected = Expectation { now, ..vote() };
+        let expected = Expectation { now, latest: now, ..vote() };
         judge(&mint(&claims()), &provider()[0].jwk, &rules(), &expected)
     };
     assert!(!at(NOW + 600).unwrap().late);

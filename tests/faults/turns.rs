@@ -1,0 +1,108 @@
+//! Long looks take turns: while everything is looked at, whoever signs something does not wait, and
+//! what is written meanwhile is taken for nobody else's doing.
+
+use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
+use serde_json::{Value, json};
+
+use crate::drift::put;
+use crate::private::PrivateLab;
+use crate::proxy::{Fault, Proxy, To};
+use crate::support::{Lab, Team, document};
+
+/// Enough that the look takes longer than what goes on meanwhile.
+const TEAMS: usize = 9;
+
+async fn onboard_many(lab: &Lab) -> Vec<Team> {
+    let mut teams = Vec::new();
+    for number in 0..TEAMS {
+        let mut team = lab.new_team(&format!("turn-{number:02}")).await;
+        team.file = lab.write("one.yaml", &document(&team.slug, false));
+        lab.onboard(&team).await;
+        teams.push(team);
+    }
+    teams
+}
+
+async fn until_said(private: &PrivateLab, what: &str, times: usize) {
+    let start = Instant::now();
+    while private.log("turns").matches(what).count() < times {
+        assert!(start.elapsed() < Duration::from_mins(2), "it never says {what:?} {times} times");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+#[tokio::test]
+async fn while_everything_is_looked_at_nobody_waits() {
+    let private = PrivateLab::start().await;
+    let lab = &private.lab;
+    private.executor_end(Signal::TERM).await;
+    // Before anybody signs in: people are told where the engine is.
+    let proxy = Proxy::before(lab.text("/engine/address"), lab.text("/engine/ca_pem"));
+    let config = proxy.configure(private.dir());
+    let _executor = private.executor("turns", Some(&config), &[]);
+    until_said(&private, "swept", 1).await;
+    let teams = onboard_many(lab).await;
+    let (first, last) = (&teams[0], &teams[TEAMS - 1]);
+    let path = |team: &Team| format!("team/{}/kv/data/prod/api/db", team.slug);
+    let live = lab.workload(&last.slug, "api").await;
+    live.reads_soon(&path(last)).await;
+
+    // Each call takes long now, and nobody can tell what somebody touched.
+    let swept = private.log("turns").matches("\"swept\"").count();
+    let begun = private.log("turns").matches("looks at everything").count();
+    proxy.set(Fault::Slow(Duration::from_millis(300)), To::All);
+    let admin = lab.admin().await;
+    put(
+        &admin,
+        "sys/policies/password/turns",
+        json!({ "policy": "length = 20\nrule \"charset\" { charset = \"abc\" }" }),
+    )
+    .await;
+    let start = Instant::now();
+    until_said(&private, "looks at everything", begun + 1).await;
+    let is_over = || private.log("turns").matches("\"swept\"").count() > swept;
+
+    // The last team's binding, which the look has not come to.
+    let target = format!("team/{}/api", last.slug);
+    let bob = lab.person("bob").await;
+    bob.does(&["suspend", &target, "--reason", "INC-9", "--yes"]).await.unwrap();
+    live.refused_soon(&path(last)).await;
+    let suspended = start.elapsed();
+    assert!(!is_over(), "the suspension waited for the look at everything");
+
+    // The first team, which it has looked at already, gets a binding more.
+    let more = lab.write("more.yaml", &document(&first.slug, true));
+    let request = bob.submits(&more, "one binding more", &[]).await.unwrap();
+    lab.decide(&request, &["sue"]).await;
+    let applied = start.elapsed();
+    assert!(!is_over(), "the request waited for the look at everything");
+
+    until_said(&private, "\"swept\"", swept + 1).await;
+    let took = start.elapsed();
+    proxy.clear();
+    // And once more, with nothing going on beside it.
+    put(
+        &admin,
+        "sys/policies/password/turns",
+        json!({ "policy": "length = 21\nrule \"charset\" { charset = \"abc\" }" }),
+    )
+    .await;
+    until_said(&private, "\"swept\"", swept + 2).await;
+    lab.workload(&first.slug, "batch")
+        .await
+        .reads_soon(&path(first).replace("/api/", "/batch/"))
+        .await;
+    let out = lab.person("sue").await.does(&["get", "findings", "--all", "-o", "json"]).await;
+    let found: Vec<Value> = serde_json::from_str(&out.unwrap()).unwrap();
+    let wrong =
+        |each: &&Value| ["drift", "foreign", "members"].iter().any(|kind| each["kind"] == *kind);
+    let wrong: Vec<&Value> = found.iter().filter(wrong).collect();
+    assert!(wrong.is_empty(), "taken for somebody else's doing: {wrong:#?}");
+    println!(
+        "turns: during a look of {took:?}, suspended after {suspended:?}, applied after {applied:?}; 0 \
+         taken for drift"
+    );
+    private.end().await;
+}
