@@ -29,6 +29,7 @@ async fn told(lab: &Lab, secret: &str, account: &str) -> BTreeSet<String> {
     let items = answer["items"].as_array().unwrap();
     let found = items.iter().find(|item| item["account"] == account);
     let deeds = found.and_then(|item| item["may"].as_array()).into_iter().flatten();
+    let deeds = deeds.filter(|deed| deed["now"] == true);
     deeds.map(|deed| deed["deed"].as_str().unwrap().to_owned()).collect()
 }
 
@@ -107,6 +108,27 @@ async fn who_can_says_what_the_engine_says_of_live_tokens() {
         assert!(start.elapsed() < std::time::Duration::from_secs(20), "{shown}");
         tokio::time::sleep(std::time::Duration::from_millis(200)).await;
     }
+    // A suspended binding hides nothing of another, and gives nothing.
+    let target = format!("team/{slug}/more");
+    bob.does(&["suspend", &target, "--reason", "INC-4", "--yes"]).await.unwrap();
+    let batch = lab.workload(&slug, "batch").await;
+    let name = format!("prod-eu/{slug}/batch");
+    for secret in ["prod/batch/own/x", "prod/api/db", "prod/batch/db"] {
+        let start = std::time::Instant::now();
+        loop {
+            let said = told(&lab, &format!("{slug}/kv/{secret}"), &name).await;
+            if said == allowed(&batch, &slug, secret).await
+                && (secret != "prod/batch/own/x" || !said.contains("write"))
+            {
+                break;
+            }
+            assert!(start.elapsed() < std::time::Duration::from_secs(20), "{secret}: {said:?}");
+            tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+        }
+        cells += DEEDS.len();
+    }
+    let misspelt = bob.run(&["who-can", &format!("{slug}/kx/prod/api/db")]).await.unwrap();
+    assert!(misspelt.err.contains("has no mount kx; its mounts: kv"), "{}", misspelt.err);
     // Another team's people learn nothing, not even that it is there.
     let carol = lab.person("carol").await;
     let refused = carol.run(&["who-can", &format!("{slug}/kv/prod/api/db")]).await.unwrap();

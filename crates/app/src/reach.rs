@@ -12,9 +12,10 @@ use strongroom_domain::document::Document;
 use strongroom_domain::id::RequestId;
 use strongroom_domain::name::TeamName;
 use strongroom_domain::subject::Subject;
+pub use strongroom_plan::reach::Reached;
 pub use strongroom_plan::reach::{Deed, Holder};
-use strongroom_plan::reach::{Holding, Reach, Reached};
-use strongroom_storage::finding::{DRIFT, FindingRow};
+use strongroom_plan::reach::{Holding, Reach};
+use strongroom_storage::finding::{DRIFT, FOREIGN, FindingRow};
 use strongroom_storage::state::{BindingState, SubjectState};
 pub use strongroom_vault_model::object::Account;
 pub use strongroom_vault_model::path::{SecretPath, TeamMount};
@@ -44,8 +45,10 @@ pub struct Answer<T> {
 pub struct WhoCan {
     /// Who.
     pub holder: Holder,
-    /// What, each with the rule that decides.
-    pub may: Vec<(Deed, Reached)>,
+    /// What, each with the rule that decides, by the policies that count now.
+    pub now: Vec<(Deed, Reached)>,
+    /// What else, once all of them count.
+    pub later: Vec<(Deed, Reached)>,
     /// How each of the policies stands for this holder.
     pub through: Vec<Through>,
 }
@@ -79,6 +82,13 @@ pub struct Through {
     pub differs: Vec<String>,
 }
 
+impl Through {
+    /// Whether it counts now.
+    fn counts(&self) -> bool {
+        self.state == "attached"
+    }
+}
+
 /// Who may do what with one secret. A team that one may not see is not there.
 pub async fn who_can(
     ctx: &Ctx,
@@ -91,20 +101,25 @@ pub async fn who_can(
     let findings = ctx.app.store.finding_list(false).await?;
     let standing = Standing::load(ctx, &mount.team, &findings).await?;
     let reach = reach(ctx).await?;
+    let counts = |holder: &Holder, policy: &PolicyName| standing.one(holder, policy).counts();
     let mut items = Vec::new();
-    for Holding { holder, may } in reach.who_may(mount, secret) {
-        let policies = may.values().flat_map(|reached| reached.policies.clone()).collect();
+    for Holding { holder, now, later } in reach.who_may(mount, secret, counts) {
+        let reached = now.values().chain(later.values());
+        let policies = reached.flat_map(|reached| reached.policies.clone()).collect();
         let through = standing.through(&holder, &policies);
-        items.push(WhoCan { holder, may: may.into_iter().collect(), through });
+        let (now, later) = (now.into_iter().collect(), later.into_iter().collect());
+        items.push(WhoCan { holder, now, later, through });
     }
-    answer(ctx, items, &findings).await
+    let mut beside: Vec<String> = standing.unknown().into_iter().collect();
+    beside.extend(standing.misspelt(mount, secret));
+    answer(ctx, items, &findings, beside).await
 }
 
 /// Every rule that somebody has, in the teams that one may see.
 pub async fn what_can(ctx: &Ctx, holder: &Holder) -> Result<Answer<WhatCan>, AppError> {
     let findings = ctx.app.store.finding_list(false).await?;
     let reach = reach(ctx).await?;
-    let mut items = Vec::new();
+    let (mut items, mut beside) = (Vec::new(), Vec::new());
     let mut last: Option<Standing> = None;
     for reached in reach.what_can(holder) {
         let team = reached.policies.first().map(|policy| policy.team().clone());
@@ -113,26 +128,36 @@ pub async fn what_can(ctx: &Ctx, holder: &Holder) -> Result<Answer<WhatCan>, App
             continue;
         }
         if last.as_ref().is_none_or(|standing| standing.team != team) {
-            last = Some(Standing::load(ctx, &team, &findings).await?);
+            let standing = Standing::load(ctx, &team, &findings).await?;
+            beside.extend(standing.unknown());
+            last = Some(standing);
         }
         let through = last.as_ref().map(|standing| standing.through(holder, &reached.policies));
         items.push(WhatCan { through: through.unwrap_or_default(), reached });
     }
-    answer(ctx, items, &findings).await
+    if !ctx.is_platform() && !ctx.is_auditor() {
+        // Said always, so that it tells nothing of what is there.
+        beside.push("teams that you may not see are not in this answer".to_owned());
+    }
+    if items.is_empty() {
+        beside.push("check the spelling: nothing is refused that no document names".to_owned());
+    }
+    answer(ctx, items, &findings, beside).await
 }
 
 async fn answer<T>(
     ctx: &Ctx,
     items: Vec<T>,
     findings: &[FindingRow],
+    mut beside: Vec<String>,
 ) -> Result<Answer<T>, AppError> {
     let (observed_at, nobody) = crate::preview::seen(ctx).await?;
-    let mut beside = vec![
+    beside.push(
         "tokens that carry other policies than these, such as root tokens and those of auth mounts \
          that Strongroom does not manage, are not in this answer"
             .to_owned(),
-    ];
-    let foreign = findings.iter().filter(|row| row.finding.kind == "foreign").count();
+    );
+    let foreign = findings.iter().filter(|row| row.finding.kind == FOREIGN).count();
     if foreign > 0 {
         beside.push(format!(
             "{foreign} objects in the engine are not Strongroom's; `strongroom get findings foreign` \
@@ -182,6 +207,37 @@ impl Standing {
         let differs = of_team.filter_map(|each| Some((each.object.clone()?, each.text.clone())));
         let differs = differs.collect();
         Ok(Self { team: team.clone(), state, rows, differs })
+    }
+
+    /// What is not known of this team.
+    fn unknown(&self) -> Option<String> {
+        self.state.applied_document.is_none().then(|| {
+            format!(
+                "what is applied for the team {} is not known: its head cannot be believed now, and the \
+                 engine may give more than this answer says",
+                self.team
+            )
+        })
+    }
+
+    /// What the question gets wrong, where that can be told.
+    fn misspelt(&self, mount: &TeamMount, secret: &SecretPath) -> Option<String> {
+        let document = Document::from_canonical(self.state.applied_document.as_deref()?).ok()?;
+        let Document::Team(team) = document else { return None };
+        if !team.mounts.iter().any(|each| each.name == mount.mount) {
+            let names: Vec<&str> = team.mounts.iter().map(|each| each.name.as_str()).collect();
+            return Some(format!(
+                "the team {} has no mount {}; its mounts: {}",
+                self.team,
+                mount.mount,
+                if names.is_empty() { "none".to_owned() } else { names.join(", ") }
+            ));
+        }
+        let first = secret.to_string();
+        let first = first.split('/').next().unwrap_or_default();
+        ["data", "metadata"].contains(&first).then(|| {
+            format!("a secret is named without the engine's `{first}/`, as in `strongroom kv`")
+        })
     }
 
     fn through(&self, holder: &Holder, policies: &BTreeSet<PolicyName>) -> Vec<Through> {

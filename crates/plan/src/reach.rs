@@ -103,12 +103,14 @@ impl Deed {
 pub struct Holding {
     /// Who.
     pub holder: Holder,
-    /// What, and why.
-    pub may: BTreeMap<Deed, Reached>,
+    /// What, and why, by the policies that count now.
+    pub now: BTreeMap<Deed, Reached>,
+    /// What else, once all policies that the documents give count.
+    pub later: BTreeMap<Deed, Reached>,
 }
 
-/// One rule of a holder in a team: what it allows, and the policies it stands in.
-type Rule = (BTreeSet<String>, BTreeSet<PolicyName>);
+/// One rule of a holder in a team: the policies it stands in, and what each of them allows.
+type Rule = BTreeMap<PolicyName, BTreeSet<String>>;
 
 /// All rules of one holder in one team.
 type Rules = BTreeMap<String, Rule>;
@@ -128,9 +130,7 @@ impl Reach {
         for (holder, policy, rules) in given(team, today) {
             let all = held.entry(holder).or_default();
             for (path, words) in rules {
-                let (may, policies) = all.entry(path).or_default();
-                may.extend(words);
-                policies.insert(policy.clone());
+                all.entry(path).or_default().entry(policy.clone()).or_default().extend(words);
             }
         }
         for holder in held.keys() {
@@ -162,46 +162,70 @@ impl Reach {
         let team = path.strip_prefix("team/").and_then(|rest| rest.split('/').next());
         let team = team.and_then(|name| TeamName::new(name).ok());
         let holders = team.and_then(|team| self.teams.get(&team)).into_iter().flatten();
-        holders
-            .filter_map(|(holder, rules)| {
-                let (rule, (may, policies)) = winner(rules, path)?;
-                Some(Reached {
-                    holder: holder.clone(),
-                    rule: rule.to_owned(),
-                    may: may.clone(),
-                    policies: policies.clone(),
-                })
-            })
-            .collect()
+        holders.filter_map(|(holder, rules)| decided(holder, rules, path)).collect()
     }
 
-    /// Who may do what with one secret.
-    pub fn who_may(&self, mount: &TeamMount, secret: &SecretPath) -> Vec<Holding> {
-        let mut all: BTreeMap<Holder, BTreeMap<Deed, Reached>> = BTreeMap::new();
-        for deed in Deed::ALL {
-            let (path, word) = deed.request(mount, secret);
-            for reached in self.who_can(&path).into_iter().filter(|each| each.may.contains(word)) {
-                all.entry(reached.holder.clone()).or_default().insert(deed, reached);
-            }
-        }
-        all.into_iter().map(|(holder, may)| Holding { holder, may }).collect()
+    /// Who may do what with one secret, now and once everything counts. A policy that does not count
+    /// for its holder now hides no rule of another.
+    pub fn who_may(
+        &self,
+        mount: &TeamMount,
+        secret: &SecretPath,
+        counts: impl Fn(&Holder, &PolicyName) -> bool,
+    ) -> Vec<Holding> {
+        let asked = Deed::ALL.map(|deed| (deed, deed.request(mount, secret)));
+        let may = |holder: &Holder, rules: &Rules| -> BTreeMap<Deed, Reached> {
+            let allowed = asked.iter().filter_map(|(deed, (path, word))| {
+                let reached = decided(holder, rules, path)?;
+                reached.may.contains(*word).then_some((*deed, reached))
+            });
+            allowed.collect()
+        };
+        let holders = self.teams.get(&mount.team).into_iter().flatten();
+        let held = holders.map(|(holder, rules)| {
+            let counted: Rules = rules
+                .iter()
+                .map(|(path, rule)| (path.clone(), only(rule, |policy| counts(holder, policy))))
+                .filter(|(_, rule)| !rule.is_empty())
+                .collect();
+            let (now, mut later) = (may(holder, &counted), may(holder, rules));
+            later.retain(|deed, _| !now.contains_key(deed));
+            Holding { holder: holder.clone(), now, later }
+        });
+        held.filter(|held| !held.now.is_empty() || !held.later.is_empty()).collect()
     }
 
-    /// Every rule that a holder has, in all teams.
+    /// Every rule that a holder has, in all teams, by policy.
     pub fn what_can(&self, holder: &Holder) -> Vec<Reached> {
         let teams = self.holders.get(holder).into_iter().flatten();
         let rules = teams.filter_map(|team| self.teams.get(team)).flatten();
+        let rules = rules.filter(|(each, _)| each == holder).flat_map(|(_, rules)| rules);
         rules
-            .filter(|(each, _)| each == holder)
-            .flat_map(|(_, rules)| rules)
-            .map(|(rule, (may, policies))| Reached {
+            .flat_map(|(path, rule)| rule.iter().map(move |(policy, may)| (path, policy, may)))
+            .map(|(path, policy, may)| Reached {
                 holder: holder.clone(),
-                rule: rule.clone(),
+                rule: path.clone(),
                 may: may.clone(),
-                policies: policies.clone(),
+                policies: [policy.clone()].into(),
             })
             .collect()
     }
+}
+
+fn only(rule: &Rule, counts: impl Fn(&PolicyName) -> bool) -> Rule {
+    let counted = rule.iter().filter(|(policy, _)| counts(policy));
+    counted.map(|(policy, words)| (policy.clone(), words.clone())).collect()
+}
+
+/// The rule of a holder that decides about a path.
+fn decided(holder: &Holder, rules: &Rules, path: &str) -> Option<Reached> {
+    let (rule, held) = winner(rules, path)?;
+    Some(Reached {
+        holder: holder.clone(),
+        rule: rule.to_owned(),
+        may: held.values().flatten().cloned().collect(),
+        policies: held.keys().cloned().collect(),
+    })
 }
 
 /// Who gets which policy's rules by a document.

@@ -4,7 +4,7 @@ use axum::Json;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use strongroom_app::reach::{
-    self, Account, Answer, Holder, SecretPath, TeamMount, Through, WhatCan, WhoCan,
+    self, Account, Answer, Deed, Holder, Reached, SecretPath, TeamMount, Through, WhatCan, WhoCan,
 };
 use strongroom_domain::id::RequestId;
 use strongroom_domain::name::{
@@ -55,12 +55,25 @@ pub(crate) struct WhoView {
     through: Vec<ThroughView>,
 }
 
-/// What is allowed, and the rule that decides.
+/// What is allowed, now or once the policies count, and the rule that decides.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct DeedView {
     deed: &'static str,
+    now: bool,
     rule: String,
+    policies: Vec<String>,
+}
+
+impl DeedView {
+    fn of(now: bool) -> impl Fn((Deed, Reached)) -> Self {
+        move |(deed, reached)| Self {
+            deed: deed.as_str(),
+            now,
+            rule: reached.rule,
+            policies: reached.policies.iter().map(ToString::to_string).collect(),
+        }
+    }
 }
 
 /// A rule that the holder has.
@@ -101,10 +114,8 @@ impl From<Through> for ThroughView {
 
 impl From<WhoCan> for WhoView {
     fn from(who: WhoCan) -> Self {
-        let may = who
-            .may
-            .into_iter()
-            .map(|(deed, reached)| DeedView { deed: deed.as_str(), rule: reached.rule });
+        let now = who.now.into_iter().map(DeedView::of(true));
+        let may = now.chain(who.later.into_iter().map(DeedView::of(false)));
         let (account, group, entity) = match &who.holder {
             Holder::Account(account) => {
                 (Some(account.to_string()), None, Some(account.entity_name()))

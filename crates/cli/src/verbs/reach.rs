@@ -1,5 +1,7 @@
 //! `who-can` and `what-can`: by what is applied, and how it was last seen to stand.
 
+use std::collections::BTreeMap;
+
 use crate::api::types::{AnswerView, ThroughView, WhatView, WhoView};
 use crate::args::{Output, WhatCanArgs, WhoCanArgs};
 use crate::client::Client;
@@ -14,18 +16,10 @@ pub async fn who_can(client: &Client, args: &WhoCanArgs) -> Result<Exit, Failure
     let path = args.path.strip_prefix("team/").unwrap_or(&args.path);
     let answer = client.api.who_can(path).await?;
     let text = |items: &[WhoView], wide| {
-        let row = |item: &WhoView| {
-            let may: Vec<&str> = item.may.iter().map(|each| each.deed.as_str()).collect();
-            let kind = if item.account.is_some() { "account" } else { "group" };
-            let mut row =
-                vec![format!("{kind} {}", item.holder), may.join(","), state(&item.through)];
-            row.extend(chain(&item.through, wide));
-            row
-        };
-        let rows: Vec<_> = items.iter().map(row).collect();
+        let rows: Vec<_> = items.iter().flat_map(|item| who_rows(item, wide)).collect();
         table(&headers(["WHO", "MAY"], wide), &rows, client.no_headers)
     };
-    tell(client, &answer, |item| item.holder.clone(), text)
+    tell(client, &answer, "nobody, by what is applied", |item| item.holder.clone(), text)
 }
 
 /// What somebody can reach.
@@ -39,15 +33,38 @@ pub async fn what_can(client: &Client, args: &WhatCanArgs) -> Result<Exit, Failu
     };
     let text = |items: &[WhatView], wide| {
         let row = |item: &WhatView| {
-            let mut row =
-                vec![item.rule.clone(), item.capabilities.join(","), state(&item.through)];
-            row.extend(chain(&item.through, wide));
+            let through: Vec<&ThroughView> = item.through.iter().collect();
+            let mut row = vec![item.rule.clone(), item.capabilities.join(","), state(&through)];
+            row.extend(chain(&through, wide));
             row
         };
         let rows: Vec<_> = items.iter().map(row).collect();
         table(&headers(["RULE", "ALLOWS"], wide), &rows, client.no_headers)
     };
-    tell(client, &answer, |item| item.rule.clone(), text)
+    tell(client, &answer, "nothing, by what is applied", |item| item.rule.clone(), text)
+}
+
+/// One row for what rests on the same policies.
+fn who_rows(item: &WhoView, wide: bool) -> Vec<Vec<String>> {
+    let mut alike: BTreeMap<(bool, &[String]), Vec<&str>> = BTreeMap::new();
+    for each in &item.may {
+        let deeds = alike.entry((!each.now, each.policies.as_slice())).or_default();
+        deeds.push(each.deed.as_str());
+    }
+    let kind = if item.account.is_some() { "account" } else { "group" };
+    let row = |((later, policies), deeds): ((bool, &[String]), Vec<&str>)| {
+        // What counts rests on those that count; what does not waits for the others.
+        let through: Vec<&ThroughView> = item
+            .through
+            .iter()
+            .filter(|each| policies.contains(&each.policy))
+            .filter(|each| !later || each.state != "attached")
+            .collect();
+        let mut row = vec![format!("{kind} {}", item.holder), deeds.join(","), state(&through)];
+        row.extend(chain(&through, wide));
+        row
+    };
+    alike.into_iter().map(row).collect()
 }
 
 /// The two columns of a verb, and those of the chain.
@@ -61,7 +78,7 @@ fn headers(own: [&'static str; 2], wide: bool) -> Vec<&'static str> {
 }
 
 /// Whether it counts now; otherwise why not.
-fn state(through: &[ThroughView]) -> String {
+fn state(through: &[&ThroughView]) -> String {
     if through.iter().any(|each| each.state == "attached") {
         let differs = through.iter().any(|each| !each.differs.is_empty());
         return if differs { "yes, but the engine differs" } else { "yes" }.to_owned();
@@ -76,9 +93,9 @@ fn state(through: &[ThroughView]) -> String {
     format!("no ({})", why.join("; "))
 }
 
-fn chain(through: &[ThroughView], wide: bool) -> Vec<String> {
+fn chain(through: &[&ThroughView], wide: bool) -> Vec<String> {
     let each = |pick: fn(&ThroughView) -> String| {
-        or_dash(Some(&through.iter().map(pick).collect::<Vec<_>>().join(",")))
+        or_dash(Some(&through.iter().map(|one| pick(one)).collect::<Vec<_>>().join(",")))
     };
     let mut cells = vec![each(|one| one.policy.clone())];
     if wide {
@@ -92,6 +109,7 @@ fn chain(through: &[ThroughView], wide: bool) -> Vec<String> {
 fn tell<T: serde::Serialize>(
     client: &Client,
     answer: &AnswerView<T>,
+    none: &str,
     name: impl Fn(&T) -> String,
     text: impl Fn(&[T], bool) -> String,
 ) -> Result<Exit, Failure> {
@@ -105,7 +123,7 @@ fn tell<T: serde::Serialize>(
                 .screen
                 .data(&answer.items.iter().map(|each| name(each) + "\n").collect::<String>());
         }
-        _ if answer.items.is_empty() => client.screen.say("nobody, by what is applied"),
+        _ if answer.items.is_empty() => client.screen.say(none),
         shape => client.screen.data(&text(&answer.items, shape == Some(Output::Wide))),
     }
     for line in &answer.beside {

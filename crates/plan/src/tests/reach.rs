@@ -5,8 +5,10 @@ use std::collections::BTreeSet;
 use jiff::civil::Date;
 use strongroom_domain::document::{Document, Team};
 use strongroom_vault_model::object::Account;
+use strongroom_vault_model::path::{SecretPath, TeamMount};
+use strongroom_vault_model::policy::PolicyName;
 
-use crate::reach::{Holder, Reach};
+use crate::reach::{Deed, Holder, Reach};
 use crate::tests::engine::{Engine, Grant};
 use crate::tests::support::{PAYMENTS, applied, dev_binding, one, shop};
 
@@ -69,7 +71,11 @@ fn it_says_what_the_engine_would() {
         assert!(!all.is_empty());
         for reached in all {
             let at = reached.rule.replace('*', "anything");
-            let found = reach.who_can(&at).into_iter().any(|other| other == reached);
+            let found = reach.who_can(&at).into_iter().any(|other| {
+                other.rule == reached.rule
+                    && other.may.is_superset(&reached.may)
+                    && other.policies.is_superset(&reached.policies)
+            });
             assert!(found, "{reached:?}");
         }
     }
@@ -93,4 +99,30 @@ fn what_has_ended_or_is_gone_gives_nothing() {
     reach.forget(&"shop".parse().unwrap());
     assert!(reach.who_can(path).is_empty() && reach.what_can(&account).is_empty());
     assert!(reach.who_can("sys/mounts").is_empty() && reach.who_can("").is_empty());
+}
+
+#[test]
+fn what_does_not_count_hides_nothing_and_gives_nothing() {
+    let inner = [dev_binding("wide", "dev/*", "admin"), dev_binding("inner", "dev/two/*", "read")];
+    let mut reach = Reach::default();
+    reach.set(&team(&shop(&inner.concat())), day("2026-11-23"));
+    let mount = TeamMount { team: "shop".parse().unwrap(), mount: "kv".parse().unwrap() };
+    let secret = SecretPath::new("dev/two/x").unwrap();
+    let of = |name: &str| PolicyName::Binding("shop".parse().unwrap(), name.parse().unwrap());
+    let held = |counts: &dyn Fn(&Holder, &PolicyName) -> bool| {
+        let all = reach.who_may(&mount, &secret, counts);
+        all.into_iter().find(|each| matches!(each.holder, Holder::Account(_))).unwrap()
+    };
+    // The rule of the inner folder decides, and hides what the outer one allows.
+    let all = held(&|_, _| true);
+    assert!(all.now.contains_key(&Deed::Read) && !all.now.contains_key(&Deed::Write), "{all:#?}");
+    assert!(all.later.is_empty(), "{all:#?}");
+    // Without it the outer one does.
+    let without = held(&|_, policy| *policy != of("inner"));
+    let write = &without.now[&Deed::Write];
+    assert!(write.policies.contains(&of("wide")) && !write.policies.contains(&of("inner")));
+    // Nothing counts: all of it comes later.
+    let none = held(&|_, _| false);
+    assert_eq!(none.now.len(), 0);
+    assert_eq!(none.later, all.now);
 }

@@ -25,8 +25,12 @@ views! {
     DeedView {
         /// What.
         deed: String,
+        /// Whether it counts now, or once the policies do.
+        now: bool,
         /// The rule that decides.
         rule: String,
+        /// The policies it stands in.
+        policies: Vec<String>,
     }
     /// A rule that a holder has.
     WhatView {
