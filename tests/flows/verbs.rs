@@ -87,3 +87,77 @@ async fn a_team_is_described_and_its_names_are_listed() {
     assert_eq!(refused.code, 5, "{}", refused.err);
     assert!(refused.err.contains("people in a group of the team"), "{}", refused.err);
 }
+
+/// A slip in a date takes nobody's access away, and what is read from an old file is told.
+#[tokio::test]
+async fn a_day_that_is_over_is_refused_and_an_old_file_is_told() {
+    let lab = Lab::get();
+    let team = lab.new_team("slips").await;
+    lab.onboard(&team).await;
+    let bob = lab.person("bob").await;
+    let subject = format!("team/{}", team.slug);
+    let read = bob.does(&["get", "document", &subject, "-o", "yaml"]).await.unwrap();
+    assert!(read.starts_with(&format!("# {subject}, revision 1\n")), "{read}");
+
+    let text = std::fs::read_to_string(&team.file).unwrap();
+    let day = "    - name: api\n      until: 2026-01-01\n";
+    let slipped = lab.write("slipped.yaml", &text.replace("    - name: api\n", day));
+    let slipped = slipped.display().to_string();
+    let apply = ["apply", "-f", &slipped, "--reason", "a slip", "--yes"];
+    let refused = bob.run(&apply).await.unwrap();
+    assert_eq!(refused.code, 2, "{} {}", refused.out, refused.err);
+    assert!(refused.err.contains("2026-01-01 is over"), "{}", refused.err);
+
+    let renamed =
+        lab.write("renamed.yaml", &read.replace("displayName: Test", "displayName: Other"));
+    let request = bob.submits(&renamed, "another name", &[]).await.unwrap();
+    lab.decide(&request, &["sue"]).await;
+    let old = lab.write("old.yaml", &read.replace("test@example.com", "new@example.com"));
+    let old = old.display().to_string();
+    let told = bob.run(&["apply", "-f", &old, "--dry-run", "--reason", "look"]).await.unwrap();
+    assert!(told.err.contains("was read from revision 1"), "{} {}", told.out, told.err);
+}
+
+/// Who signs in the browser is who the session belongs to.
+#[tokio::test]
+async fn a_signature_of_another_person_is_not_sent() {
+    let lab = Lab::get();
+    let team = lab.new_team("swapped").await;
+    let place = lab.scratch.path().join("swapped");
+    std::fs::create_dir_all(&place).unwrap();
+    let program = strongroom_test_support::program();
+    // The context is bob's, the browser is alice's.
+    let bob = strongroom_lab::Person::new(&program, "bob", &place, lab.server()).unwrap();
+    bob.does(&["login"]).await.unwrap();
+    let file = team.file.display().to_string();
+    let apply = ["apply", "-f", &file, "--reason", "whose", "--yes"];
+    let refused = bob.with_browser_of("alice").run(&apply).await.unwrap();
+    assert_eq!(refused.code, 5, "{} {}", refused.out, refused.err);
+    assert!(refused.err.contains("logged in here as bob"), "{}", refused.err);
+    let open = bob.does(&["get", "requests", "--subject", &format!("team/{}", team.slug)]).await;
+    assert!(!open.unwrap().contains(&team.slug));
+}
+
+/// Values are kept or replaced as was asked, and nothing is stored by an empty answer.
+#[tokio::test]
+async fn values_are_kept_or_replaced_as_asked() {
+    let lab = Lab::get();
+    let team = lab.new_team("values").await;
+    lab.onboard(&team).await;
+    let bob = lab.person("bob").await;
+    let path = format!("{}/kv/prod/api/db", team.slug);
+    let empty = bob.run_with(&["kv", "put", &path, "password=-"], Some("")).await.unwrap();
+    assert_eq!(empty.code, 2, "{} {}", empty.out, empty.err);
+    assert!(empty.err.contains("nothing was stored"), "{}", empty.err);
+    bob.does(&["kv", "put", &path, "a=1", "b=2"]).await.unwrap();
+    bob.does(&["kv", "patch", &path, "b=3"]).await.unwrap();
+    let workload = lab.workload(&team.slug, "api").await;
+    let place = format!("team/{}/kv/data/prod/api/db", team.slug);
+    workload.reads_soon(&place).await;
+    let held = workload.read(&place).await.unwrap().unwrap();
+    assert_eq!(held["data"], serde_json::json!({ "a": "1", "b": "3" }), "{held}");
+    let replaced = bob.run(&["kv", "put", &path, "c=4"]).await.unwrap();
+    assert!(replaced.err.contains("kv patch"), "{}", replaced.err);
+    let held = workload.read(&place).await.unwrap().unwrap();
+    assert_eq!(held["data"], serde_json::json!({ "c": "4" }), "{held}");
+}

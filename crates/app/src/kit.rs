@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 use strongroom_domain::document::Document;
-use strongroom_domain::document::team::Holder;
+use strongroom_domain::document::team::{Binding, Holder};
 use strongroom_domain::name::{BindingName, TeamName};
 use strongroom_domain::subject::Subject;
 use strongroom_kit::{Engine, Format, Sheet, sheet};
@@ -24,7 +24,7 @@ pub struct KitShown {
     pub sheets: Vec<Sheet>,
 }
 
-/// The kit of a team's own binding.
+/// The kit of a team's binding, for the team and for the team whose workload it is for.
 pub async fn kit_get(
     ctx: &Ctx,
     team: &TeamName,
@@ -32,14 +32,12 @@ pub async fn kit_get(
     wish: &Wish,
 ) -> Result<KitShown, AppError> {
     let subject = Subject::Team(team.clone());
-    if !sees(&ctx.visibility(), &subject) {
-        return Err(AppError::NotFound);
-    }
     let document = applied(ctx, &subject).await?;
     let Document::Team(document) = document else {
         return Err(AppError::corrupt("document"));
     };
     let binding = document.bindings.iter().find(|each| each.name == *binding);
+    let binding = binding.filter(|binding| is_shown(ctx, &subject, binding));
     let binding = binding.ok_or(AppError::NotFound)?;
     let Holder::Accounts { cluster, .. } = &binding.holder else {
         return Err(refused(&KitError::ForPeople));
@@ -59,6 +57,15 @@ pub async fn kit_get(
     };
     let sheets = Format::ALL.iter().map(|format| sheet(&kit, *format)).collect();
     Ok(KitShown { kit, standing, sheets })
+}
+
+fn is_shown(ctx: &Ctx, team: &Subject, binding: &Binding) -> bool {
+    let visibility = ctx.visibility();
+    let host = match &binding.holder {
+        Holder::Accounts { host: Some(host), .. } => Some(Subject::Team(host.clone())),
+        _ => None,
+    };
+    sees(&visibility, team) || host.is_some_and(|host| sees(&visibility, &host))
 }
 
 async fn applied(ctx: &Ctx, subject: &Subject) -> Result<Document, AppError> {

@@ -9,6 +9,7 @@ pub mod act;
 pub mod claim;
 pub mod context;
 pub mod document;
+mod ends;
 pub mod error;
 pub mod event;
 pub mod finding;

@@ -30,6 +30,7 @@ pub use strongroom_plan::model::Step;
 
 use crate::claim::{Placed, foreign_claims};
 use crate::context::{Ctx, sees};
+use crate::ends::over;
 use crate::error::{AppError, FieldFault};
 use crate::signers::{Signers, signers};
 use crate::submit::{MAX_DOCUMENTS, applied_platform, attested, lifted, may_propose};
@@ -128,6 +129,7 @@ pub async fn preview_make(
         .collect();
     let visibility = ctx.visibility();
     let mut faults = foreign_claims(ctx, &visibility, &placed).await?;
+    faults.extend(over(ctx, &placed).await?);
     for ((base, document), state) in placed.iter().zip(&applied) {
         if state.is_some() && !sees(&visibility, &document.subject()) {
             let place = format!("{base}/metadata/name");

@@ -161,12 +161,19 @@ pub async fn submission_get(ctx: &Ctx, request: RequestId) -> Result<Vec<u8>, Ap
     Ok(row.submission)
 }
 
-/// The newest frozen plan of a request. It is shown as it was signed.
+/// The newest frozen plan of a request, for those who may see all of its documents and those who may
+/// have to sign it. It is shown as it was signed.
 pub async fn plan_get(ctx: &Ctx, request: RequestId) -> Result<PlanRow, AppError> {
     let visibility = ctx.visibility();
     let row = ctx.app.store.request_get(&visibility, request).await?;
+    let shown = ctx.app.store.request_documents(&visibility, request).await?;
+    let all = shown.len() >= submission_of(&row)?.documents.len();
     match ctx.app.store.plan_latest(request).await {
-        Ok(plan) => Ok(plan),
+        Ok(plan) if all || may_sign(ctx, &plan)? => Ok(plan),
+        Ok(_) => Err(AppError::forbidden(
+            "the plan of this request also changes what you do not see",
+            "its part about your team is in the request itself; who signs the plan sees all of it",
+        )),
         Err(StorageError::NotFound) => Err(AppError::NotYet {
             code: "plan_not_frozen",
             message: match row.state_reason {
@@ -177,4 +184,10 @@ pub async fn plan_get(ctx: &Ctx, request: RequestId) -> Result<PlanRow, AppError
         }),
         Err(error) => Err(error.into()),
     }
+}
+
+fn may_sign(ctx: &Ctx, stored: &PlanRow) -> Result<bool, AppError> {
+    let plan = Plan::from_canonical(&stored.canonical).map_err(|_| AppError::corrupt("plan"))?;
+    let groups = &ctx.person.groups;
+    Ok(plan.stages.iter().any(|stage| stage.groups.iter().any(|group| groups.contains(group))))
 }

@@ -25,6 +25,7 @@ use strongroom_storage::submit::{NewDocument, NewRequest, Submitted};
 use crate::act::ActInput;
 use crate::claim::{Placed, foreign_claims, hosts_owners, seen_by};
 use crate::context::{Ctx, sees};
+use crate::ends::over;
 use crate::error::{AppError, FieldFault};
 pub(crate) use shape::attested;
 use shape::{check_act, check_shape, decode};
@@ -72,6 +73,7 @@ pub async fn request_submit(
     let placed = placed(&documents);
     let mut faults = taken_names(ctx, &visibility, submission).await?;
     faults.extend(foreign_claims(ctx, &visibility, &placed).await?);
+    faults.extend(over(ctx, &placed).await?);
     faults.extend(reserved_names(ctx, &placed, submission).await?);
     faults.extend(attested("/submission/attest", &submission.attest, &documents));
     let subjects = submission.documents.iter().map(|sent| sent.subject.clone());

@@ -5,6 +5,7 @@ use serde_json::Value;
 use strongroom_domain::document::Document;
 use strongroom_domain::name::TeamName;
 use strongroom_domain::subject::Subject;
+use strongroom_storage::finding::DRIFT;
 use strongroom_storage::state::{BindingState, SubjectState};
 
 use crate::context::{Ctx, sees};
@@ -64,7 +65,7 @@ fn named(state: SubjectState) -> Result<Named, AppError> {
 
 /// How the service accounts of a team's bindings stand, and behind them those that bindings of
 /// other teams name in this team's namespaces: its guests.
-pub async fn binding_list(ctx: &Ctx, team: &TeamName) -> Result<Vec<BindingState>, AppError> {
+pub async fn binding_list(ctx: &Ctx, team: &TeamName) -> Result<Vec<Bound>, AppError> {
     let visibility = ctx.visibility();
     let subject = Subject::Team(team.clone());
     let store = &ctx.app.store;
@@ -81,5 +82,35 @@ pub async fn binding_list(ctx: &Ctx, team: &TeamName) -> Result<Vec<BindingState
             claimed.map(|claim| format!("{}/{}", claim.cluster, claim.name)).collect();
         rows.extend(store.binding_states_of_guests(engine, team.as_str(), &claimed).await?);
     }
-    Ok(rows)
+    let findings = store.finding_list(false).await?;
+    let drift: Vec<(String, String)> = findings
+        .into_iter()
+        .map(|row| row.finding)
+        .filter(|found| found.kind == DRIFT)
+        .filter_map(|found| Some((found.object?, found.text)))
+        .collect();
+    Ok(rows.into_iter().map(|row| Bound::of(row, &drift)).collect())
+}
+
+/// How an account of a binding stands, and what of it the engine holds otherwise.
+#[derive(Debug, Clone)]
+pub struct Bound {
+    /// As the executor last left it.
+    pub row: BindingState,
+    /// What was found otherwise in the engine, in words.
+    pub differs: Vec<String>,
+}
+
+impl Bound {
+    fn of(row: BindingState, drift: &[(String, String)]) -> Self {
+        let name = format!("team.{}.binding.{}", row.team, row.binding);
+        let objects = [
+            format!("policy {name}"),
+            format!("group {name}"),
+            format!("role auth/k8s/{}/role/{}", row.cluster, row.namespace),
+        ];
+        let found = drift.iter().filter(|(object, _)| objects.contains(object));
+        let differs = found.map(|(_, text)| text.clone()).collect();
+        Self { row, differs }
+    }
 }

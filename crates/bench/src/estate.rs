@@ -31,16 +31,31 @@ const SIDE_BY_SIDE: usize = 16;
 
 /// A team's document: one mount, owners and editors, one binding of one account.
 pub fn document(slug: &str) -> String {
+    let (owners, editors) = groups(slug);
     format!(
         "apiVersion: strongroom.dev/v1\nkind: Team\nmetadata: {{ name: {slug} }}\nspec:\n  \
          displayName: Bench\n  contact: bench@example.com\n  people:\n    \
-         owners: [{{ group: payments-leads }}]\n    editors: [{{ group: payments-dev }}]\n  \
+         owners: [{{ group: {owners} }}]\n    editors: [{{ group: {editors} }}]\n  \
          mounts: [{{ name: kv, type: kv-v2 }}]\n  namespaces:\n    \
          - {{ cluster: prod-eu, name: {slug}, environment: production, tokenTtl: 20m }}\n  \
          bindings:\n    - name: api\n      cluster: prod-eu\n      namespace: {slug}\n      \
          serviceAccounts: [api]\n      access: [{{ mount: kv, path: prod/api/*, level: read }}]\n  \
          limits: {{ requestsPerSecond: 500 }}\n"
     )
+}
+
+/// The groups of its owners and editors: people of this lab, who change it; of most prepared teams two
+/// that ten teams share. The engine keeps at a group all groups that it is in, so one pair for
+/// thousands would measure that.
+fn groups(slug: &str) -> (String, String) {
+    let number: Option<usize> = slug.strip_prefix("estate-").and_then(|text| text.parse().ok());
+    match number {
+        Some(number) if number >= 10 && !number.is_multiple_of(50) => {
+            let block = number / 10;
+            (format!("estate-leads-{block:04}"), format!("estate-dev-{block:04}"))
+        }
+        _ => ("payments-leads".into(), "payments-dev".into()),
+    }
 }
 
 /// The document, decoded.

@@ -222,7 +222,7 @@ async fn settings(lab: &Lab) -> Result<Vec<String>> {
     settings.push(format!("one fsync of 4 kB here: {:.2} ms (median of 50)", fsync_ms(&lab.dir)?));
     settings.push(
         "a team is one KV mount with settings and limit, three policies, three groups, one role, \
-         and one service account with entity and alias; two provider groups are shared"
+         and one service account with entity and alias; ten teams share two provider groups"
             .to_owned(),
     );
     settings.push(hvac());

@@ -8,13 +8,14 @@ use jiff::Timestamp;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Serialize;
 use strongroom_acts::receipt::Answer as Signed;
+use strongroom_acts::token::unverified_claims;
 use strongroom_acts::{comment_digest, new_salt, nonce};
 use strongroom_domain::Digest;
 use strongroom_domain::act::{ActItem, ActKind, Statement};
 use strongroom_domain::clock::Clock as _;
 use strongroom_domain::id::RequestId;
 
-use crate::api::types::ActItemView;
+use crate::api::types::{ActItemView, PersonView};
 use crate::client::Client;
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -76,6 +77,7 @@ pub async fn sign<'a>(client: &Client, act: Act<'a>) -> Result<SignedAct<'a>, Fa
         salt: new_salt().map_err(|error| failed(&error))?,
     };
     let nonce = nonce(&statement).map_err(|error| failed(&error))?;
+    let me = client.api.session().await?.person;
     let max_age = match act.after {
         Some(after) => {
             wait_past(client, after).await;
@@ -96,7 +98,30 @@ pub async fn sign<'a>(client: &Client, act: Act<'a>) -> Result<SignedAct<'a>, Fa
         },
     )
     .await?;
+    is_the_same(&me, &id_token, &what)?;
     Ok(SignedAct { statement, id_token, comment: act.comment })
+}
+
+/// Who signed in the browser is who this session belongs to: otherwise the request would be one
+/// person's by the session and another's by the signature. Only a slip is caught here; what counts
+/// is verified by the executor.
+fn is_the_same(me: &PersonView, id_token: &SecretString, what: &str) -> Result<(), Failure> {
+    let Some(claims) = unverified_claims(id_token.expose_secret()) else { return Ok(()) };
+    let mut texts = claims.as_object().into_iter().flatten().filter_map(|(_, each)| each.as_str());
+    let names = ["preferred_username", "email", "name"];
+    let other = names.iter().find_map(|name| claims.get(name)?.as_str());
+    // Without a name on both sides only ids are left, and a provider may give each client its own.
+    let (Some(other), true) = (other, me.display != me.person) else { return Ok(()) };
+    if texts.any(|text| text == me.person || text == me.display) {
+        return Ok(());
+    }
+    let (me, other) = (clean(&me.display), clean(other));
+    Err(Failure::new(Exit::Denied, what.to_owned())
+        .because(format!("you are logged in here as {me}, and the browser signed in as {other}"))
+        .next(format!(
+            "nothing was sent; sign out at the provider and sign in there as {me}, or run \
+             `strongroom login` as {other}"
+        )))
 }
 
 /// Waits until a sign-in is later than this. `auth_time` has whole seconds: within the second of the freeze it could not be told apart.
@@ -193,7 +218,29 @@ pub fn judge(
 
 #[cfg(test)]
 mod tests {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
     use super::*;
+
+    #[test]
+    fn another_person_in_the_browser_is_told_before_anything_is_sent() {
+        let me: PersonView = serde_json::from_value(serde_json::json!({
+            "issuer": "i", "person": "e-1", "display": "bob",
+        }))
+        .unwrap();
+        let signed = |claims: serde_json::Value| {
+            let payload = URL_SAFE_NO_PAD.encode(claims.to_string());
+            let token = SecretString::from(format!("h.{payload}.s"));
+            is_the_same(&me, &token, "sign the act (submit)")
+        };
+        signed(serde_json::json!({ "sub": "e-1", "name": "Robert" })).unwrap();
+        signed(serde_json::json!({ "sub": "pairwise-7", "email": "bob" })).unwrap();
+        signed(serde_json::json!({ "sub": "pairwise-7" })).unwrap();
+        let told = signed(serde_json::json!({ "sub": "e-2", "preferred_username": "alice" }));
+        let told = told.unwrap_err().render();
+        assert!(told.contains("logged in here as bob") && told.contains("as alice"), "{told}");
+    }
 
     #[test]
     fn a_fresh_sign_in_is_asked_for_as_narrowly_as_the_provider_allows() {

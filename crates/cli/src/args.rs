@@ -26,6 +26,14 @@ pub fn verb_hint(error: &clap::Error) -> Option<&'static str> {
     let Some(ContextValue::String(word)) = error.get(ContextKind::InvalidSubcommand) else {
         return None;
     };
+    // What is beneath `kv` is a person's own business with the engine.
+    let usage = error.get(ContextKind::Usage).map(ToString::to_string).unwrap_or_default();
+    if usage.contains(" kv ") {
+        return Some(
+            "versions are deleted, brought back and listed with the engine's own client: `bao kv delete`, \
+             `bao kv undelete`, `bao kv metadata get`, with `-mount=team/TEAM/MOUNT`",
+        );
+    }
     Some(match word.as_str() {
         "lift" | "resume" | "unsuspend" | "unfreeze" => {
             "what stands still goes on by a request: `strongroom get document team/NAME -o yaml | \

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use strongroom_domain::document::node::Node;
 use strongroom_domain::document::{Document, field_path};
+use strongroom_domain::subject::Subject;
 
 use crate::failure::Failure;
 
@@ -25,6 +26,19 @@ pub struct Loaded {
 pub struct Place {
     file: String,
     text: Node,
+    /// The revision that it was read from, where its file says so.
+    pub revision: Option<u64>,
+}
+
+/// The line by which a file says what it was read from; without it nothing is compared.
+pub fn read_from(subject: &Subject, revision: u64) -> String {
+    format!("# {subject}, revision {revision}")
+}
+
+/// The revision of this subject that some line of a text names.
+fn revision_in(text: &str, subject: &Subject) -> Option<u64> {
+    let start = format!("# {subject}, revision ");
+    text.lines().find_map(|line| line.strip_prefix(&start)?.trim().parse().ok())
 }
 
 impl Place {
@@ -49,8 +63,11 @@ pub fn load(sources: &[PathBuf]) -> Result<Loaded, Failure> {
         match Document::from_yaml(&text) {
             Ok(more) => {
                 let nodes = Node::from_yaml(&text).unwrap_or_default();
-                let place = |text| Place { file: name.clone(), text };
-                documents.extend(more.into_iter().zip(nodes.into_iter().map(place)));
+                let placed = more.into_iter().zip(nodes).map(|(document, node)| {
+                    let revision = revision_in(&text, &document.subject());
+                    (document, Place { file: name.clone(), text: node, revision })
+                });
+                documents.extend(placed);
             }
             Err(more) => faults.extend(more.iter().map(|fault| format!("{name}: {fault}"))),
         }

@@ -5,7 +5,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use reqwest::header::{HeaderMap, HeaderValue};
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
 use tracing::Instrument as _;
@@ -41,6 +41,8 @@ pub enum Method {
     List,
     /// Write.
     Post,
+    /// Write some fields and keep the others.
+    Patch,
     /// Delete.
     Delete,
 }
@@ -53,11 +55,12 @@ impl Method {
                 reqwest::Method::from_bytes(b"LIST").expect("LIST is a valid method name")
             }
             Self::Post => reqwest::Method::POST,
+            Self::Patch => reqwest::Method::PATCH,
             Self::Delete => reqwest::Method::DELETE,
         }
     }
 
-    fn is_read(self) -> bool {
+    pub(crate) fn is_read(self) -> bool {
         matches!(self, Self::Get | Self::List)
     }
 }
@@ -68,6 +71,7 @@ impl fmt::Display for Method {
             Self::Get => "read",
             Self::List => "list",
             Self::Post => "write",
+            Self::Patch => "patch",
             Self::Delete => "delete",
         })
     }
@@ -258,6 +262,9 @@ impl EngineClient {
         }
         if let Some(id) = &write_id {
             request = request.header(WRITE_ID_HEADER, id);
+        }
+        if call.method == Method::Patch {
+            request = request.header(CONTENT_TYPE, "application/merge-patch+json");
         }
         if let Some(body) = call.body {
             request = request.json(body);

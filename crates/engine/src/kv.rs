@@ -72,6 +72,19 @@ pub async fn write(
     Ok(envelope.data.get("version").and_then(Value::as_u64).unwrap_or(0))
 }
 
+/// Writes these values and keeps the others of a secret that is there.
+pub async fn patch(
+    session: &Session,
+    mount: &str,
+    path: &str,
+    data: &Value,
+) -> Result<u64, EngineError> {
+    let (target, template) = (format!("{mount}/data/{path}"), "{mount}/data/{path}");
+    let body = json!({ "data": data });
+    let envelope = session.patch(&target, template, &body).await?;
+    Ok(envelope.data.get("version").and_then(Value::as_u64).unwrap_or(0))
+}
+
 /// The names in a folder, which ends in `/` or is empty for the whole mount.
 pub async fn list(
     session: &Session,

@@ -21,7 +21,7 @@ pub(crate) fn check(method: Method, path: &str, template: &'static str) -> Resul
     // LIST of a folder ends with a slash; anywhere else it is a second spelling.
     let path = match method {
         Method::List => path.strip_suffix('/').unwrap_or(path),
-        Method::Get | Method::Post | Method::Delete => path,
+        Method::Get | Method::Post | Method::Patch | Method::Delete => path,
     };
     if is_canonical(path) {
         return Ok(());
@@ -49,7 +49,7 @@ mod tests {
     #[test]
     fn only_a_list_may_end_with_a_slash() {
         assert!(check(Method::List, "team/a/kv/metadata/", "{path}").is_ok());
-        for method in [Method::Get, Method::Post, Method::Delete] {
+        for method in [Method::Get, Method::Post, Method::Patch, Method::Delete] {
             assert!(check(method, "team/a/kv/data/x/", "{path}").is_err());
         }
         assert!(check(Method::List, "team//", "{path}").is_err());

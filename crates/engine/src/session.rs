@@ -138,7 +138,7 @@ impl Session {
 
     /// Right before a call is sent: getting a token may have taken long.
     fn in_time(&self, call: &Call<'_>) -> Result<(), EngineError> {
-        let changes = matches!(call.method, Method::Post | Method::Delete);
+        let changes = !call.method.is_read();
         if !changes || self.window.is_open_for(self.client.timeout()) {
             return Ok(());
         }
@@ -198,6 +198,16 @@ impl Session {
         body: &Value,
     ) -> Result<Envelope, EngineError> {
         self.call(Call::post(path, template, body)).await
+    }
+
+    /// Writes some fields of a path and keeps the others.
+    pub async fn patch(
+        &self,
+        path: &str,
+        template: &'static str,
+        body: &Value,
+    ) -> Result<Envelope, EngineError> {
+        self.call(Call { body: Some(body), ..Call::new(Method::Patch, path, template) }).await
     }
 
     /// Deletes a path; one that is not there is done.

@@ -41,6 +41,12 @@ impl Person {
         })
     }
 
+    /// The same terminal and session, and a browser in which somebody else is.
+    #[must_use]
+    pub fn with_browser_of(&self, name: &str) -> Self {
+        Self { name: name.into(), ..self.clone() }
+    }
+
     /// Runs a client verb as this person, with a browser that signs them in without clicks.
     pub async fn run(&self, arguments: &[&str]) -> Result<Printed> {
         self.run_with(arguments, None).await

@@ -71,6 +71,9 @@ pub fn test(arguments: &[String]) -> Result<()> {
         lab.env("STRONGROOM_FULL", "1");
     }
     lab.args(["dev", "--lab", "--"]).arg(&nextest).args(["nextest", "run", "--workspace"]);
+    if full {
+        lab.args(["--profile", "full"]);
+    }
     lab.args(filters);
     run(&mut lab).context("tests failed")?;
     println!("all tests passed after {:.0} s", begun.elapsed().as_secs_f64());

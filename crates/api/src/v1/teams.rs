@@ -3,7 +3,7 @@
 use axum::Json;
 use jiff::Timestamp;
 use serde::Serialize;
-use strongroom_app::team;
+use strongroom_app::team::{self, Bound};
 
 use crate::extract::{Path, SignedIn, named};
 use crate::problem::Problem;
@@ -53,6 +53,8 @@ pub(crate) struct BindingView {
     account_uid: Option<String>,
     state: String,
     reason: Option<String>,
+    /// What was found otherwise in the engine.
+    differs: Vec<String>,
     updated_at: Timestamp,
 }
 
@@ -64,7 +66,7 @@ pub(crate) async fn bindings(
     let rows = team::binding_list(&ctx, &named(&name)?).await?;
     let items = rows
         .into_iter()
-        .map(|row| BindingView {
+        .map(|Bound { row, differs }| BindingView {
             team: row.team,
             binding: row.binding,
             cluster: row.cluster,
@@ -74,6 +76,7 @@ pub(crate) async fn bindings(
             account_uid: row.account_uid,
             state: row.state,
             reason: row.reason,
+            differs,
             updated_at: row.updated_at,
         })
         .collect();

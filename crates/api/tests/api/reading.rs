@@ -88,6 +88,7 @@ async fn lists_of_teams_clusters_and_bindings() {
           "accountUid": "uid-of-account",
           "binding": "api",
           "cluster": "prod-eu",
+          "differs": [],
           "namespace": "payments-prod",
           "namespaceUid": "uid-of-namespace",
           "reason": null,

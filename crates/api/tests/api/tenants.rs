@@ -120,6 +120,16 @@ async fn of_a_request_over_two_teams_each_sees_its_half() {
     assert_eq!(shown.text("/documents/0/subject"), "team/orders");
     let list = carol.get("/api/v1/requests").await;
     assert_eq!(list.body["items"][0]["documents"], json!(["team/orders"]));
+
+    // The plan is whole, so it is for those who see all of it and those who may have to sign it.
+    let plan = format!("/api/v1/requests/{}/plan", both.request);
+    app.executor.freeze_plan(both.request, &[("platform", "platform-sre")]).await;
+    assert_eq!(sue.get(&plan).await.status, 200);
+    let refused = carol.get(&plan).await;
+    assert_eq!(refused.status, 403, "{:#}", refused.body);
+    assert!(!refused.body.to_string().contains("payments"), "{:#}", refused.body);
+    app.executor.freeze_plan(both.request, &[("owners of orders", "orders-leads")]).await;
+    assert_eq!(carol.get(&plan).await.status, 200);
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use clap::Subcommand;
 /// `kv`.
 #[derive(Debug, Clone, Subcommand)]
 pub enum KvCommand {
-    /// Set values of one secret; prefer `key=-`, which reads from the terminal or standard input
+    /// Set all values of one secret (`patch` keeps the others); prefer `key=-`, which reads from the terminal or standard input
     #[command(before_help = "Examples:
   strongroom kv put payments/kv/prod/api/db password=-
   strongroom kv put payments/kv/prod/api/tls key=@tls.key certificate=@tls.crt
@@ -19,6 +19,16 @@ pub enum KvCommand {
         /// Only if this is the current version; 0 means the secret is not there yet
         #[arg(long, value_name = "VERSION")]
         cas: Option<u64>,
+    },
+    /// Set values of one secret and keep its others
+    #[command(before_help = "Examples:
+  strongroom kv patch payments/kv/prod/api/db password=-")]
+    Patch {
+        /// TEAM/MOUNT/SECRET, for example payments/kv/prod/api/db; it is there already
+        path: String,
+        /// key=value, key=@FILE, or key=- for the terminal or standard input
+        #[arg(required = true, value_name = "KEY=VALUE|KEY=@FILE|KEY=-")]
+        values: Vec<String>,
     },
     /// Read one secret
     #[command(before_help = "Examples:

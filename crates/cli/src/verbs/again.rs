@@ -2,7 +2,7 @@
 //! now, as a request of its own with a signature of its own.
 //!
 //! The documents come from the plan that the executor signed wherever one was frozen. Without one
-//! they are the API's word, like those of `get document`; the person reads them before signing.
+//! they are the API's word: the person reads line by line what they change before signing.
 
 use strongroom_domain::document::Document;
 use strongroom_domain::id::RequestId;
@@ -40,6 +40,7 @@ pub async fn run(client: &Client, id: RequestId, args: &ProposeArgs) -> Result<E
                 attest: plan.attest.clone(),
                 lift: plan.lift.clone(),
                 reason: Some(reason(&plan.reason)),
+                unread: false,
             };
             (bases.collect(), proposal)
         }
@@ -110,7 +111,8 @@ fn as_told(
     attest.sort();
     attest.dedup();
     let (lift, reason) = (lifted(&view.lift)?, Some(reason(&view.reason)));
-    Ok((bases, Proposal { documents, places: Vec::new(), attest, lift, reason }))
+    let unread = true;
+    Ok((bases, Proposal { documents, places: Vec::new(), attest, lift, reason, unread }))
 }
 
 /// The old reason, marked once however often it is proposed again.

@@ -18,7 +18,7 @@ pub async fn run(
     let Loaded { documents, places } = files::load(&args.files.filename)?;
     let attest = attested(&args.reattest)?;
     let lift = lifted(&args.lift)?;
-    let proposal = Proposal { documents, places, attest, lift, reason: None };
+    let proposal = Proposal { documents, places, attest, lift, reason: None, unread: false };
     propose(&client()?, proposal, &args.propose).await
 }
 

@@ -52,6 +52,21 @@ async fn differences(
     found: &Preview,
     style: Style,
 ) -> Result<String, Failure> {
+    let mut out = of_documents(client, documents, found, style).await?;
+    if !found.steps.is_empty() {
+        out.push_str(&style.bold("Writes to the engine\n"));
+        out.push_str(&preview::steps(found, documents, style));
+    }
+    Ok(out)
+}
+
+/// What changes in the documents, line by line, from the bytes that would be signed.
+pub async fn of_documents(
+    client: &Client,
+    documents: &[Document],
+    found: &Preview,
+    style: Style,
+) -> Result<String, Failure> {
     let mut out = String::new();
     for (document, told) in documents.iter().zip(&found.documents) {
         if !told.changed {
@@ -62,6 +77,14 @@ async fn differences(
             revision => {
                 let (kind, name) = (told.subject.kind(), told.subject.name());
                 let base = client.api.document(kind, name, Some(revision)).await?;
+                // Its hash is what a submission names, and the executor compares it with the head.
+                let own = Document::from_value(&base.document).map(|document| document.digest());
+                if own.ok() != told.base_hash {
+                    let what = format!("compare {} with what is applied", told.subject);
+                    return Err(Failure::new(Exit::Conflict, what).because(
+                        "the base document does not have the hash that the preview names",
+                    ));
+                }
                 strongroom_domain::document::node::to_yaml(&base.document)
             }
         };
@@ -72,10 +95,6 @@ async fn differences(
         out.push_str(&style.bold(&format!("{} (from {from})\n", told.subject)));
         diff::lines(&mut out, &before, &document.to_yaml(), "", style);
         out.push('\n');
-    }
-    if !found.steps.is_empty() {
-        out.push_str(&style.bold("Writes to the engine\n"));
-        out.push_str(&preview::steps(found, documents, style));
     }
     Ok(out)
 }

@@ -10,6 +10,7 @@ use crate::args::{GetArgs, Kind, Output};
 use crate::client::Client;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::files::read_from;
 use crate::output;
 use crate::render::event;
 use crate::render::table::{or_dash, table};
@@ -259,19 +260,29 @@ fn binding_table(items: &[TeamBinding], wide: bool, no_headers: bool) -> String 
         let binding = &item.binding;
         let place = [&binding.cluster, &binding.namespace, &binding.account];
         let account: Vec<&str> = place.into_iter().filter_map(|part| part.as_deref()).collect();
+        // People have neither cluster nor namespace.
+        let account = match account.as_slice() {
+            ["", "", group] => format!("group {group}"),
+            parts => parts.join("/"),
+        };
+        let differs = binding.differs.first();
         let whose = item.host.as_ref().map_or_else(String::new, |host| format!(" (of {host})"));
         let mut row = vec![
             item.team.clone(),
             binding.binding.clone(),
-            or_dash(Some(&format!("{}{whose}", account.join("/")))),
-            binding.state.clone(),
+            or_dash(Some(&format!("{account}{whose}"))),
+            if differs.is_some() {
+                format!("{}, engine differs", binding.state)
+            } else {
+                binding.state.clone()
+            },
         ];
         if wide {
             row.push(or_dash(binding.namespace_uid.as_deref()));
             row.push(or_dash(binding.account_uid.as_deref()));
             row.push(binding.updated_at.as_deref().map_or_else(|| "-".to_owned(), time_text));
         }
-        row.push(or_dash(binding.reason.as_deref()));
+        row.push(or_dash(binding.reason.as_ref().or(differs).map(String::as_str)));
         row
     };
     let mut headers = vec!["TEAM", "BINDING", "ACCOUNT", "STATE"];
@@ -297,7 +308,7 @@ async fn document(
     let text = match client.output {
         Some(Output::Json) => output::value(&document.to_value(), Output::Json)?,
         Some(Output::Name) => document.subject().to_string(),
-        _ => document.to_yaml(),
+        _ => format!("{}\n{}", read_from(subject, answer.revision), document.to_yaml()),
     };
     client.screen.data(&text);
     Ok(())
@@ -323,6 +334,7 @@ mod tests {
                     account_uid: None,
                     state: state.into(),
                     reason: reason.map(Into::into),
+                    differs: Vec::new(),
                     updated_at: None,
                 },
             )

@@ -1,4 +1,4 @@
-//! `kv put`, `kv get` and `kv list`: a person and the engine, with nobody in between.
+//! `kv put`, `kv patch`, `kv get` and `kv list`: a person and the engine, with nobody in between.
 //!
 //! The sign-in happens at the engine itself, from this machine. The token is held in memory and
 //! given back at the end; a value never goes to Strongroom's server, to a log or to the terminal
@@ -15,6 +15,7 @@ use strongroom_engine::EngineError;
 use strongroom_engine::error::Failure as Cause;
 
 use self::place::Place;
+use self::put::How;
 use crate::args::{Globals, KvCommand};
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -54,18 +55,26 @@ impl Wish {
 /// Sets, reads or lists secrets.
 pub async fn run(globals: &Globals, screen: Screen, command: &KvCommand) -> Result<Exit, Failure> {
     let path = match command {
-        KvCommand::Put { path, .. } | KvCommand::Get { path, .. } => Place::parse(path)?,
+        KvCommand::Put { path, .. }
+        | KvCommand::Patch { path, .. }
+        | KvCommand::Get { path, .. } => Place::parse(path)?,
         KvCommand::List { path } => Place::folder(path)?,
     };
     // Everything is read before the person signs in, so that a typing mistake costs no sign-in.
     let values = match command {
-        KvCommand::Put { values, .. } => put::gather(screen, values).await?,
+        KvCommand::Put { values, .. } | KvCommand::Patch { values, .. } => {
+            put::gather(screen, values).await?
+        }
         KvCommand::Get { .. } | KvCommand::List { .. } => Map::new(),
     };
     let (session, own_token) = session::open(globals, screen).await?;
     let result = match command {
         KvCommand::Put { cas, .. } => {
-            put::put(screen, globals.output, &session, &path, values, *cas).await
+            let how = How::Replace { cas: *cas };
+            put::put(screen, globals.output, &session, &path, values, how).await
+        }
+        KvCommand::Patch { .. } => {
+            put::put(screen, globals.output, &session, &path, values, How::Merge).await
         }
         KvCommand::Get { field, .. } => {
             get::get(screen, globals.output, &session, &path, field.as_deref()).await
@@ -86,7 +95,9 @@ pub async fn run(globals: &Globals, screen: Screen, command: &KvCommand) -> Resu
 fn engine_failure(error: &EngineError, what: &str, wish: Wish) -> Failure {
     let (exit, next) = match &error.failure {
         Cause::Denied => (Exit::Denied, wish.who_may()),
-        Cause::NotFound => (Exit::NotFound, "check team, mount and path"),
+        Cause::NotFound => {
+            (Exit::NotFound, "check team, mount and path; `kv patch` needs a secret that is there")
+        }
         Cause::CasMismatch => {
             (Exit::Conflict, "somebody else has set it; look at it and try again with its version")
         }

@@ -26,6 +26,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::files::Place;
 use crate::render::text::clean;
+use crate::verbs::diff;
 use crate::{output, render};
 
 #[derive(Serialize)]
@@ -46,6 +47,9 @@ pub struct Proposal {
     pub lift: Vec<Target>,
     /// The reason, unless another one is given.
     pub reason: Option<String>,
+    /// Nobody here wrote the documents, or verified a signature over them: they are shown line by line
+    /// before they are signed.
+    pub unread: bool,
 }
 
 /// Proposes documents.
@@ -55,7 +59,7 @@ pub async fn propose(
     args: &ProposeArgs,
 ) -> Result<Exit, Failure> {
     output::only(client.output, &[Output::Table, Output::Json, Output::Yaml, Output::Name])?;
-    let Proposal { documents, places, attest, lift, reason: told } = proposal;
+    let Proposal { documents, places, attest, lift, reason: told, unread } = proposal;
     let preview = client.api.preview(&documents, &attest, &lift).await;
     let preview = preview.map_err(|failure| placed(failure, &places))?;
     check_preview(&documents, &preview)?;
@@ -64,6 +68,13 @@ pub async fn propose(
         return nothing(client, &documents, &preview);
     }
     show(client, args, &preview, &documents)?;
+    if unread {
+        let style = client.screen.style_err();
+        client.screen.show(&diff::of_documents(client, &documents, &preview, style).await?);
+    }
+    for line in stale(&preview, &places) {
+        client.screen.say(&line);
+    }
     if args.dry_run {
         return Ok(Exit::Ok);
     }
@@ -113,6 +124,22 @@ pub async fn propose(
     }
     let view = client.api.change_request(stored).await?;
     tell(client, &view, exit)
+}
+
+/// Files that were read from an older revision than the one they would replace.
+fn stale(preview: &Preview, places: &[Place]) -> Vec<String> {
+    let old = preview.documents.iter().zip(places).filter_map(|(told, place)| {
+        let read = place.revision.filter(|read| told.changed && *read < told.base_revision)?;
+        Some(format!(
+            "note: {} says that it was read from revision {read} of {subject}, and revision {now} is \
+             applied: what came between and is not in the file would be taken back; `strongroom diff` \
+             shows it, `strongroom get document {subject} -o yaml` is what is applied",
+            place.of(""),
+            subject = told.subject,
+            now = told.base_revision,
+        ))
+    });
+    old.collect()
 }
 
 /// Faults in documents by file, line and field.
@@ -344,12 +371,16 @@ pub fn tell(client: &Client, view: &RequestView, exit: Exit) -> Result<Exit, Fai
     if let Some(reason) = view.state_reason.as_deref().filter(|reason| !reason.is_empty()) {
         client.screen.say(&clean(reason));
     }
-    if ended(&view.state).is_none() {
-        client.screen.say(&format!(
-            "next: whoever must sign runs `strongroom approve {id}`;\n      \
-             follow it with `strongroom request show {id}`"
-        ));
-    }
+    let next = match State::from_word(&view.state) {
+        Some(State::Submitted) => "next: the executor freezes a plan, and then others sign it",
+        Some(State::InReview) => "next: whoever must sign runs `strongroom approve {id}`",
+        Some(State::Approved | State::Applying) => {
+            "next: the executor writes it; nobody has to sign"
+        }
+        _ => return Ok(exit),
+    };
+    let next = next.replace("{id}", &id.to_string());
+    client.screen.say(&format!("{next};\n      follow it with `strongroom request show {id}`"));
     Ok(exit)
 }
 

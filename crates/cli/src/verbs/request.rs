@@ -75,7 +75,16 @@ pub async fn show(client: &Client, id: RequestId) -> Result<Exit, Failure> {
         client.screen.data(&output::value(&whole, shape)?);
         return Ok(Exit::Ok);
     }
-    let plan = plan(client, id).await?;
+    let plan = match plan(client, id).await {
+        Err(failure) if failure.exit == Exit::Denied => {
+            client.screen.say(
+                "the plan also changes what you do not see, so it is not shown; what follows is the \
+                 part about your teams",
+            );
+            None
+        }
+        plan => plan?,
+    };
     let acts: Vec<JudgedAct> = acts.into_iter().map(|act| judged(client, act)).collect();
     let style = client.screen.style_out();
     client.screen.data(&request(&view, plan.as_ref(), &acts, &events, style));

@@ -207,8 +207,8 @@ impl Stack {
              \n  export BAO_ADDR={engine} BAO_CACERT={dir}/engine/ca.pem\
              \n  {bao} login -method=userpass -path=lab username=admin \
              password=$(cat {dir}/{PASSWORD_FILE})\
-             \n  ({bao} policy read team.orders.binding.api; echo 'path \"team/payments/*\" {{ \
-             capabilities = [\"read\"] }}') | {bao} policy write team.orders.binding.api -\
+             \n  ({bao} policy read team.payments.binding.api; echo 'path \"team/orders/*\" {{ \
+             capabilities = [\"read\"] }}') | {bao} policy write team.payments.binding.api -\
              \n  {program} get findings --all -o wide     # who did it; it is put back within a \
              second\n",
             engine = self.engine.address(),

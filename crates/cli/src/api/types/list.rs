@@ -83,6 +83,9 @@ views! {
         /// Why.
         #[serde(default)]
         reason: Option<String>,
+        /// What was found otherwise in the engine.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        differs: Vec<String>,
         /// When it last changed.
         #[serde(default)]
         updated_at: Option<String>,

@@ -66,11 +66,30 @@ pub(super) async fn gather(
                     .to_owned()
             }
         };
+        if value.is_empty() && !text.ends_with('=') {
+            return Err(Failure::usage(format!("set {key:?}"))
+                .because("what was read for it is empty; nothing was stored")
+                .next(format!(
+                    "give it a value, or write `{key}=` to store an empty one on purpose"
+                )));
+        }
         if read.insert(key.to_owned(), Value::from(value)).is_some() {
             return Err(Failure::usage(format!("set {key:?} twice")));
         }
     }
     Ok(read)
+}
+
+/// How values meet those that are there.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum How {
+    /// They are all there is.
+    Replace {
+        /// Only over this version.
+        cas: Option<u64>,
+    },
+    /// The others stay.
+    Merge,
 }
 
 /// Sets them.
@@ -80,16 +99,19 @@ pub(super) async fn put(
     session: &Session,
     place: &Place,
     values: Map<String, Value>,
-    cas: Option<u64>,
+    how: How,
 ) -> Result<Exit, Failure> {
     output::only(shape, &[Output::Table, Output::Json, Output::Yaml, Output::Name])?;
     let (mount, secret) = (place.mount.to_string(), place.secret.to_string());
     let data = Value::Object(values);
-    let written = match cas {
-        Some(expected) => kv::write_cas(session, &mount, &secret, &data, expected)
-            .await
-            .map(|(version, _)| version),
-        None => kv::write(session, &mount, &secret, &data).await,
+    let written = match how {
+        How::Replace { cas: Some(expected) } => {
+            kv::write_cas(session, &mount, &secret, &data, expected)
+                .await
+                .map(|(version, _)| version)
+        }
+        How::Replace { cas: None } => kv::write(session, &mount, &secret, &data).await,
+        How::Merge => kv::patch(session, &mount, &secret, &data).await,
     };
     let version = written
         .map_err(|error| engine_failure(&error, &format!("set {mount}/{secret}"), Wish::Put))?;
@@ -99,7 +121,15 @@ pub(super) async fn put(
             screen.data(&output::value(&told, shape)?);
         }
         Some(Output::Name) => screen.data(&format!("{mount}/{secret}")),
-        _ => screen.data(&format!("{mount}/{secret} is set, version {version}")),
+        _ => {
+            screen.data(&format!("{mount}/{secret} is set, version {version}"));
+            if version > 1 && matches!(how, How::Replace { .. }) {
+                screen.say(
+                    "it holds just these values now; what the version before held besides is in that \
+                     version only. `strongroom kv patch` keeps the others",
+                );
+            }
+        }
     }
     Ok(Exit::Ok)
 }
