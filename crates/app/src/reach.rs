@@ -12,10 +12,9 @@ use strongroom_domain::document::Document;
 use strongroom_domain::id::RequestId;
 use strongroom_domain::name::TeamName;
 use strongroom_domain::subject::Subject;
-pub use strongroom_plan::reach::Reached;
-pub use strongroom_plan::reach::{Deed, Holder};
+pub use strongroom_plan::reach::{Deed, Holder, Reached};
 use strongroom_plan::reach::{Holding, Reach};
-use strongroom_storage::finding::{DRIFT, FOREIGN, FindingRow};
+use strongroom_storage::finding::{FOREIGN, FindingRow};
 use strongroom_storage::state::{BindingState, SubjectState};
 pub use strongroom_vault_model::object::Account;
 pub use strongroom_vault_model::path::{SecretPath, TeamMount};
@@ -23,6 +22,7 @@ use strongroom_vault_model::policy::PolicyName;
 
 use crate::context::Ctx;
 use crate::error::AppError;
+use crate::finding::Differences;
 use crate::remembered::Remembered;
 
 /// What is remembered: by the version of the applied documents, and the day on which bindings end.
@@ -135,7 +135,7 @@ pub async fn what_can(ctx: &Ctx, holder: &Holder) -> Result<Answer<WhatCan>, App
         let through = last.as_ref().map(|standing| standing.through(holder, &reached.policies));
         items.push(WhatCan { through: through.unwrap_or_default(), reached });
     }
-    if !ctx.is_platform() && !ctx.is_auditor() {
+    if !ctx.may(None, Resource::TeamDocument, Verb::Read) {
         // Said always, so that it tells nothing of what is there.
         beside.push("teams that you may not see are not in this answer".to_owned());
     }
@@ -191,7 +191,7 @@ struct Standing {
     team: TeamName,
     state: SubjectState,
     rows: Vec<BindingState>,
-    differs: Vec<(String, String)>,
+    differences: Differences,
 }
 
 impl Standing {
@@ -199,14 +199,8 @@ impl Standing {
         let (store, subject) = (&ctx.app.store, Subject::Team(team.clone()));
         let state = store.subject_state_get(&subject).await?.ok_or(AppError::NotFound)?;
         let rows = store.binding_states_of(state.engine, team.as_str()).await?;
-        let name = subject.to_string();
-        let of_team = findings
-            .iter()
-            .map(|row| &row.finding)
-            .filter(|each| each.kind == DRIFT && each.subject.as_ref() == Some(&name));
-        let differs = of_team.filter_map(|each| Some((each.object.clone()?, each.text.clone())));
-        let differs = differs.collect();
-        Ok(Self { team: team.clone(), state, rows, differs })
+        let differences = Differences::of(findings);
+        Ok(Self { team: team.clone(), state, rows, differences })
     }
 
     /// What is not known of this team.
@@ -272,7 +266,6 @@ impl Standing {
             }
         };
         let objects = [format!("policy {policy}"), format!("group {policy}")];
-        let differs = self.differs.iter().filter(|(object, _)| objects.contains(object));
         Through {
             policy: policy.clone(),
             state,
@@ -280,7 +273,7 @@ impl Standing {
             account_uid: row.and_then(|row| row.account_uid.clone()),
             revision: self.state.applied_revision,
             request: self.state.request,
-            differs: differs.map(|(_, text)| text.clone()).collect(),
+            differs: self.differences.about(&objects),
         }
     }
 }

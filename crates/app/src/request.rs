@@ -151,8 +151,7 @@ pub(crate) fn value(canonical: &[u8]) -> Result<Value, AppError> {
 pub async fn submission_get(ctx: &Ctx, request: RequestId) -> Result<Vec<u8>, AppError> {
     let visibility = ctx.visibility();
     let row = ctx.app.store.request_get(&visibility, request).await?;
-    let shown = ctx.app.store.request_documents(&visibility, request).await?;
-    if shown.len() < submission_of(&row)?.documents.len() {
+    if !sees_all(ctx, &visibility, &row).await? {
         return Err(AppError::forbidden(
             "this request also changes what you do not see",
             "ask a member of the platform team to reject it, or wait until its plan is frozen",
@@ -166,10 +165,8 @@ pub async fn submission_get(ctx: &Ctx, request: RequestId) -> Result<Vec<u8>, Ap
 pub async fn plan_get(ctx: &Ctx, request: RequestId) -> Result<PlanRow, AppError> {
     let visibility = ctx.visibility();
     let row = ctx.app.store.request_get(&visibility, request).await?;
-    let shown = ctx.app.store.request_documents(&visibility, request).await?;
-    let all = shown.len() >= submission_of(&row)?.documents.len();
     match ctx.app.store.plan_latest(request).await {
-        Ok(plan) if all || may_sign(ctx, &plan)? => Ok(plan),
+        Ok(plan) if sees_all(ctx, &visibility, &row).await? || may_sign(ctx, &plan)? => Ok(plan),
         Ok(_) => Err(AppError::forbidden(
             "the plan of this request also changes what you do not see",
             "its part about your team is in the request itself; who signs the plan sees all of it",
@@ -184,6 +181,12 @@ pub async fn plan_get(ctx: &Ctx, request: RequestId) -> Result<PlanRow, AppError
         }),
         Err(error) => Err(error.into()),
     }
+}
+
+/// Whether the viewer may see every document of a request.
+async fn sees_all(ctx: &Ctx, visibility: &Visibility, row: &RequestRow) -> Result<bool, AppError> {
+    let shown = ctx.app.store.request_documents(visibility, row.request).await?;
+    Ok(shown.len() >= submission_of(row)?.documents.len())
 }
 
 fn may_sign(ctx: &Ctx, stored: &PlanRow) -> Result<bool, AppError> {

@@ -5,11 +5,11 @@ use serde_json::Value;
 use strongroom_domain::document::Document;
 use strongroom_domain::name::TeamName;
 use strongroom_domain::subject::Subject;
-use strongroom_storage::finding::DRIFT;
 use strongroom_storage::state::{BindingState, SubjectState};
 
 use crate::context::{Ctx, sees};
 use crate::error::AppError;
+use crate::finding::Differences;
 use crate::request::value;
 
 /// A team or a cluster of a list.
@@ -82,14 +82,8 @@ pub async fn binding_list(ctx: &Ctx, team: &TeamName) -> Result<Vec<Bound>, AppE
             claimed.map(|claim| format!("{}/{}", claim.cluster, claim.name)).collect();
         rows.extend(store.binding_states_of_guests(engine, team.as_str(), &claimed).await?);
     }
-    let findings = store.finding_list(false).await?;
-    let drift: Vec<(String, String)> = findings
-        .into_iter()
-        .map(|row| row.finding)
-        .filter(|found| found.kind == DRIFT)
-        .filter_map(|found| Some((found.object?, found.text)))
-        .collect();
-    Ok(rows.into_iter().map(|row| Bound::of(row, &drift)).collect())
+    let differences = Differences::of(&store.finding_list(false).await?);
+    Ok(rows.into_iter().map(|row| Bound::of(row, &differences)).collect())
 }
 
 /// How an account of a binding stands, and what of it the engine holds otherwise.
@@ -102,15 +96,13 @@ pub struct Bound {
 }
 
 impl Bound {
-    fn of(row: BindingState, drift: &[(String, String)]) -> Self {
+    fn of(row: BindingState, differences: &Differences) -> Self {
         let name = format!("team.{}.binding.{}", row.team, row.binding);
         let objects = [
             format!("policy {name}"),
             format!("group {name}"),
             format!("role auth/k8s/{}/role/{}", row.cluster, row.namespace),
         ];
-        let found = drift.iter().filter(|(object, _)| objects.contains(object));
-        let differs = found.map(|(_, text)| text.clone()).collect();
-        Self { row, differs }
+        Self { row, differs: differences.about(&objects) }
     }
 }

@@ -97,6 +97,13 @@ impl Executor {
         Ok(())
     }
 
+    /// Tells of something that is over with the telling: what can be done about it is done.
+    pub(crate) async fn found_once(&mut self, found: Finding) -> Result<(), ExecutorError> {
+        let key = found.key.clone();
+        self.found(found).await?;
+        self.resolved(&key).await
+    }
+
     /// Takes a finding back.
     pub(crate) async fn resolved(&mut self, key: &str) -> Result<(), ExecutorError> {
         let Some(known) = self.findings.remove(key) else {

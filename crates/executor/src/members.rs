@@ -51,9 +51,7 @@ impl Executor {
         each.subject = Some(format!("team/{}", name.team()));
         each.object = Some(key.to_string());
         each.culprit = who.map(str::to_owned);
-        let finding_key = each.key.clone();
-        self.found(each).await?;
-        self.resolved(&finding_key).await
+        self.found_once(each).await
     }
 
     /// Tells of accounts that were taken out by hand.
@@ -83,17 +81,17 @@ impl Executor {
         is_taken_out: bool,
     ) -> Result<(), ExecutorError> {
         let PolicyName::Binding(team, binding) = name else { return Ok(()) };
-        let Some(mut head) = self.heads.get(&Subject::Team(team.clone())).cloned() else {
-            return Ok(());
-        };
-        let is_changed = if is_taken_out {
-            head.head.taken_out.insert(binding.clone())
-        } else {
-            head.head.taken_out.remove(binding)
-        };
+        let Some(head) = self.heads.get(&Subject::Team(team.clone())) else { return Ok(()) };
+        let is_changed = head.head.taken_out.contains(binding) != is_taken_out;
+        let changed = is_changed.then(|| head.clone());
         // Known until the head says it, should it not be written.
         self.attached.take_out(name, is_taken_out && is_changed);
-        if is_changed {
+        if let Some(mut head) = changed {
+            if is_taken_out {
+                head.head.taken_out.insert(binding.clone());
+            } else {
+                head.head.taken_out.remove(binding);
+            }
             self.head_write(head, None, "members").await?;
         }
         Ok(())

@@ -71,11 +71,12 @@ impl Executor {
         self.heads.contains_key(subject) || self.unbelieved.contains_key(subject)
     }
 
-    /// Tells of an object that somebody touched and no head stands for, or that it is gone.
-    pub(crate) async fn stranger_look(
+    /// Tells of an object that somebody touched and no head stands for, or that it is gone. A role is
+    /// read, for what it carries.
+    pub(crate) async fn stranger_tell(
         &mut self,
-        reading: &mut Reading,
         key: &ObjectKey,
+        is_there: bool,
         who: &str,
     ) -> Result<(), ExecutorError> {
         let listed = match key {
@@ -83,8 +84,7 @@ impl Executor {
                 self.foreign_role(&key.name()).await?
             }
             ObjectKey::Policy(_) | ObjectKey::Group(_) | ObjectKey::Mount(_) => {
-                let (found, _) = self.read_now(reading, key).await?;
-                found.map(|_| listed(&key.to_string(), "is not marked as Strongroom's"))
+                is_there.then(|| listed(&key.to_string(), "is not marked as Strongroom's"))
             }
             _ => return Ok(()),
         };

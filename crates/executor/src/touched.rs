@@ -50,7 +50,7 @@ impl Executor {
         for (key, who) in keys {
             let Some((subject, objects)) = self.wanted_of(&key)? else {
                 if !self.is_wanted(&key)? {
-                    self.stranger_look(&mut reading, &key, &who).await?;
+                    self.stranger_tell(&key, true, &who).await?;
                 }
                 continue;
             };
@@ -71,7 +71,7 @@ impl Executor {
             } else {
                 self.resolved(&format!("{DRIFT} {key}")).await?;
                 if wanted.is_none() {
-                    self.stranger_look(&mut reading, &key, &who).await?;
+                    self.stranger_tell(&key, found.is_some(), &who).await?;
                 }
             }
             // Which accounts are members right now is no part of the comparison.
@@ -100,9 +100,7 @@ impl Executor {
             let mut found = finding("people-login", &touch.path, Severity::Alarm, text, next);
             found.object = Some(touch.path);
             found.culprit = Some(touch.who);
-            let key = found.key.clone();
-            self.found(found).await?;
-            self.resolved(&key).await?;
+            self.found_once(found).await?;
             self.drift.untold.pop();
         }
         Ok(())

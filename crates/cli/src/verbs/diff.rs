@@ -72,20 +72,10 @@ pub async fn of_documents(
         if !told.changed {
             continue;
         }
-        let before = match told.base_revision {
-            0 => String::new(),
-            revision => {
-                let (kind, name) = (told.subject.kind(), told.subject.name());
-                let base = client.api.document(kind, name, Some(revision)).await?;
-                // Its hash is what a submission names, and the executor compares it with the head.
-                let own = Document::from_value(&base.document).map(|document| document.digest());
-                if own.ok() != told.base_hash {
-                    let what = format!("compare {} with what is applied", told.subject);
-                    return Err(Failure::new(Exit::Conflict, what).because(
-                        "the base document does not have the hash that the preview names",
-                    ));
-                }
-                strongroom_domain::document::node::to_yaml(&base.document)
+        let before = match told.base_hash {
+            None => String::new(),
+            Some(hash) => {
+                propose::base(client, &told.subject, told.base_revision, hash).await?.to_yaml()
             }
         };
         let from = match told.base_revision {

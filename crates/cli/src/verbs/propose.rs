@@ -9,12 +9,14 @@ use std::time::Duration;
 use serde::Serialize;
 use serde_json::json;
 use strongroom_acts::submission_digest;
+use strongroom_domain::Digest;
 use strongroom_domain::act::{ActItem, ActKind, Submission, SubmittedDocument};
 use strongroom_domain::clock::Clock as _;
 use strongroom_domain::document::Document;
 use strongroom_domain::hold::Target;
 use strongroom_domain::id::RequestId;
 use strongroom_domain::request::State;
+use strongroom_domain::subject::Subject;
 use strongroom_plan::build::places;
 use strongroom_plan::summary::NOBODY;
 
@@ -235,7 +237,7 @@ fn to_submit<'a>(
     preview: &'a Preview,
     attest: &[String],
     lift: &[Target],
-) -> Vec<(&'a Document, u64, Option<strongroom_domain::Digest>)> {
+) -> Vec<(&'a Document, u64, Option<Digest>)> {
     if preview.unchanged && attest.is_empty() && lift.is_empty() {
         return Vec::new();
     }
@@ -263,9 +265,25 @@ fn names(document: &Document, attest: &[String]) -> bool {
     places(team).any(|place| attest.contains(&place))
 }
 
+/// The base of a change, which must have the hash that the preview names: a submission names it, and
+/// the executor compares it with the head.
+pub async fn base(
+    client: &Client,
+    subject: &Subject,
+    revision: u64,
+    hash: Digest,
+) -> Result<Document, Failure> {
+    let base = client.api.document(subject.kind(), subject.name(), Some(revision)).await?;
+    let document = Document::from_value(&base.document).ok();
+    document.filter(|document| document.digest() == hash).ok_or_else(|| {
+        Failure::new(Exit::Conflict, format!("check the base of {subject}"))
+            .because("the base document does not have the hash that the preview names")
+    })
+}
+
 async fn submission(
     client: &Client,
-    chosen: Vec<(&Document, u64, Option<strongroom_domain::Digest>)>,
+    chosen: Vec<(&Document, u64, Option<Digest>)>,
     attest: Vec<String>,
     lift: Vec<Target>,
     reason: String,
@@ -274,13 +292,7 @@ async fn submission(
     for (document, base_revision, base_hash) in chosen {
         let subject = document.subject();
         if let Some(hash) = base_hash {
-            let revision = Some(base_revision);
-            let base = client.api.document(subject.kind(), subject.name(), revision).await?;
-            let own = Document::from_value(&base.document).map(|document| document.digest());
-            if own != Ok(hash) {
-                return Err(Failure::new(Exit::Conflict, format!("check the base of {subject}"))
-                    .because("the base document does not have the hash that the preview names"));
-            }
+            base(client, &subject, base_revision, hash).await?;
         }
         let document = document.to_value();
         documents.push(SubmittedDocument { subject, base_revision, base_hash, document });

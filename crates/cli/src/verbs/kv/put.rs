@@ -48,6 +48,7 @@ pub(super) async fn gather(
     let mut stdin_used = false;
     for text in values {
         let (key, source) = source(text)?;
+        let is_given = matches!(source, Source::Given(_));
         let value = match source {
             Source::Given(value) => value.to_owned(),
             Source::File(file) => std::fs::read_to_string(file).map_err(|error| {
@@ -66,7 +67,7 @@ pub(super) async fn gather(
                     .to_owned()
             }
         };
-        if value.is_empty() && !text.ends_with('=') {
+        if value.is_empty() && !is_given {
             return Err(Failure::usage(format!("set {key:?}"))
                 .because("what was read for it is empty; nothing was stored")
                 .next(format!(
