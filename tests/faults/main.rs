@@ -26,3 +26,4 @@ mod support;
 mod tamper;
 mod turns;
 mod unrecorded;
+mod unsigned;

@@ -16,6 +16,7 @@ mod forger;
 mod keyed;
 mod kit;
 mod kubernetes;
+mod machines;
 mod policies;
 mod raw;
 mod reach;

@@ -9,15 +9,16 @@ use axum::http::{HeaderMap, header};
 use axum::middleware::Next;
 use axum::response::Response;
 use serde::de::DeserializeOwned;
-use strongroom_app::{Ctx, session};
-use strongroom_authn::SessionToken;
+use strongroom_app::machine::Account;
+use strongroom_app::{Ctx, machine, session};
+use strongroom_authn::{ApiKey, SessionToken, Workload, verify_workload};
 use strongroom_domain::name::TeamName;
 
 use crate::problem::Problem;
 use crate::routes::{Guard, Within};
 use crate::state::AppState;
 
-/// A signed-in request. The guard of the route has put it there; without it there is no answer.
+/// A request of a person who is signed in, or of a machine. The guard of the route has put it there; without it there is no answer.
 pub(crate) struct SignedIn(pub(crate) Ctx);
 
 impl<S: Send + Sync> FromRequestParts<S> for SignedIn {
@@ -28,15 +29,19 @@ impl<S: Send + Sync> FromRequestParts<S> for SignedIn {
     }
 }
 
-/// The guard of every route that is not open: no live session or no right, no handler.
+/// The guard of every route that is not open: nobody who is known or no right, no handler.
 pub(crate) async fn require(
     State((state, guard)): State<(AppState, Guard)>,
     path: Result<RawPathParams, RawPathParamsRejection>,
     mut request: Request,
     next: Next,
 ) -> Result<Response, Problem> {
-    let token = bearer(request.headers()).ok_or_else(Problem::unauthenticated)?;
-    let ctx = session::session_use(&state.app, &token.hash()).await?;
+    let ctx = match credential(request.headers()) {
+        Some(Credential::Session(token)) => session::session_use(&state.app, &token.hash()).await?,
+        Some(Credential::Key(key)) => machine::machine_use_key(&state.app, &key.hash()).await?,
+        Some(Credential::Token(token)) => workload(&state, &token).await?,
+        None => None,
+    };
     let ctx = ctx.ok_or_else(Problem::unauthenticated)?;
     is_allowed(&ctx, guard, path)?;
     request.extensions_mut().insert(ctx);
@@ -65,13 +70,36 @@ fn is_allowed(
     }
 }
 
-fn bearer(headers: &HeaderMap) -> Option<SessionToken> {
+/// What a caller shows.
+enum Credential {
+    /// A person's session.
+    Session(SessionToken),
+    /// A machine's key.
+    Key(ApiKey),
+    /// What may be a service account's token.
+    Token(String),
+}
+
+/// The machine that a service account's token stands for.
+async fn workload(state: &AppState, token: &str) -> Result<Option<Ctx>, Problem> {
+    let now = state.app.now().as_second();
+    let Some(found) = verify_workload(&state.workloads, token, now).await else { return Ok(None) };
+    let Workload { cluster, namespace, account, uid } = found;
+    let account = Account { cluster, namespace, account, uid };
+    Ok(machine::machine_use_account(&state.app, &account).await?)
+}
+
+fn credential(headers: &HeaderMap) -> Option<Credential> {
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
     let (Some(value), None) = (values.next(), values.next()) else {
         return None;
     };
     let (scheme, token) = value.to_str().ok()?.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then(|| SessionToken::parse(token.trim()))?
+    let token = scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())?;
+    let session = SessionToken::parse(token).map(Credential::Session);
+    let key = || ApiKey::parse(token).map(Credential::Key);
+    let signed = || (token.matches('.').count() == 2).then(|| Credential::Token(token.to_owned()));
+    session.or_else(key).or_else(signed)
 }
 
 /// Query fields; unknown ones are refused by the type.

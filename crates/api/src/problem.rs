@@ -183,3 +183,14 @@ impl IntoResponse for Problem {
         response
     }
 }
+
+/// The operating system gave no random bytes: nothing that must be secret can be made.
+pub(crate) fn no_randomness(_: impl std::fmt::Debug) -> Problem {
+    Problem::new(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "unavailable",
+        "Not available",
+        "the operating system gave no randomness",
+        "try again in a moment",
+    )
+}

@@ -14,8 +14,8 @@ use crate::body::MAX_BYTES;
 use crate::edge::{unknown_method, unknown_path, wrap};
 use crate::extract::require;
 use crate::state::AppState;
-use crate::v1::{acts, clusters, documents, events, findings, health, kit, preview, public};
-use crate::v1::{reach, requests, session, sign_ins, suspensions, teams};
+use crate::v1::{acts, clusters, documents, events, findings, health, kit, machines, preview};
+use crate::v1::{public, reach, requests, session, sign_ins, suspensions, teams};
 
 /// One route.
 #[derive(Debug)]
@@ -34,7 +34,7 @@ pub struct Route {
 pub enum Guard {
     /// Everybody, without a session.
     Open,
-    /// Whoever is signed in and has this right.
+    /// Whoever is signed in, or is a machine, and has this right.
     Right(Resource, Verb, Within),
 }
 
@@ -133,6 +133,31 @@ pub fn routes() -> Vec<Route> {
             Method::GET,
             "/api/v1/teams/{name}/bindings/{binding}/kit",
             get(kit::show),
+        )
+        .within(Within::Team),
+        closed(R::Machine, V::List, Method::GET, "/api/v1/machines", get(machines::list)),
+        closed(R::Machine, V::Create, Method::POST, "/api/v1/machines", post(machines::create)),
+        closed(
+            R::Machine,
+            V::End,
+            Method::DELETE,
+            "/api/v1/machines/{machine}",
+            delete(machines::end),
+        ),
+        closed(
+            R::Machine,
+            V::Create,
+            Method::POST,
+            "/api/v1/teams/{name}/machines",
+            post(machines::create_in_team),
+        )
+        .within(Within::Team),
+        closed(
+            R::Machine,
+            V::End,
+            Method::DELETE,
+            "/api/v1/teams/{name}/machines/{machine}",
+            delete(machines::end_in_team),
         )
         .within(Within::Team),
         closed(R::Cluster, V::List, Method::GET, "/api/v1/clusters", get(clusters::list)),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use strongroom_app::App;
-use strongroom_authn::{Issuer, SignInRules};
+use strongroom_authn::{Issuer, SignInRules, WorkloadIssuer};
 
 /// What all handlers share.
 #[derive(Debug, Clone)]
@@ -14,6 +14,8 @@ pub struct AppState {
     pub issuer: Arc<Issuer>,
     /// How people sign in.
     pub sign_in: Arc<SignIn>,
+    /// Clusters whose service accounts may show their tokens.
+    pub workloads: Arc<[WorkloadIssuer]>,
 }
 
 /// How people sign in.

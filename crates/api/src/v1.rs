@@ -7,6 +7,7 @@ pub(crate) mod events;
 pub(crate) mod findings;
 pub(crate) mod health;
 pub(crate) mod kit;
+pub(crate) mod machines;
 pub(crate) mod preview;
 pub(crate) mod public;
 pub(crate) mod reach;

@@ -237,6 +237,12 @@ fn used_for_another() -> AppError {
 }
 
 fn check_state(ctx: &Ctx, row: &RequestRow, kind: ActKind) -> Result<(), AppError> {
+    if kind == ActKind::Withdraw && row.submitter.machine().is_some() {
+        return Err(AppError::forbidden(
+            "a machine submitted this, and a machine signs nothing",
+            "reject it if you have a vote in it",
+        ));
+    }
     if kind == ActKind::Withdraw && row.submitter != ctx.person.id {
         return Err(AppError::forbidden(
             "only the submitter can take a request back",

@@ -8,7 +8,8 @@ use jiff::{SignedDuration, Timestamp};
 use strongroom_authorization::{Resource, Snapshot, Standing, Verb};
 use strongroom_domain::clock::Clock;
 use strongroom_domain::event::{Actor, Event, EventKind};
-use strongroom_domain::id::{EventId, RequestId, SessionId};
+use strongroom_domain::id::{EventId, MachineId, RequestId, SessionId};
+use strongroom_domain::machine::Scope;
 use strongroom_domain::name::TeamName;
 use strongroom_domain::person::SignedPerson;
 use strongroom_domain::subject::Subject;
@@ -69,7 +70,7 @@ impl App {
         Uuid::new_v7(uuid::Timestamp::from_unix(uuid::NoContext, seconds, nanos))
     }
 
-    /// An event of a person whom the API merely has a session of.
+    /// An event of a person whom the API merely has a session of, or of a machine.
     pub(crate) fn event(
         &self,
         kind: EventKind,
@@ -78,39 +79,73 @@ impl App {
         subject: Option<Subject>,
         detail: serde_json::Value,
     ) -> Event {
+        let display = person.display.clone();
+        let actor = match person.id.machine() {
+            Some(machine) => Actor::Machine { machine, display },
+            None => Actor::Person {
+                issuer: person.id.issuer.clone(),
+                person: person.id.person.clone(),
+                display,
+                signed: false,
+            },
+        };
         Event {
             id: EventId::from_uuid(self.new_id()),
             at: self.now(),
             kind,
             request,
             subject,
-            actor: Actor::Person {
-                issuer: person.id.issuer.clone(),
-                person: person.id.person.clone(),
-                display: person.display.clone(),
-                signed: false,
-            },
+            actor,
             detail,
         }
     }
 }
 
-/// One request of one signed-in person. There is no way to it but through a live session.
+/// By what somebody asks.
+#[derive(Debug, Clone)]
+pub enum Caller {
+    /// A person's live session.
+    Session(SessionId),
+    /// A machine, in nobody's name.
+    Machine(Machine),
+}
+
+/// A machine as it asks.
+#[derive(Debug, Clone)]
+pub struct Machine {
+    /// Which.
+    pub id: MachineId,
+    /// The one team it may see; all where there is none.
+    pub team: Option<TeamName>,
+    /// What it may do.
+    pub scope: Scope,
+}
+
+/// One request of one signed-in person or one machine. There is no way to it but through a live
+/// session or a live machine.
 #[derive(Debug, Clone)]
 pub struct Ctx {
     /// What all requests share.
     pub app: Arc<App>,
-    /// Who asks, as of the sign-in.
+    /// Who asks, as of the sign-in. A machine is in no group.
     pub person: SignedPerson,
-    /// Their session.
-    pub session: SessionId,
-    /// When it ends.
-    pub session_expires_at: Timestamp,
+    /// By what.
+    pub caller: Caller,
+    /// When that ends.
+    pub expires_at: Timestamp,
     /// Who is in which team, as of this request.
     pub(crate) members: Arc<Snapshot>,
 }
 
 impl Ctx {
+    /// The machine that asks, if none of the people.
+    pub fn machine(&self) -> Option<&Machine> {
+        match &self.caller {
+            Caller::Machine(machine) => Some(machine),
+            Caller::Session(_) => None,
+        }
+    }
+
     /// Whether the person is in a platform group.
     pub fn is_platform(&self) -> bool {
         !self.app.rules.platform_groups.is_disjoint(&self.person.groups)
@@ -121,8 +156,16 @@ impl Ctx {
         !self.is_platform() && !self.app.rules.auditor_groups.is_disjoint(&self.person.groups)
     }
 
-    /// What the person is besides their teams.
+    /// What the caller is besides their teams.
     fn standing(&self) -> Standing {
+        if let Some(Machine { team, scope, .. }) = self.machine() {
+            return match (team, scope) {
+                (Some(_), Scope::Read) => Standing::Reader,
+                (Some(_), Scope::Propose) => Standing::Proposer,
+                (None, Scope::Read) => Standing::WideReader,
+                (None, Scope::Propose) => Standing::WideProposer,
+            };
+        }
         match (self.is_platform(), self.is_auditor()) {
             (true, _) => Standing::Platform,
             (false, true) => Standing::Auditor,
@@ -130,17 +173,25 @@ impl Ctx {
         }
     }
 
-    /// Whether the person may do this, in a team or outside of all.
+    /// Whether the caller may do this, in a team or outside of all.
     pub fn may(&self, within: Option<&TeamName>, resource: Resource, verb: Verb) -> bool {
-        self.members.may(self.standing(), &self.person.groups, within, resource, verb)
+        let standing = self.standing();
+        match self.machine() {
+            Some(machine) => {
+                let own = machine.team.as_ref();
+                self.members.machine_may(standing, own, within, resource, verb)
+            }
+            None => self.members.may(standing, &self.person.groups, within, resource, verb),
+        }
     }
 
-    /// What the person may see, by the documents that are applied now.
+    /// What the caller may see, by the documents that are applied now.
     pub fn visibility(&self) -> Visibility {
         let all = self.may(None, Resource::TeamDocument, Verb::Read);
         let groups = &self.person.groups;
+        let own = self.machine().and_then(|machine| machine.team.as_ref());
         let teams = if all { BTreeSet::new() } else { self.members.teams_of(groups) };
-        let teams = teams.into_iter().map(ToString::to_string).collect();
+        let teams = teams.into_iter().chain(own).map(ToString::to_string).collect();
         Visibility { all, teams, groups: groups.clone(), person: self.person.id.clone() }
     }
 
@@ -148,6 +199,12 @@ impl Ctx {
     pub fn must(&self, resource: Resource, verb: Verb) -> Result<(), AppError> {
         if self.may(None, resource, verb) {
             return Ok(());
+        }
+        if let Some(machine) = self.machine() {
+            return Err(AppError::forbidden(
+                format!("a machine with the scope `{}` may not do this", machine.scope.as_str()),
+                "machines read, and propose where they were made with --scope propose; a person signs",
+            ));
         }
         if self.is_auditor() {
             return Err(AppError::forbidden(

@@ -16,6 +16,7 @@ pub mod finding;
 pub mod health;
 pub mod inventory;
 pub mod kit;
+pub mod machine;
 pub mod preview;
 pub mod reach;
 mod remembered;

@@ -19,7 +19,7 @@ use strongroom_domain::hold::Target;
 use strongroom_domain::name::{ClusterName, GroupName};
 use strongroom_domain::risk::{Risk, RiskReason};
 use strongroom_domain::subject::Subject;
-use strongroom_plan::stages::FloorVotes;
+use strongroom_plan::stages::{FloorVotes, Submitter};
 use strongroom_plan::{Change, Context, Holds};
 use strongroom_storage::finding::{DRIFT, Finding, FindingRow, NAMESPACE};
 use strongroom_storage::state::SubjectState;
@@ -150,9 +150,12 @@ pub async fn preview_make(
     let clusters = Clusters::load(ctx, &changes).await?;
     let live = clusters.live_namespaces(&changes);
     let observed = observed::observe(ctx, &context, &changes, &live, &findings).await?;
-    let draft =
-        strongroom_plan::build(&context, &changes, &observed, &live, attest, &ctx.person.groups)
-            .map_err(|refusals| AppError::Invalid(refusal::faults(&refusals, &placed)))?;
+    let submitter = match ctx.machine() {
+        Some(_) => Submitter::Machine,
+        None => Submitter::Person(&ctx.person.groups),
+    };
+    let draft = strongroom_plan::build(&context, &changes, &observed, &live, attest, submitter)
+        .map_err(|refusals| AppError::Invalid(refusal::faults(&refusals, &placed)))?;
 
     let stages = signers(ctx, draft.stages, &ctx.person.id).await?;
     let told = told(ctx, &documents, &applied).await?;

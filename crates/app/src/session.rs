@@ -12,7 +12,7 @@ use strongroom_storage::StorageError;
 pub use strongroom_storage::person::LiveSession;
 use strongroom_storage::person::NewSession;
 
-use crate::context::{App, Ctx};
+use crate::context::{App, Caller, Ctx};
 use crate::error::AppError;
 
 /// How long a person has to sign in at the provider.
@@ -73,8 +73,8 @@ pub async fn session_use(app: &Arc<App>, token_hash: &[u8]) -> Result<Option<Ctx
         app: Arc::clone(app),
         members,
         person: row.person,
-        session: row.session,
-        session_expires_at: row.expires_at,
+        caller: Caller::Session(row.session),
+        expires_at: row.expires_at,
     }))
 }
 
@@ -102,5 +102,9 @@ pub async fn session_end_other(ctx: &Ctx, session: SessionId) -> Result<(), AppE
 
 /// Ends the session.
 pub async fn session_end(ctx: &Ctx) -> Result<(), AppError> {
-    Ok(ctx.app.store.session_end(ctx.session, ctx.app.now()).await?)
+    match &ctx.caller {
+        Caller::Session(session) => Ok(ctx.app.store.session_end(*session, ctx.app.now()).await?),
+        // There is none to end.
+        Caller::Machine(_) => Err(AppError::NotFound),
+    }
 }

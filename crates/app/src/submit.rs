@@ -47,11 +47,11 @@ pub struct SubmitOutcome {
     pub created: bool,
 }
 
-/// Stores a signed submission.
+/// Stores a submission: a person's with its signed act, a machine's without one.
 pub async fn request_submit(
     ctx: &Ctx,
     submission: &Submission,
-    act: &ActInput,
+    act: Option<&ActInput>,
 ) -> Result<SubmitOutcome, AppError> {
     ctx.must(Resource::Request, Verb::Submit)?;
     let visibility = ctx.visibility();
@@ -64,7 +64,19 @@ pub async fn request_submit(
     }
     let mut faults = Vec::new();
     check_shape(submission, &mut faults);
-    check_act(ctx, submission, digest, act, &mut faults).await?;
+    match (act, ctx.machine()) {
+        (Some(act), None) => check_act(ctx, submission, digest, act, &mut faults).await?,
+        (None, Some(_)) => {}
+        (None, None) => {
+            let message = "a person signs what they submit: `strongroom apply` does it";
+            faults.push(FieldFault::new("/act", message));
+        }
+        (Some(_), Some(_)) => {
+            let message =
+                "a machine signs nothing: leave it out; what it submits counts as nobody's";
+            faults.push(FieldFault::new("/act", message));
+        }
+    }
     let documents = decode(submission, &mut faults);
     if !faults.is_empty() {
         return Err(AppError::Invalid(faults));
@@ -89,7 +101,8 @@ pub async fn request_submit(
         let base = base.as_deref().and_then(|bytes| Document::from_canonical(bytes).ok());
         new.seen_by.extend(hosts_owners(ctx, base.as_ref(), document).await?);
     }
-    let events = [submitted(ctx, submission, digest), act.event(ctx, &new.act)];
+    let mut events = vec![submitted(ctx, submission, digest)];
+    events.extend(act.zip(new.act.as_ref()).map(|(act, row)| act.event(ctx, row)));
     let most_open = ctx.app.rules.open_requests_per_person;
     let stored = match ctx.app.store.request_submit(&new, most_open, &events).await {
         // It came in twice at once: its id or its token is there only since we looked, or it is
@@ -272,7 +285,7 @@ fn new_request(
     submission_hash: Digest,
     bytes: Vec<u8>,
     documents: &[Document],
-    act: &ActInput,
+    act: Option<&ActInput>,
 ) -> NewRequest {
     let at = ctx.app.now();
     let document = |(sent, document): (&SubmittedDocument, &Document)| NewDocument {
@@ -293,7 +306,7 @@ fn new_request(
         submitter: ctx.person.id.clone(),
         display: ctx.person.display.clone(),
         documents: submission.documents.iter().zip(documents).map(document).collect(),
-        act: act.row(ctx, submission.request),
+        act: act.map(|act| act.row(ctx, submission.request)),
         managed_by: "cli".to_owned(),
         at,
         expires_at: at + LIFETIME,

@@ -1,48 +1,17 @@
 //! Session tokens of the API: opaque, random, stored as a hash.
 
-use std::fmt;
-
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::{SignedDuration, Timestamp};
-use sha2::{Digest as _, Sha256};
+
+use crate::opaque::opaque;
 
 /// What every session token starts with, so that scanners recognise one that leaked.
 pub const PREFIX: &str = "srs_";
 
-/// A session token in clear. Shown to its owner once, never stored, never logged.
-pub struct SessionToken(String);
-
-impl SessionToken {
-    /// A new token of 256 random bits.
-    pub fn generate() -> Result<Self, getrandom::Error> {
-        let mut bytes = [0; 32];
-        getrandom::fill(&mut bytes)?;
-        Ok(Self(format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(bytes))))
-    }
-
-    /// The token that a caller sent, if it has the shape of one.
-    pub fn parse(text: &str) -> Option<Self> {
-        let rest = text.strip_prefix(PREFIX)?;
-        (rest.len() == 43 && rest.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b)))
-            .then(|| Self(text.to_owned()))
-    }
-
-    /// The token in clear, for its owner.
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-
-    /// What is stored.
-    pub fn hash(&self) -> Vec<u8> {
-        Sha256::digest(self.0.as_bytes()).to_vec()
-    }
-}
-
-impl fmt::Debug for SessionToken {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("SessionToken(…)")
-    }
+opaque! {
+    /// A session token in clear. Shown to its owner once, never stored, never logged.
+    SessionToken, PREFIX
 }
 
 /// How long sessions live.

@@ -27,7 +27,7 @@ macro_rules! words {
 }
 
 words! {
-    /// What somebody is: the first three everywhere, the others in one team.
+    /// What somebody is: the last three in one team, the others everywhere.
     Role {
         /// In a platform group.
         Platform = "role:platform",
@@ -35,6 +35,14 @@ words! {
         Auditor = "role:auditor",
         /// Anybody else who is signed in.
         Person = "role:person",
+        /// A machine of one team that reads; in its team it is a viewer besides.
+        Reader = "role:reader",
+        /// One that proposes as well. No machine ever signs.
+        Proposer = "role:proposer",
+        /// A machine of the platform's that reads everything.
+        WideReader = "role:wide-reader",
+        /// One that proposes as well.
+        WideProposer = "role:wide-proposer",
         /// In a group that the team's applied document names as owners.
         Owner = "role:owner",
         /// As editors.
@@ -49,6 +57,8 @@ words! {
     Resource {
         /// Sessions.
         Session = "session",
+        /// Machines: API keys and service accounts that may ask.
+        Machine = "machine",
         /// Change requests, with their plans and acts.
         Request = "request",
         /// Applied documents of teams.
@@ -85,6 +95,8 @@ words! {
         List = "list",
         /// Seeing everybody's.
         ListAll = "list-all",
+        /// Making one.
+        Create = "create",
         /// Asking what it would do.
         Preview = "preview",
         /// Bringing a signed one in.
@@ -105,7 +117,10 @@ type Rule = (Role, Resource, &'static [Verb]);
 /// its reader may see, and what is not theirs to see is not there.
 pub const RULES: &[Rule] = {
     use Resource as R;
-    use Role::{Auditor, Editor, Owner, Person, Platform, Viewer};
+    use Role::{
+        Auditor, Editor, Owner, Person, Platform, Proposer, Reader, Viewer, WideProposer,
+        WideReader,
+    };
     use Verb as V;
     &[
         (Person, R::Session, &[V::Read, V::List, V::End]),
@@ -117,6 +132,8 @@ pub const RULES: &[Rule] = {
         (Person, R::Event, &[V::List]),
         (Person, R::Finding, &[V::List]),
         (Person, R::Suspension, &[V::Read, V::Submit]),
+        (Person, R::Machine, &[V::List]),
+        (Auditor, R::Machine, &[V::List]),
         (Auditor, R::Session, &[V::Read, V::List, V::ListAll, V::End]),
         (Auditor, R::Request, &[V::Read, V::List, V::Preview]),
         (Auditor, R::TeamDocument, &[V::Read]),
@@ -143,6 +160,54 @@ pub const RULES: &[Rule] = {
         (Platform, R::Event, &[V::List]),
         (Platform, R::Finding, &[V::List]),
         (Platform, R::Suspension, &[V::Read, V::Submit]),
+        (Platform, R::Machine, &[V::List, V::Create, V::End]),
+        (Reader, R::Session, &[V::Read]),
+        (Reader, R::Request, &[V::Read, V::List, V::Preview]),
+        (Reader, R::Team, &[V::List]),
+        (Reader, R::Cluster, &[V::List]),
+        (Reader, R::Inventory, &[V::Read]),
+        (Reader, R::Reach, &[V::Read]),
+        (Reader, R::Event, &[V::List]),
+        (Reader, R::Finding, &[V::List]),
+        (Reader, R::Suspension, &[V::Read]),
+        (Proposer, R::Session, &[V::Read]),
+        (Proposer, R::Request, &[V::Read, V::List, V::Preview, V::Submit]),
+        (Proposer, R::Team, &[V::List]),
+        (Proposer, R::Cluster, &[V::List]),
+        (Proposer, R::Inventory, &[V::Read]),
+        (Proposer, R::Reach, &[V::Read]),
+        (Proposer, R::Event, &[V::List]),
+        (Proposer, R::Finding, &[V::List]),
+        (Proposer, R::Suspension, &[V::Read]),
+        (WideReader, R::Session, &[V::Read]),
+        (WideReader, R::Machine, &[V::List]),
+        (WideReader, R::Request, &[V::Read, V::List, V::Preview]),
+        (WideReader, R::TeamDocument, &[V::Read]),
+        (WideReader, R::PlatformDocument, &[V::Read]),
+        (WideReader, R::Team, &[V::List]),
+        (WideReader, R::Binding, &[V::List]),
+        (WideReader, R::Kit, &[V::Read]),
+        (WideReader, R::Cluster, &[V::List]),
+        (WideReader, R::Inventory, &[V::Read]),
+        (WideReader, R::Reach, &[V::Read]),
+        (WideReader, R::Event, &[V::List]),
+        (WideReader, R::Finding, &[V::List]),
+        (WideReader, R::Suspension, &[V::Read]),
+        (WideProposer, R::Session, &[V::Read]),
+        (WideProposer, R::Machine, &[V::List]),
+        (WideProposer, R::Request, &[V::Read, V::List, V::Preview, V::Submit]),
+        (WideProposer, R::TeamDocument, &[V::Read]),
+        (WideProposer, R::PlatformDocument, &[V::Read, V::Submit]),
+        (WideProposer, R::Team, &[V::List]),
+        (WideProposer, R::Binding, &[V::List]),
+        (WideProposer, R::Kit, &[V::Read]),
+        (WideProposer, R::Cluster, &[V::List]),
+        (WideProposer, R::Inventory, &[V::Read]),
+        (WideProposer, R::Reach, &[V::Read]),
+        (WideProposer, R::Event, &[V::List]),
+        (WideProposer, R::Finding, &[V::List]),
+        (WideProposer, R::Suspension, &[V::Read]),
+        (Owner, R::Machine, &[V::Create, V::End]),
         (Owner, R::TeamDocument, &[V::Read]),
         (Owner, R::Binding, &[V::List]),
         (Owner, R::Kit, &[V::Read]),

@@ -9,7 +9,7 @@ use casbin::{CoreApi as _, DefaultModel, Enforcer, MemoryAdapter, MgmtApi as _};
 use strongroom_domain::name::TeamName;
 
 use crate::rights::{RULES, Resource, Role, Verb};
-use crate::subject::{NOWHERE, Standing, group, team};
+use crate::subject::{ENROLLED, NOWHERE, Standing, group, team};
 
 /// Cheap comparisons first: every rule is asked.
 const MODEL: &str = "
@@ -81,7 +81,10 @@ impl Snapshot {
         enforcer.add_policies(rules).await?;
         let everywhere = Standing::ALL
             .map(|standing| vec![standing.subject().to_owned(), standing.role().to_string()]);
-        enforcer.add_named_grouping_policies("g2", everywhere.to_vec()).await?;
+        let mut everywhere = everywhere.to_vec();
+        // Whether the team is the machine's own is looked at before casbin is asked.
+        everywhere.push(vec![ENROLLED.to_owned(), Role::Viewer.to_string()]);
+        enforcer.add_named_grouping_policies("g2", everywhere).await?;
         let (mut links, mut teams) = (BTreeSet::new(), BTreeMap::new());
         for Membership { group: name, role, team: of } in memberships {
             if !matches!(role, Role::Owner | Role::Editor | Role::Viewer) {
@@ -123,6 +126,19 @@ impl Snapshot {
             .iter()
             .filter(|name| self.teams.get(*name).is_some_and(|teams| teams.contains(of)));
         named.into_iter().any(|name| self.is_allowed(&group(name), &domain, resource, verb))
+    }
+
+    /// Whether a machine may do this: one that belongs to a team is a viewer there besides.
+    pub fn machine_may(
+        &self,
+        standing: Standing,
+        own: Option<&TeamName>,
+        within: Option<&TeamName>,
+        resource: Resource,
+        verb: Verb,
+    ) -> bool {
+        let may = |subject| self.is_allowed(subject, NOWHERE, resource, verb);
+        may(standing.subject()) || (within.is_some() && within == own && may(ENROLLED))
     }
 
     fn is_allowed(&self, subject: &str, domain: &str, resource: Resource, verb: Verb) -> bool {

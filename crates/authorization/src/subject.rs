@@ -18,11 +18,27 @@ pub enum Standing {
     Auditor,
     /// Anybody else.
     Person,
+    /// A machine of one team that reads.
+    Reader,
+    /// One that proposes as well.
+    Proposer,
+    /// A machine of the platform's that reads everything.
+    WideReader,
+    /// One that proposes as well.
+    WideProposer,
 }
 
 impl Standing {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Platform, Self::Auditor, Self::Person];
+    pub const ALL: [Self; 7] = [
+        Self::Platform,
+        Self::Auditor,
+        Self::Person,
+        Self::Reader,
+        Self::Proposer,
+        Self::WideReader,
+        Self::WideProposer,
+    ];
 
     /// The role that goes with it.
     pub fn role(self) -> Role {
@@ -30,6 +46,10 @@ impl Standing {
             Self::Platform => Role::Platform,
             Self::Auditor => Role::Auditor,
             Self::Person => Role::Person,
+            Self::Reader => Role::Reader,
+            Self::Proposer => Role::Proposer,
+            Self::WideReader => Role::WideReader,
+            Self::WideProposer => Role::WideProposer,
         }
     }
 
@@ -38,9 +58,16 @@ impl Standing {
             Self::Platform => "standing:platform",
             Self::Auditor => "standing:auditor",
             Self::Person => "standing:person",
+            Self::Reader => "standing:reader",
+            Self::Proposer => "standing:proposer",
+            Self::WideReader => "standing:wide-reader",
+            Self::WideProposer => "standing:wide-proposer",
         }
     }
 }
+
+/// A machine in its own team.
+pub(crate) const ENROLLED: &str = "standing:enrolled";
 
 /// A provider's group.
 pub(crate) fn group(name: &str) -> String {

@@ -19,6 +19,7 @@ use crate::api::types::{ActItemView, PersonView};
 use crate::client::Client;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::machine::must_be_a_person;
 use crate::render::text::clean;
 use crate::signin::{self, SignIn};
 use crate::verify;
@@ -66,6 +67,7 @@ pub struct Act<'a> {
 /// Has the person sign in for exactly this act.
 pub async fn sign<'a>(client: &Client, act: Act<'a>) -> Result<SignedAct<'a>, Failure> {
     let what = format!("sign the act ({})", act.kind.as_str());
+    must_be_a_person(client, &what)?;
     let failed = |error: &dyn std::error::Error| Failure::new(Exit::Failed, &what).caused_by(error);
     let statement = Statement {
         deployment: client.trust.deployment,

@@ -3,6 +3,7 @@
 //! Nothing that comes back here is believed further than the API can be believed: plans and
 //! receipts are verified elsewhere, by keys that were pinned.
 
+mod callers;
 pub mod problem;
 pub mod types;
 
@@ -22,8 +23,8 @@ use crate::failure::Failure;
 use problem::Problem;
 use types::{
     ActItemView, ActPosted, AnswerView, AppliedDocument, BindingView, Completed, EventView,
-    FindingView, KitView, LiveSession, Named, Page, Plan, Preview, RequestSummary, RequestView,
-    Session, SignIn, SubmissionView, Submitted, SuspensionView, TrustView, WhatView, WhoView,
+    FindingView, KitView, Named, Page, Plan, Preview, RequestSummary, RequestView, SignIn,
+    SubmissionView, Submitted, SuspensionView, TrustView, WhatView, WhoView,
 };
 
 /// The most bytes of one answer that are read.
@@ -91,33 +92,6 @@ impl Api {
     pub async fn complete_sign_in(&self, id: &str, token: &str) -> Result<Completed, Failure> {
         let body = json!({ "idToken": token });
         self.post("complete the sign-in", &["sign-ins", id, "complete"], &body).await
-    }
-
-    /// Who this session is of.
-    pub async fn session(&self) -> Result<Session, Failure> {
-        self.get("read the session", &["session"], &[]).await
-    }
-
-    /// Ends the session.
-    pub async fn end_session(&self) -> Result<(), Failure> {
-        let what = "end the session";
-        let answer = self.send(what, self.request(Method::DELETE, &["session"], &[])).await?;
-        refuse_problem(what, answer).await.map(drop)
-    }
-
-    /// Live sessions: one's own, or everybody's.
-    pub async fn sessions(&self, all: bool) -> Result<Vec<LiveSession>, Failure> {
-        let query: &[_] = if all { &[("all", "true".to_owned())] } else { &[] };
-        let page: Page<LiveSession> = self.get("list sessions", &["sessions"], query).await?;
-        Ok(page.items)
-    }
-
-    /// Ends another session.
-    pub async fn end_other_session(&self, id: &str) -> Result<(), Failure> {
-        let what = format!("end the session {id}");
-        let request = self.request(Method::DELETE, &["sessions", id], &[]);
-        let answer = self.send(&what, request).await?;
-        refuse_problem(&what, answer).await.map(drop)
     }
 
     /// What documents would change.

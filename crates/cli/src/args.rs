@@ -1,6 +1,7 @@
 //! The command line: global options and client verbs. Examples stand first in every help text.
 
 mod kv;
+mod machine;
 
 use std::path::PathBuf;
 
@@ -8,6 +9,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, Command, Subcommand, ValueEnum};
 
 pub use self::kv::KvCommand;
+pub use self::machine::{MachineCommand, MachineCreate};
 use crate::exit::TABLE;
 
 /// The same command with the table of exit codes at the end of every help text.
@@ -66,6 +68,10 @@ pub struct Globals {
     /// The context file: pinned trust and session; made by `login`
     #[arg(long, global = true, env = "STRONGROOM_CONTEXT", value_name = "FILE")]
     pub context: Option<PathBuf>,
+    /// Work as a machine, by the key or token in this file; also with the key itself in the variable
+    /// `STRONGROOM_API_KEY`
+    #[arg(long, global = true, env = "STRONGROOM_API_KEY_FILE", value_name = "FILE")]
+    pub api_key_file: Option<PathBuf>,
     /// How results are written to standard output
     #[arg(long, short = 'o', global = true, value_name = "FORMAT")]
     pub output: Option<Output>,
@@ -111,6 +117,9 @@ pub enum ClientCommand {
   strongroom logout
   strongroom logout --session 0199b5d0-0000-7000-8000-000000000002   one that `get sessions` lists")]
     Logout(LogoutArgs),
+    /// API keys and service accounts for automation: they read and propose, and sign nothing
+    #[command(subcommand)]
+    Machine(MachineCommand),
     /// Who is signed in, with which groups, until when
     #[command(before_help = "Examples:\n  strongroom whoami\n  strongroom whoami -o json")]
     Whoami,
@@ -336,6 +345,9 @@ pub enum Kind {
     /// Where you are signed in; with --all everybody, for the platform and auditors
     #[value(alias = "session")]
     Sessions,
+    /// API keys and service accounts that read and propose
+    #[value(alias = "machine")]
+    Machines,
     /// One applied document, as YAML that applies as no change
     #[value(aliases = ["document", "doc"])]
     Documents,

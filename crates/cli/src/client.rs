@@ -1,4 +1,4 @@
-//! What most verbs work with: the API with a session, the pinned trust, the screen.
+//! What most verbs work with: the API with a session or a key, the pinned trust, the screen.
 
 use std::time::Duration;
 
@@ -11,6 +11,7 @@ use crate::args::{Globals, Output};
 use crate::context;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::machine::Machine;
 use crate::screen::Screen;
 use crate::trust::Trust;
 
@@ -31,14 +32,37 @@ pub struct Client {
     pub clock: SystemClock,
     /// How long the executor's answer to an act is waited for.
     pub patience: Duration,
+    /// Whether a machine asks, which signs nothing.
+    pub is_machine: bool,
 }
 
 /// How long the executor's answer to an act is waited for.
 const PATIENCE: Duration = Duration::from_secs(15);
 
 impl Client {
-    /// Opens the context's session.
-    pub fn open(globals: &Globals, screen: Screen) -> Result<Self, Failure> {
+    /// A client of this API.
+    fn new(globals: &Globals, screen: Screen, api: Api, trust: Trust, is_machine: bool) -> Self {
+        Self {
+            api,
+            trust,
+            screen,
+            output: globals.output,
+            no_headers: globals.no_headers,
+            clock: SystemClock,
+            patience: PATIENCE,
+            is_machine,
+        }
+    }
+
+    /// Works as the machine, or opens the context's session where there is none.
+    pub fn open(
+        globals: &Globals,
+        screen: Screen,
+        machine: Option<Machine>,
+    ) -> Result<Self, Failure> {
+        if let Some(Machine { api, trust }) = machine {
+            return Ok(Self::new(globals, screen, api, trust, true));
+        }
         let path = context::path(globals)?;
         let login = |server: Option<&Url>| {
             let line = match (server.map(Url::as_str), globals.server.as_deref()) {
@@ -62,15 +86,7 @@ impl Client {
         let trust = context::check(&path, context.trust)?;
         let session = context.session.ok_or_else(|| login(Some(&context.server)))?;
         let api = Api::new(&context.server, Some(SecretString::from(session.token)))?;
-        Ok(Self {
-            api,
-            trust,
-            screen,
-            output: globals.output,
-            no_headers: globals.no_headers,
-            clock: SystemClock,
-            patience: PATIENCE,
-        })
+        Ok(Self::new(globals, screen, api, trust, false))
     }
 }
 

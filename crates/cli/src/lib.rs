@@ -14,6 +14,7 @@ pub mod context;
 pub mod exit;
 pub mod failure;
 pub mod files;
+pub mod machine;
 pub mod output;
 pub mod render;
 pub mod screen;
@@ -55,13 +56,15 @@ async fn dispatch(
     globals: &Globals,
     screen: Screen,
 ) -> Result<Exit, Failure> {
-    let client = || Client::open(globals, screen);
+    let machine = machine::from_environment(globals).await?;
+    let client = || Client::open(globals, screen, machine);
     match command {
         ClientCommand::Login(args) => verbs::login::login(globals, screen, args).await,
         ClientCommand::Logout(args::LogoutArgs { session: Some(session) }) => {
             verbs::session::end(client, session).await
         }
         ClientCommand::Logout(_) => verbs::login::logout(globals, screen).await,
+        ClientCommand::Machine(command) => verbs::machine::run(client, command).await,
         ClientCommand::Whoami => verbs::login::whoami(&client()?).await,
         ClientCommand::Apply(args) => verbs::apply::run(client, args).await,
         ClientCommand::Diff(args) => {

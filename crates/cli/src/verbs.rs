@@ -10,6 +10,7 @@ pub mod get;
 pub mod kit;
 pub mod kv;
 pub mod login;
+pub mod machine;
 pub mod propose;
 pub mod reach;
 pub mod request;

@@ -4,6 +4,7 @@
 //! configuration itself. Relative paths are relative to the file they stand in. Nothing here
 //! decides anything: every default is written, with its reason, in the samples under `samples/`.
 
+mod clusters;
 mod database;
 pub mod execute;
 pub mod file;
@@ -11,6 +12,7 @@ pub mod floor;
 pub mod issuer;
 pub mod serve;
 
+pub use clusters::ClusterKeys;
 pub use database::{Database, URL_VARIABLE};
 pub use execute::ExecuteConfig;
 pub use file::ConfigError;

@@ -8,7 +8,7 @@ use strongroom_domain::name::GroupName;
 
 use crate::file::{ConfigError, beside, read_yaml};
 use crate::issuer::{default_groups_claim, default_person_claim};
-use crate::{Database, IssuerConfig};
+use crate::{ClusterKeys, Database, IssuerConfig};
 
 /// What the API process is told. It holds no key that writes anything to an engine.
 #[derive(Debug, Clone, Deserialize)]
@@ -43,6 +43,9 @@ pub struct ServeConfig {
     /// How long sessions live.
     #[serde(default)]
     pub session: SessionConfig,
+    /// Clusters whose service accounts may ask with their own tokens, where they were enrolled.
+    #[serde(default)]
+    pub clusters: Vec<ClusterKeys>,
 }
 
 fn default_scopes() -> Vec<String> {
@@ -79,6 +82,9 @@ impl ServeConfig {
         {
             *file = beside(path, file);
         }
+        for cluster in &mut config.clusters {
+            cluster.keys_file = beside(path, &cluster.keys_file);
+        }
         let faults = config.faults();
         if faults.is_empty() {
             return Ok(config);
@@ -112,6 +118,15 @@ impl ServeConfig {
             (1..=10_000).contains(&self.open_requests_per_person),
             "open_requests_per_person: 1 to 10000",
         );
+        for (number, cluster) in self.clusters.iter().enumerate() {
+            let name = &cluster.name;
+            if cluster.issuer.is_empty() || cluster.audience.is_empty() {
+                faults.push(format!("clusters: {name} needs an issuer and an audience"));
+            }
+            if self.clusters[..number].iter().any(|other| other.name == *name) {
+                faults.push(format!("clusters: {name} stands there twice"));
+            }
+        }
         let both = self.auditor_groups.iter().find(|group| self.platform_groups.contains(group));
         if let Some(group) = both {
             faults.push(format!(

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::Digest;
-use crate::id::{EventId, RequestId};
+use crate::id::{EventId, MachineId, RequestId};
 use crate::subject::Subject;
 
 /// The version of the shape of [`Event`].
@@ -39,6 +39,10 @@ kinds! {
     SignedIn = "session.signed_in";
     /// A session was ended from another one.
     SessionEnded = "session.ended";
+    /// A machine may ask the API from now on.
+    MachineCreated = "machine.created";
+    /// It may not any more.
+    MachineEnded = "machine.ended";
     /// Documents were proposed.
     RequestSubmitted = "request.submitted";
     /// A signed act came in; the executor has not judged it yet.
@@ -106,6 +110,13 @@ pub enum Actor {
         display: String,
         /// Whether the executor verified it.
         signed: bool,
+    },
+    /// A machine: an API key or a service account. It signs nothing.
+    Machine {
+        /// Which.
+        machine: MachineId,
+        /// Its name.
+        display: String,
     },
     /// The executor, by an approved plan or a standing order.
     Executor,

@@ -55,4 +55,6 @@ ids! {
     SignInId;
     /// One ledger event.
     EventId;
+    /// One machine that may ask the API.
+    MachineId;
 }

@@ -12,6 +12,7 @@ pub mod event;
 pub mod head;
 pub mod hold;
 pub mod id;
+pub mod machine;
 pub mod packed;
 pub mod person;
 pub mod request;

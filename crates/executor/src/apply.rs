@@ -138,12 +138,12 @@ impl Executor {
         }
         let submission = submission(row)?;
         let submitter = self.submitter(row, &submission).await?;
-        if submitter.accepted.token != plan.submission {
+        if submitter.proof() != plan.submission {
             return Err(ExecutorError::Hostile("the plan was made for another submission".into()));
         }
         let acts = self.store.acts_of_request(row.request).await?;
         let votes = self.votes(&acts, About::Plan { plan, hash: stored.hash });
-        let tally = Tally::count(&plan.stages, &submitter.accepted.person.id, &votes);
+        let tally = Tally::count(&plan.stages, submitter.id(), &votes);
         if tally.is_complete() {
             return Ok(());
         }

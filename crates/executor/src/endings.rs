@@ -21,6 +21,7 @@ use crate::error::ExecutorError;
 use crate::freeze::submission;
 use crate::review::{REPLAYED, is_replay};
 use crate::start::Executor;
+use crate::submitter::machine;
 
 /// Why a request is over that nobody decided on.
 const EXPIRED: &str = "nobody decided in time";
@@ -124,8 +125,10 @@ impl Executor {
             Err(Err(error)) => return Err(error),
         };
         let plan = frozen.map(|(plan, _)| plan);
+        let machine = machine(row, acts);
         let signed = submitted.map(|receipt| &receipt.person);
-        let Some(owner) = signed.or(plan.map(|plan| &plan.submitter)) else {
+        let known = signed.or(plan.map(|plan| &plan.submitter));
+        let Some(owner) = known.or(machine.as_ref()) else {
             // Whose it is to take back is known when the submission is judged.
             return Ok(None);
         };
@@ -147,6 +150,9 @@ impl Executor {
         let person = &verified.accepted.person;
         match verified.kind {
             ActKind::Withdraw if person.id == *submitter => Ok(()),
+            ActKind::Withdraw if submitter.machine().is_some() => {
+                Err("a machine submitted this; whoever has a vote on it can reject it".into())
+            }
             ActKind::Withdraw => Err("only the submitter can withdraw a request".into()),
             ActKind::Reject => {
                 let platform = self.floor.platform_groups.iter().map(GroupName::as_str);

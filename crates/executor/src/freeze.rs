@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use jiff::{SignedDuration, Timestamp, ToSpan as _};
+use jiff::{Timestamp, ToSpan as _};
 use serde_json::json;
 use strongroom_acts::signing::Purpose;
-use strongroom_domain::act::{ActKind, Submission};
+use strongroom_domain::act::Submission;
 use strongroom_domain::canonical;
 use strongroom_domain::document::Document;
 use strongroom_domain::document::team::Holder;
@@ -19,12 +19,12 @@ use strongroom_plan::{Change, Context, Plan, keys};
 use strongroom_storage::plan::PlanRow;
 use strongroom_storage::request::RequestRow;
 
-use crate::acts::{About, Verified};
 use crate::error::ExecutorError;
 use crate::fault;
 use crate::object::Reading;
 use crate::review::{changed_since, sees_all};
 use crate::start::Executor;
+use crate::submitter::Submitter;
 
 /// How far a revision's number may be above the applied one: proposals that came to nothing have
 /// numbers too.
@@ -187,7 +187,7 @@ impl Executor {
         &self,
         row: &RequestRow,
         submission: &Submission,
-        submitter: &Verified,
+        submitter: &Submitter,
         proposal: &Proposal,
         reading: &mut Reading,
     ) -> Result<Plan, ExecutorError> {
@@ -203,7 +203,6 @@ impl Executor {
         self.may_lengthen(&context, changes)?;
         let live = self.live_namespaces(changes).await?;
         let observed = self.observe(reading, &keys(&context, changes)?).await?;
-        let groups = &submitter.accepted.person.groups;
         let draft = build_since_vote(
             &context,
             changes,
@@ -211,12 +210,12 @@ impl Executor {
             &observed,
             &live,
             &submission.attest,
-            groups,
+            submitter.groups(),
         )?;
         // Whole seconds, rounded up: whoever signs in after this moment has seen this plan.
         let frozen_at = Timestamp::from_second(self.clock.now().as_second() + 1)
             .map_err(|error| ExecutorError::Stopped(error.to_string()))?;
-        let expires_at = self.submission_end(submitter.accepted.auth_time).unwrap_or(frozen_at);
+        let expires_at = self.plan_end(row, submitter, frozen_at);
         Ok(Plan {
             deployment: self.floor.deployment,
             engine: EngineRef {
@@ -226,9 +225,9 @@ impl Executor {
             },
             request: row.request,
             round: u32::try_from(row.round).unwrap_or(0) + 1,
-            submission: submitter.accepted.token,
-            submitter: submitter.accepted.person.id.clone(),
-            submitter_display: submitter.accepted.person.display.clone(),
+            submission: submitter.proof(),
+            submitter: submitter.id().clone(),
+            submitter_display: submitter.display().to_owned(),
             reason: submission.reason.clone(),
             documents: proposal.documents.clone(),
             pins: draft.pins,
@@ -252,7 +251,7 @@ impl Executor {
         &mut self,
         row: &RequestRow,
         submission: &Submission,
-        submitter: &Verified,
+        submitter: &Submitter,
         why: Option<&str>,
     ) -> Result<(), ExecutorError> {
         let proposal = self.propose(row, submission).await?;
@@ -321,27 +320,6 @@ impl Executor {
             && plan.engine.cluster_id == self.about.cluster_id
             && i64::from(plan.round) == i64::from(row.round);
         if ours { Ok((plan, stored)) } else { Err(hostile("it is for something else")) }
-    }
-
-    /// Whether the submission's act still stands; verified at each use.
-    pub(crate) async fn submitter(
-        &self,
-        row: &RequestRow,
-        submission: &Submission,
-    ) -> Result<Verified, ExecutorError> {
-        let acts = self.store.acts_of_request(row.request).await?;
-        for act in acts.iter().filter(|act| act.kind == ActKind::Submit.as_str()) {
-            if act.receipt.is_some() {
-                return self.act_recheck(act, About::Submission(submission));
-            }
-        }
-        Err(ExecutorError::Wait("the submission is not verified yet".into()))
-    }
-
-    /// Until when a submission counts that was signed in at this time.
-    pub(crate) fn submission_end(&self, auth_time: i64) -> Option<Timestamp> {
-        let most = SignedDuration::from_secs(self.floor.submission_max_age.into());
-        Timestamp::from_second(auth_time).ok()?.checked_add(most).ok()
     }
 
     /// Whether a time is over by our clock or by the database's, whichever is ahead.

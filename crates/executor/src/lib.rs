@@ -43,6 +43,7 @@ mod selfcheck;
 mod standings;
 mod start;
 mod strangers;
+mod submitter;
 mod sweep;
 mod touched;
 mod wanted;

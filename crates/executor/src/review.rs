@@ -193,7 +193,7 @@ impl Executor {
         let about = About::Plan { plan: &plan, hash: stored.hash };
         // A submission that does not count any more approves nothing; a no to it still counts.
         let (submitter, mut lapsed) = match self.submitter(row, &submission).await {
-            Ok(verified) => (verified.accepted.person.id, None),
+            Ok(submitter) => (submitter.id().clone(), None),
             Err(error @ ExecutorError::Lapsed { .. }) => (plan.submitter.clone(), Some(error)),
             Err(error) => return Err(error),
         };

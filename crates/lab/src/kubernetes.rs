@@ -16,6 +16,9 @@ use crate::parts::Parts;
 use crate::process::{Process, random_word, remembered, remembered_port, write_private};
 use crate::tls::ServerTls;
 
+/// Whom tokens of service accounts name as their issuer.
+pub const ISSUER: &str = "https://kubernetes.default.svc";
+
 /// A running API server with its own administrator.
 #[derive(Debug)]
 pub struct Kubernetes {
@@ -71,12 +74,11 @@ impl Kubernetes {
             write_private(&key, pair.serialize_pem().as_bytes())?;
             std::fs::write(dir.join("service-account.pub.pem"), pair.public_key_pem())?;
         }
-        let issuer = "https://kubernetes.default.svc";
         let mut command = Command::new(&parts.kube_apiserver);
-        command.args(["--etcd-servers", &etcd_url, "--service-account-issuer", issuer]);
+        command.args(["--etcd-servers", &etcd_url, "--service-account-issuer", ISSUER]);
         command.arg("--service-account-key-file").arg(dir.join("service-account.pub.pem"));
         command.arg("--service-account-signing-key-file").arg(&key);
-        command.args(["--api-audiences", issuer, "--service-cluster-ip-range", "10.0.0.0/24"]);
+        command.args(["--api-audiences", ISSUER, "--service-cluster-ip-range", "10.0.0.0/24"]);
         command.arg("--token-auth-file").arg(dir.join("tokens.csv"));
         command.args(["--authorization-mode", "RBAC,Node", "--bind-address", "127.0.0.1"]);
         command.args(["--secure-port", &api_port.to_string()]);
@@ -181,6 +183,11 @@ impl KubernetesApi {
         let status = answer.status();
         let text = answer.text().await?;
         Ok((status, serde_json::from_str(&text).unwrap_or(Value::String(text))))
+    }
+
+    /// The public keys of the cluster's own tokens, a JWKS.
+    pub async fn public_keys(&self) -> Result<Value> {
+        self.call(Method::GET, "/openid/v1/jwks", None).await
     }
 
     async fn ensure(&self, path: &str, body: Value) -> Result<()> {

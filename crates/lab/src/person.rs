@@ -15,6 +15,7 @@ pub struct Person {
     program: PathBuf,
     context: PathBuf,
     server: String,
+    key: Option<String>,
 }
 
 /// What a command printed.
@@ -38,6 +39,7 @@ impl Person {
             program: program.to_owned(),
             context: people.join(format!("{name}.json")),
             server: server.into(),
+            key: None,
         })
     }
 
@@ -45,6 +47,13 @@ impl Person {
     #[must_use]
     pub fn with_browser_of(&self, name: &str) -> Self {
         Self { name: name.into(), ..self.clone() }
+    }
+
+    /// A machine's terminal: nobody ever signed in there, and there is this key or token.
+    #[must_use]
+    pub fn as_machine(&self, key: &str) -> Self {
+        let context = self.context.with_extension("machine.json");
+        Self { context, key: Some(key.to_owned()), ..self.clone() }
     }
 
     /// Runs a client verb as this person, with a browser that signs them in without clicks.
@@ -62,6 +71,8 @@ impl Person {
             .env("STRONGROOM_CONTEXT", &self.context)
             .env("BROWSER", browser)
             .env("NO_COLOR", "1")
+            .env_remove("STRONGROOM_API_KEY")
+            .envs(self.key.iter().map(|key| ("STRONGROOM_API_KEY", key)))
             .env_remove("VAULT_ADDR")
             .env_remove("BAO_ADDR")
             .env_remove("VAULT_TOKEN")

@@ -23,7 +23,7 @@ use crate::pins;
 use crate::regain::{regained, returning, shortened};
 use crate::risk::{Assessment, assess, true_together};
 use crate::sharing::{Sharing, host_roles, shared};
-use crate::stages::{FloorVotes, stages, unfillable};
+use crate::stages::{FloorVotes, Submitter, stages, unfillable};
 use crate::steps::{Observed, steps};
 use crate::summary;
 
@@ -245,28 +245,28 @@ pub type VotedDocuments = BTreeMap<Subject, Document>;
 
 /// Makes the plan, or says everything that stands against it. The applied documents are taken for
 /// those that people voted on.
-pub fn build(
+pub fn build<'g>(
     context: &Context,
     changes: &[Change],
     observed: &Observed,
     live: &LiveNamespaces,
     attest: &[String],
-    submitter_groups: &BTreeSet<String>,
+    submitter: impl Into<Submitter<'g>>,
 ) -> Result<Draft, Vec<Refusal>> {
     let voted = VotedDocuments::new();
-    build_since_vote(context, changes, &voted, observed, live, attest, submitter_groups)
+    build_since_vote(context, changes, &voted, observed, live, attest, submitter)
 }
 
 /// Like [`build`], with the risk as the difference to what people voted on too, so that small
 /// steps nobody voted on add up.
-pub fn build_since_vote(
+pub fn build_since_vote<'g>(
     context: &Context,
     changes: &[Change],
     voted: &VotedDocuments,
     observed: &Observed,
     live: &LiveNamespaces,
     attest: &[String],
-    submitter_groups: &BTreeSet<String>,
+    submitter: impl Into<Submitter<'g>>,
 ) -> Result<Draft, Vec<Refusal>> {
     let pins = pins::pin(context, changes, live, attest)?;
     let suspended: BTreeSet<String> = pins
@@ -321,7 +321,7 @@ pub fn build_since_vote(
     reasons.sort_by(|a, b| (b.risk, &a.text).cmp(&(a.risk, &b.text)));
     reasons.dedup();
     true_together(&mut reasons);
-    let stages = stages(context, &assessed, submitter_groups);
+    let stages = stages(context, &assessed, submitter.into());
     let empty: Vec<Refusal> = unfillable(&stages).map(Refusal::NobodyCanFill).collect();
     if !empty.is_empty() {
         return Err(empty);

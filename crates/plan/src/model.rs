@@ -33,9 +33,9 @@ pub struct Plan {
     pub request: RequestId,
     /// How often the request was frozen, from 1.
     pub round: u32,
-    /// SHA-256 of the ID token of the submission.
+    /// SHA-256 of the ID token of the submission; where a machine submitted, the submission's own.
     pub submission: Digest,
-    /// Who submitted, by that token.
+    /// Who submitted, by that token; or the machine that the API names.
     pub submitter: PersonId,
     /// A name to read for the submitter; proves nothing.
     pub submitter_display: String,

@@ -23,15 +23,47 @@ pub struct FloorVotes {
     pub critical_people: u32,
 }
 
+/// Who submits, as far as it decides who else must sign.
+#[derive(Debug, Clone, Copy)]
+pub enum Submitter<'g> {
+    /// Somebody who signed in with these groups.
+    Person(&'g BTreeSet<String>),
+    /// Nobody signed: it counts as nobody, and one platform member more must see it.
+    Machine,
+}
+
+impl<'g> From<&'g BTreeSet<String>> for Submitter<'g> {
+    fn from(groups: &'g BTreeSet<String>) -> Self {
+        Self::Person(groups)
+    }
+}
+
+impl Submitter<'_> {
+    fn is_in(self, groups: &BTreeSet<String>) -> bool {
+        match self {
+            Self::Person(own) => !groups.is_disjoint(own),
+            Self::Machine => false,
+        }
+    }
+
+    /// The platform's votes besides those that the change asks for.
+    fn platform_more(self) -> u32 {
+        match self {
+            Self::Person(_) => 0,
+            Self::Machine => 1,
+        }
+    }
+}
+
 /// The stages of a request over these changes.
 pub fn stages(
     context: &Context,
     changes: &[(&Change, Assessment)],
-    submitter_groups: &BTreeSet<String>,
+    submitter: Submitter<'_>,
 ) -> Vec<Stage> {
     let mut merged: BTreeMap<String, Stage> = BTreeMap::new();
     for (change, assessment) in changes {
-        for stage in of_change(context, change, assessment, submitter_groups) {
+        for stage in of_change(context, change, assessment, submitter) {
             let known = merged.entry(stage.name.clone()).or_insert_with(|| stage.clone());
             known.votes = known.votes.max(stage.votes);
             // Two rules for one stage: only who satisfies both may vote in it.
@@ -48,9 +80,14 @@ fn of_change(
     context: &Context,
     change: &Change,
     assessment: &Assessment,
-    submitter_groups: &BTreeSet<String>,
+    submitter: Submitter<'_>,
 ) -> Vec<Stage> {
     let platform_groups = names(&context.platform_groups);
+    let platforms = |votes: u32| Stage {
+        name: PLATFORM_STAGE.to_owned(),
+        groups: platform_groups.clone(),
+        votes: votes + submitter.platform_more(),
+    };
     let risk = assessment.risk;
     let votes = context.platform.votes(risk);
     let mut platform = votes.platform;
@@ -65,10 +102,11 @@ fn of_change(
             Some(Document::Team(base)) => names(&base.people.owners),
             _ => names(&team.people.owners),
         };
-        let submitted_by_owner = !owners.is_disjoint(submitter_groups);
+        let submitted_by_owner = submitter.is_in(&owners);
         if assessment.narrowing {
             let needed = u32::from(!submitted_by_owner);
-            return vec![owners_stage(&team.name, with(owners, &platform_groups), needed)];
+            let owners = owners_stage(&team.name, with(owners, &platform_groups), needed);
+            return vec![owners, platforms(0)];
         }
         let mut needed = votes.owners;
         if !assessment.hosts.is_empty() {
@@ -99,18 +137,14 @@ fn of_change(
             // Whose accounts they are agrees as well; a team that is not there has nobody to ask.
             let owners = context.sharing.hosts.get(host).map(|host| &host.team.people.owners);
             let owners = names(owners.into_iter().flatten());
-            let needed = u32::from(owners.is_disjoint(submitter_groups));
+            let needed = u32::from(!submitter.is_in(&owners));
             stages.push(owners_stage(host, owners, needed));
         }
     } else {
         // Rules that only ask for owners would ask nobody here: these documents have none.
         platform = platform.max(context.floor_votes.critical_people).max(1);
     }
-    stages.push(Stage {
-        name: PLATFORM_STAGE.to_owned(),
-        groups: platform_groups,
-        votes: platform,
-    });
+    stages.push(platforms(platform));
     stages
 }
 

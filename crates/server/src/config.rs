@@ -103,11 +103,16 @@ fn serve(path: &Path) -> Vec<Look> {
         Ok(config) => config,
         Err(error) => return vec![(path.display().to_string(), Err(told(&error)))],
     };
-    vec![
+    let mut looks = vec![
         (path.display().to_string(), Ok(())),
         look("the database's address", config.database.url(path)),
         look("the issuer's CA", config.issuer.ca_pem(path)),
-    ]
+    ];
+    for cluster in &config.clusters {
+        let what = format!("the keys of cluster {}", cluster.name);
+        looks.push(look(what, file::read_text(&cluster.keys_file)));
+    }
+    looks
 }
 
 fn floor(path: &Path) -> Look {

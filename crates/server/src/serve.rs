@@ -9,8 +9,8 @@ use strongroom_api::{AppState, SignIn};
 use strongroom_app::access::Access;
 use strongroom_app::reach::ReachCache;
 use strongroom_app::{App, Rules};
-use strongroom_authn::{Issuer, SignInRules};
-use strongroom_config::ServeConfig;
+use strongroom_authn::{Issuer, SignInRules, WorkloadIssuer};
+use strongroom_config::{ClusterKeys, ServeConfig};
 use strongroom_domain::clock::SystemClock;
 use strongroom_domain::name::GroupName;
 use strongroom_storage::{Store, check_schema};
@@ -46,6 +46,7 @@ pub async fn run(options: &ConfigFile) -> Result<()> {
     let state = AppState {
         app: Arc::new(app),
         issuer: Arc::new(issuer),
+        workloads: config.clusters.iter().map(workloads).collect(),
         sign_in: Arc::new(SignIn {
             rules: SignInRules {
                 client: config.sign_in_client.clone(),
@@ -64,4 +65,14 @@ pub async fn run(options: &ConfigFile) -> Result<()> {
         .with_graceful_shutdown(signals::stop())
         .await
         .context("serve the API")
+}
+
+/// Whose service accounts' tokens are taken.
+fn workloads(cluster: &ClusterKeys) -> WorkloadIssuer {
+    WorkloadIssuer {
+        cluster: cluster.name.to_string(),
+        issuer: cluster.issuer.clone(),
+        audience: cluster.audience.clone(),
+        keys_file: cluster.keys_file.clone(),
+    }
 }

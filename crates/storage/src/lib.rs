@@ -11,6 +11,7 @@ pub mod finding;
 pub mod inventory;
 pub mod journal;
 pub mod lease;
+pub mod machine;
 pub mod membership;
 pub mod migrate;
 pub mod person;

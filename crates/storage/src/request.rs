@@ -65,7 +65,7 @@ pub struct RequestRow {
     pub lift: Vec<String>,
     /// The canonical submission.
     pub submission: Vec<u8>,
-    /// Who submitted, by session.
+    /// Who submitted, by session or key.
     pub submitter: PersonId,
     /// A name to read.
     pub display: String,

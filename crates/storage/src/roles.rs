@@ -48,7 +48,7 @@ const API: &[(&str, &str)] = &[
                 ledger_events, outbox, work",
     ),
     ("UPDATE", "work"),
-    ("SELECT, INSERT, UPDATE", "sessions, sign_ins, people"),
+    ("SELECT, INSERT, UPDATE", "sessions, sign_ins, people, machines"),
     ("SELECT", "work"),
 ];
 

@@ -29,14 +29,14 @@ pub struct NewRequest {
     pub submission: Vec<u8>,
     /// Its hash.
     pub submission_hash: Digest,
-    /// Who submits, by session.
+    /// Who submits, by session or key.
     pub submitter: PersonId,
     /// A name to read.
     pub display: String,
     /// What is proposed.
     pub documents: Vec<NewDocument>,
-    /// The signed act.
-    pub act: NewAct,
+    /// The signed act; a machine signs none.
+    pub act: Option<NewAct>,
     /// Which side owns the documents: `cli`, `ui`, or a Git source.
     pub managed_by: String,
     /// When.
@@ -114,7 +114,9 @@ impl Store {
             .execute(&mut *tx)
             .await?;
         }
-        act::insert(&mut tx, &new.act).await?;
+        if let Some(act) = &new.act {
+            act::insert(&mut tx, act).await?;
+        }
         event::append(&mut tx, events).await?;
         work::enqueue(&mut tx, "request", &new.request.to_string()).await?;
         sqlx::query("INSERT INTO outbox (topic, payload) VALUES ('request.submitted', $1)")

@@ -12,7 +12,8 @@ use sqlx::PgPool;
 use strongroom_domain::Digest;
 use strongroom_domain::act::ActKind;
 use strongroom_domain::event::{Actor, Event, EventKind};
-use strongroom_domain::id::{ActId, EngineId, EventId, RequestId, SessionId, SignInId};
+use strongroom_domain::id::{ActId, EngineId, EventId, MachineId, RequestId, SessionId, SignInId};
+use strongroom_domain::machine::Scope;
 use strongroom_domain::person::{PersonId, SignedPerson};
 use strongroom_domain::request::State;
 use strongroom_domain::subject::Subject;
@@ -20,6 +21,7 @@ use strongroom_storage::act::{NewAct, ReceiptRow};
 use strongroom_storage::event::EventFilter;
 use strongroom_storage::inventory::Inventory;
 use strongroom_storage::journal::{JournalEntry, Outcome};
+use strongroom_storage::machine::{Account, MachineRow, NewMachine, Proof};
 use strongroom_storage::person::{KnownPerson, NewSession};
 use strongroom_storage::plan::PlanRow;
 use strongroom_storage::request::{RequestFilter, Visibility};
@@ -160,7 +162,7 @@ fn submission(team: &str, group: &str, who: &str) -> NewRequest {
             base_hash: None,
             seen_by: vec![group.to_owned()],
         }],
-        act: act(request, ActKind::Submit),
+        act: Some(act(request, ActKind::Submit)),
         managed_by: "cli".into(),
         at: at(0),
         expires_at: at(1000),
@@ -431,6 +433,7 @@ async fn roles_can_do_what_they_need_and_no_more() {
         "INSERT INTO change_requests SELECT * FROM change_requests",
         "INSERT INTO sessions SELECT * FROM sessions",
         "SELECT * FROM sessions",
+        "SELECT * FROM machines",
         "UPDATE change_requests SET submission = ''",
         "UPDATE change_requests SET submitted_person = 'me'",
         "UPDATE ledger_events SET kind = 'x'",
@@ -573,6 +576,80 @@ async fn sign_ins_work_once_and_sessions_end() {
     let alice = KnownPerson { id: who.id.clone(), display: "alice".into(), signed_in_at: at(0) };
     assert_eq!(known, [alice]);
     assert!(store.people_in_groups(&["others".to_owned()].into()).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn machines_live_until_they_end_and_are_seen_by_their_team() {
+    let db = database().await;
+    let store = &db.api;
+    let new = |name: &str, team: Option<&str>, proof: Proof| NewMachine {
+        machine: MachineId::from_uuid(Uuid::now_v7()),
+        name: name.into(),
+        team: team.map(str::to_owned),
+        scope: Scope::Propose,
+        proof,
+        creator: person("bob"),
+        display: "bob".into(),
+        at: at(0),
+        expires_at: at(1000),
+    };
+    let key = |byte: u8| Proof::Key { hash: vec![byte; 32], hint: "srk_abcdef".into() };
+    let account = Account {
+        cluster: "prod-eu".into(),
+        namespace: "ci".into(),
+        account: "deployer".into(),
+        uid: "u-1".into(),
+    };
+    let made = [event(EventKind::MachineCreated, None, None)];
+    let ci = new("ci", Some("payments"), key(1));
+    store.machine_create(&ci, 3, &made).await.unwrap();
+    let twice = store.machine_create(&new("ci", Some("payments"), key(2)), 3, &made).await;
+    assert!(twice.unwrap_err().to_string().contains("a machine ci already"));
+    store.machine_create(&new("ci", Some("orders"), key(3)), 3, &made).await.unwrap();
+    store.machine_create(&new("ci", None, key(4)), 3, &made).await.unwrap();
+    let runner = new("runner", Some("payments"), Proof::Account(account.clone()));
+    store.machine_create(&runner, 3, &made).await.unwrap();
+    let same = new("other", Some("payments"), Proof::Account(account.clone()));
+    let same = store.machine_create(&same, 3, &made).await;
+    assert!(same.unwrap_err().to_string().contains("is a machine already"));
+    store.machine_create(&new("third", Some("payments"), key(5)), 3, &made).await.unwrap();
+    let many = store.machine_create(&new("fourth", Some("payments"), key(6)), 3, &made).await;
+    assert!(many.unwrap_err().to_string().contains("there are 3 machines already"));
+
+    let used = store.machine_use_key(&[1; 32], at(10)).await.unwrap();
+    assert_eq!((used.machine, used.last_used_at), (ci.machine, None));
+    let again = store.machine_use_key(&[1; 32], at(20)).await.unwrap();
+    assert_eq!(again.last_used_at, Some(at(10)));
+    // Within a minute nothing is written.
+    assert_eq!(store.machine_use_key(&[1; 32], at(30)).await.unwrap().last_used_at, Some(at(10)));
+    assert!(store.machine_use_key(&[9; 32], at(10)).await.is_err(), "no such key");
+    assert!(store.machine_use_key(&[1; 32], at(1000)).await.is_err(), "it has run out");
+    let is = store.machine_use_account(&account, at(10)).await.unwrap();
+    assert_eq!((is.machine, is.account), (runner.machine, Some(account.clone())));
+    let anew = Account { uid: "u-2".into(), ..account.clone() };
+    assert!(store.machine_use_account(&anew, at(10)).await.is_err(), "another UID");
+
+    let names = async |who: &Visibility, second: i64| -> Vec<String> {
+        let listed = store.machine_list(who, at(second)).await.unwrap();
+        let name =
+            |row: &MachineRow| format!("{}/{}", row.team.clone().unwrap_or_default(), row.name);
+        listed.iter().map(name).collect()
+    };
+    let all = ["/ci", "orders/ci", "payments/ci", "payments/runner", "payments/third"];
+    assert_eq!(names(&everything(), 10).await, all);
+    assert_eq!(names(&sees("orders", "g", "carol"), 10).await, ["orders/ci"]);
+    assert!(names(&everything(), 1000).await.is_empty(), "those that have run out are not listed");
+
+    let ended = [event(EventKind::MachineEnded, None, None)];
+    assert!(store.machine_end(Some("orders"), "third", at(40), &ended).await.is_err());
+    store.machine_end(Some("payments"), "ci", at(40), &ended).await.unwrap();
+    assert!(store.machine_end(Some("payments"), "ci", at(41), &ended).await.is_err(), "it is over");
+    assert!(store.machine_use_key(&[1; 32], at(41)).await.is_err(), "ended");
+    store.machine_use_key(&[3; 32], at(41)).await.unwrap();
+    // The name is free again, and that of one that ran out too.
+    store.machine_create(&new("ci", Some("payments"), key(7)), 3, &made).await.unwrap();
+    let later = NewMachine { at: at(2000), expires_at: at(3000), ..new("ci", None, key(8)) };
+    store.machine_create(&later, 3, &made).await.unwrap();
 }
 
 #[tokio::test]

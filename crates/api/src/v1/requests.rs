@@ -26,7 +26,8 @@ use crate::v1::{Page, base64, hex};
 #[serde(deny_unknown_fields)]
 pub(crate) struct Submit {
     submission: Submission,
-    act: SignedAct,
+    /// What a person signed; a machine leaves it out.
+    act: Option<SignedAct>,
 }
 
 /// What became of a submission.
@@ -42,7 +43,8 @@ pub(crate) async fn submit(
     SignedIn(ctx): SignedIn,
     Body(body): Body<Submit>,
 ) -> Result<(StatusCode, [(HeaderName, String); 1], Json<Submitted>), Problem> {
-    let outcome = submit::request_submit(&ctx, &body.submission, &body.act.into()).await?;
+    let act = body.act.map(Into::into);
+    let outcome = submit::request_submit(&ctx, &body.submission, act.as_ref()).await?;
     let status = if outcome.created { StatusCode::CREATED } else { StatusCode::OK };
     let location = (header::LOCATION, format!("/api/v1/requests/{}", outcome.request));
     let body = Submitted { request_id: outcome.request, state: outcome.state };

@@ -1,4 +1,4 @@
-//! The session of the caller, and other live ones.
+//! Who the caller is, and live sessions.
 
 use std::collections::BTreeSet;
 
@@ -6,8 +6,11 @@ use axum::Json;
 use axum::http::StatusCode;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use strongroom_app::context::Caller;
 use strongroom_app::session::{self, LiveSession};
-use strongroom_domain::id::SessionId;
+use strongroom_domain::id::{MachineId, SessionId};
+use strongroom_domain::machine::Scope;
+use strongroom_domain::name::TeamName;
 use strongroom_domain::person::SignedPerson;
 
 use crate::extract::{Path, Query, SignedIn, named};
@@ -45,7 +48,19 @@ pub(crate) struct Session {
     platform: bool,
     /// Whether the person sees everything and changes nothing.
     auditor: bool,
+    /// The machine that asks, if none of the people.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    machine: Option<MachineView>,
     expires_at: Timestamp,
+}
+
+/// The machine that asks.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct MachineView {
+    machine_id: MachineId,
+    team: Option<TeamName>,
+    scope: Scope,
 }
 
 /// `GET /api/v1/session`.
@@ -55,7 +70,12 @@ pub(crate) async fn show(SignedIn(ctx): SignedIn) -> Json<Session> {
         person,
         platform: ctx.is_platform(),
         auditor: ctx.is_auditor(),
-        expires_at: ctx.session_expires_at,
+        machine: ctx.machine().map(|machine| MachineView {
+            machine_id: machine.id,
+            team: machine.team.clone(),
+            scope: machine.scope,
+        }),
+        expires_at: ctx.expires_at,
     })
 }
 
@@ -90,7 +110,7 @@ pub(crate) async fn list(
 ) -> Result<Json<Page<LiveView>>, Problem> {
     let rows = session::session_list(&ctx, query.all).await?;
     let view = |row: LiveSession| LiveView {
-        current: row.session == ctx.session,
+        current: matches!(&ctx.caller, Caller::Session(own) if *own == row.session),
         session_id: row.session,
         person: row.person.person,
         display: row.display,

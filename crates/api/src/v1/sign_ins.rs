@@ -12,7 +12,7 @@ use strongroom_domain::id::SignInId;
 
 use crate::body::Body;
 use crate::extract::{Path, named};
-use crate::problem::Problem;
+use crate::problem::{Problem, no_randomness};
 use crate::state::AppState;
 use crate::v1::session::PersonView;
 
@@ -105,14 +105,4 @@ fn refusal(error: SignInError) -> Problem {
         .caused_by(error),
         refused => Problem::sign_in_refused(refused.to_string()),
     }
-}
-
-fn no_randomness(_: impl std::fmt::Debug) -> Problem {
-    Problem::new(
-        StatusCode::SERVICE_UNAVAILABLE,
-        "unavailable",
-        "Not available",
-        "the operating system gave no randomness",
-        "try again in a moment",
-    )
 }

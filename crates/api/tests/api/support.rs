@@ -73,6 +73,7 @@ impl TestApp {
                 access: Access::default(),
                 reach: ReachCache::default(),
             }),
+            workloads: Arc::new([]),
             issuer: Arc::new(Issuer::new(&provider.url, None, &[]).unwrap()),
             sign_in: Arc::new(SignIn {
                 rules: SignInRules {

@@ -15,6 +15,7 @@ macro_rules! views {
 
 mod kit;
 mod list;
+mod machine;
 mod preview;
 mod reach;
 
@@ -22,6 +23,7 @@ pub use kit::{KitFile, KitSheet, KitView};
 pub use list::{
     AppliedDocument, BindingView, Cursor, EventView, LiveSession, Named, Page, RequestSummary,
 };
+pub use machine::{AccountRef, MachineMade, MachineSelf, MachineView};
 pub use preview::{
     AccountView, FieldChange, HoldView, KnownView, Preview, PreviewDocument, StageView, StepView,
 };
@@ -289,6 +291,9 @@ pub struct Session {
     pub platform: bool,
     /// Whether the person only looks.
     pub auditor: bool,
+    /// The machine that asks, if none of the people.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub machine: Option<MachineSelf>,
     /// When it ends.
     pub expires_at: String,
 }
@@ -304,6 +309,11 @@ impl<'de> Deserialize<'de> for Session {
         Ok(Self {
             platform: flag("platform"),
             auditor: flag("auditor"),
+            machine: whole
+                .get("machine")
+                .filter(|machine| machine.is_object())
+                .map(|machine| MachineSelf::deserialize(machine).map_err(D::Error::custom))
+                .transpose()?,
             person: PersonView::deserialize(person).map_err(D::Error::custom)?,
             expires_at: expires_at.ok_or_else(|| D::Error::missing_field("expiresAt"))?,
         })

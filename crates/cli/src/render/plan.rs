@@ -48,13 +48,14 @@ pub fn plan(plan: &Plan, documents: &[Document], hash: &Digest, style: Style) ->
 fn heading(out: &mut String, plan: &Plan, style: Style) {
     let title = format!("Plan of request {}, round {}", plan.request, plan.round);
     let _ = writeln!(out, "{}", style.bold(&title));
-    let _ = writeln!(
-        out,
-        "  asked by   {} ({} at {})",
-        clean(&plan.submitter_display),
-        clean(&plan.submitter.person),
-        clean(&plan.submitter.issuer)
-    );
+    let by = clean(&plan.submitter_display);
+    let how = match plan.submitter.machine() {
+        Some(_) => "nobody signed this; the name is the API's word".to_owned(),
+        None => {
+            format!("{} at {}", clean(&plan.submitter.person), clean(&plan.submitter.issuer))
+        }
+    };
+    let _ = writeln!(out, "  asked by   {by} ({how})");
     for (number, line) in clean_block(&plan.reason).lines().enumerate() {
         let _ =
             writeln!(out, "  {}{line}", if number == 0 { "reason     " } else { "           " });

@@ -216,6 +216,7 @@ mod tests {
             person: person("sam", groups),
             platform,
             auditor: false,
+            machine: None,
             expires_at: String::new(),
         };
         let rejects = |state: &str, groups: &[&str], platform| {

@@ -38,6 +38,7 @@ pub async fn run(
         Kind::Bindings => bindings(&client()?, args).await?,
         Kind::Findings => findings(&client()?, args).await?,
         Kind::Sessions => super::session::list(&client()?, args).await?,
+        Kind::Machines => super::machine::list(&client()?, args).await?,
         Kind::Documents => {
             let name = args.name.as_deref().ok_or_else(|| {
                 Failure::usage("get a document without its name")

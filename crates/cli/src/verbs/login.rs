@@ -137,6 +137,15 @@ pub async fn whoami(client: &Client) -> Result<Exit, Failure> {
         Some(shape @ (Output::Json | Output::Yaml)) => {
             client.screen.data(&output::value(&session, shape)?);
         }
+        None | Some(Output::Table | Output::Wide) if session.machine.is_some() => {
+            let machine = session.machine.iter().map(|machine| {
+                let team = machine.team.as_deref().map_or_else(|| "all teams".into(), clean);
+                format!("may: {} of {team}\n", clean(&machine.scope))
+            });
+            let machine: String = machine.collect();
+            let (name, until) = (clean(&session.person.display), time_text(&session.expires_at));
+            client.screen.data(&format!("{name}\n{machine}until: {until}"));
+        }
         shape => tell(client.screen, shape, &session.person, &session.expires_at)?,
     }
     Ok(Exit::Ok)

@@ -4,7 +4,6 @@
 //! are based on, and that is checked against the base documents themselves.
 
 use std::fmt::Write as _;
-use std::time::Duration;
 
 use serde::Serialize;
 use serde_json::json;
@@ -15,26 +14,26 @@ use strongroom_domain::clock::Clock as _;
 use strongroom_domain::document::Document;
 use strongroom_domain::hold::Target;
 use strongroom_domain::id::RequestId;
-use strongroom_domain::request::State;
 use strongroom_domain::subject::Subject;
 use strongroom_plan::build::places;
 use strongroom_plan::summary::NOBODY;
 
 use crate::act::{self, Act, Answer, SignedAct};
-use crate::api::types::{Preview, RequestView, Session};
+use crate::api::types::{Preview, Session};
 use crate::args::{Output, ProposeArgs};
 use crate::client::Client;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::files::Place;
 use crate::render::text::clean;
-use crate::verbs::diff;
+use crate::verbs::{diff, wait};
 use crate::{output, render};
 
 #[derive(Serialize)]
 struct Body<'a> {
     submission: &'a Submission,
-    act: &'a SignedAct<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    act: Option<&'a SignedAct<'a>>,
 }
 
 /// What is proposed.
@@ -84,12 +83,9 @@ pub async fn propose(
 
     let reason = reason(client, args.reason.clone().or(told)).await?;
     let submission = submission(client, chosen, attest, lift, reason).await?;
-    client.screen.confirm(&question(&submission)).await?;
-    let content = submission_digest(&submission);
-    let item = ActItem { request: submission.request, round: 0, stage: String::new(), content };
-    let signed =
-        act::sign(client, Act { kind: ActKind::Submit, item, comment: "", after: None }).await?;
-    let stored = client.api.submit(&Body { submission: &submission, act: &signed }).await;
+    // What a machine submits counts as nobody's.
+    let signed = if client.is_machine { None } else { Some(sign(client, &submission).await?) };
+    let stored = client.api.submit(&Body { submission: &submission, act: signed.as_ref() }).await;
     let stored = stored.map_err(|failure| {
         // What is submitted may be a part of what was read.
         let place = |number: usize, pointer: &str| {
@@ -105,15 +101,22 @@ pub async fn propose(
             .because("the server stored it under another id than was signed"));
     }
     client.screen.say(&format!("request {stored} is stored"));
-    let answer = act::answer(client, stored, &signed, None).await?;
+    let answer = match &signed {
+        Some(signed) => Some(act::answer(client, stored, signed, None).await?),
+        None => None,
+    };
     let exit = match answer {
-        Answer::Refused(reason) => {
+        None => {
+            client.screen.say("nobody signed it: one vote of the platform more is asked for");
+            Exit::Waiting
+        }
+        Some(Answer::Refused(reason)) => {
             return Err(Failure::new(Exit::Denied, "submit the request")
                 .because(format!("the executor refused the submission: {reason}"))
                 .next(format!("look at it with `strongroom request show {stored}`")));
         }
-        Answer::Counted => Exit::Ok,
-        Answer::None => {
+        Some(Answer::Counted) => Exit::Ok,
+        Some(Answer::None) => {
             client.screen.say(
                 "the executor has not answered yet; the request waits until `strongroom execute` runs",
             );
@@ -121,11 +124,19 @@ pub async fn propose(
         }
     };
     if args.wait {
-        let (view, exit) = wait(client, stored, None, args.timeout).await?;
-        return tell(client, &view, exit);
+        let (view, exit) = wait::until(client, stored, None, args.timeout).await?;
+        return wait::tell(client, &view, exit);
     }
     let view = client.api.change_request(stored).await?;
-    tell(client, &view, exit)
+    wait::tell(client, &view, exit)
+}
+
+/// Has the person sign exactly this submission.
+async fn sign<'a>(client: &Client, submission: &Submission) -> Result<SignedAct<'a>, Failure> {
+    client.screen.confirm(&question(submission)).await?;
+    let content = submission_digest(submission);
+    let item = ActItem { request: submission.request, round: 0, stage: String::new(), content };
+    act::sign(client, Act { kind: ActKind::Submit, item, comment: "", after: None }).await
 }
 
 /// Files that were read from an older revision than the one they would replace.
@@ -151,6 +162,11 @@ pub fn placed(failure: Failure, places: &[Place]) -> Failure {
 
 /// What would be refused for sure is not signed first.
 fn may_submit(session: &Session, preview: &Preview) -> Result<(), Failure> {
+    if session.machine.as_ref().is_some_and(|machine| machine.scope != "propose") {
+        return Err(Failure::new(Exit::Denied, "submit the request")
+            .because("this machine may only read")
+            .next("use a key that was made with --scope propose, or propose as yourself"));
+    }
     if session.auditor {
         return Err(Failure::new(Exit::Denied, "submit the request")
             .because("auditors see everything and change nothing")
@@ -325,77 +341,6 @@ fn question(submission: &Submission) -> String {
     format!("Sign and submit {}?", names.join(", "))
 }
 
-/// Waits until the request is in a state or has ended, and says how.
-pub async fn wait(
-    client: &Client,
-    id: RequestId,
-    wanted: Option<State>,
-    seconds: u64,
-) -> Result<(RequestView, Exit), Failure> {
-    let deadline = tokio::time::Instant::now() + Duration::from_secs(seconds);
-    let mut last = String::new();
-    loop {
-        let view = client.api.change_request(id).await?;
-        if view.state != last {
-            client.screen.progress(&format!("{id}: {}", clean(&view.state)));
-            last.clone_from(&view.state);
-        }
-        if wanted.is_some_and(|state| view.state == state.as_str()) {
-            return Ok((view, Exit::Ok));
-        }
-        // What is applied has passed every state that leads there.
-        if let Some(exit) = ended(&view.state) {
-            return Ok((view, exit));
-        }
-        if tokio::time::Instant::now() >= deadline {
-            client.screen.say(&format!(
-                "waited {seconds} s, and it is {} still; --timeout waits longer",
-                clean(&view.state)
-            ));
-            let waiting = matches!(view.state.as_str(), "submitted" | "in_review");
-            return Ok((view, if waiting { Exit::Waiting } else { Exit::TimedOut }));
-        }
-        tokio::time::sleep(Duration::from_millis(500)).await;
-    }
-}
-
-/// How a final state ends a command; `None` while the request goes on.
-pub fn ended(state: &str) -> Option<Exit> {
-    match State::from_word(state)? {
-        State::Applied => Some(Exit::Ok),
-        State::Failed => Some(Exit::Failed),
-        State::Rejected => Some(Exit::Denied),
-        State::Withdrawn | State::Expired | State::Superseded => Some(Exit::Conflict),
-        State::Submitted | State::InReview | State::Approved | State::Applying => None,
-    }
-}
-
-/// Says where a request is, and what comes next.
-pub fn tell(client: &Client, view: &RequestView, exit: Exit) -> Result<Exit, Failure> {
-    let id = view.request_id;
-    match client.output {
-        Some(shape @ (Output::Json | Output::Yaml)) => {
-            client.screen.data(&output::value(view, shape)?);
-        }
-        Some(Output::Name) => client.screen.data(&format!("request/{id}")),
-        _ => client.screen.data(&format!("request/{id} {}", clean(&view.state))),
-    }
-    if let Some(reason) = view.state_reason.as_deref().filter(|reason| !reason.is_empty()) {
-        client.screen.say(&clean(reason));
-    }
-    let next = match State::from_word(&view.state) {
-        Some(State::Submitted) => "next: the executor freezes a plan, and then others sign it",
-        Some(State::InReview) => "next: whoever must sign runs `strongroom approve {id}`",
-        Some(State::Approved | State::Applying) => {
-            "next: the executor writes it; nobody has to sign"
-        }
-        _ => return Ok(exit),
-    };
-    let next = next.replace("{id}", &id.to_string());
-    client.screen.say(&format!("{next};\n      follow it with `strongroom request show {id}`"));
-    Ok(exit)
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -455,6 +400,7 @@ mod tests {
                 .unwrap(),
             platform: false,
             auditor,
+            machine: None,
             expires_at: String::new(),
         };
         may_submit(&session(false), &preview).unwrap();
@@ -468,24 +414,5 @@ mod tests {
         let refused = may_submit(&session(false), &preview).unwrap_err();
         assert_eq!(refused.exit, Exit::Conflict);
         assert!(refused.render().contains("--lift team/payments/api"), "{}", refused.render());
-    }
-
-    #[test]
-    fn every_end_has_its_code() {
-        let ends = [
-            ("applied", Some(Exit::Ok)),
-            ("failed", Some(Exit::Failed)),
-            ("rejected", Some(Exit::Denied)),
-            ("withdrawn", Some(Exit::Conflict)),
-            ("expired", Some(Exit::Conflict)),
-            ("superseded", Some(Exit::Conflict)),
-            ("submitted", None),
-            ("in_review", None),
-            ("approved", None),
-            ("applying", None),
-        ];
-        for (state, exit) in ends {
-            assert_eq!(ended(state), exit, "{state}");
-        }
     }
 }

@@ -198,6 +198,7 @@ mod tests {
             .unwrap(),
             platform,
             auditor: false,
+            machine: None,
             expires_at: String::new(),
         };
         let ends = |target: &str, group: &str, platform| {

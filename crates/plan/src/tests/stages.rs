@@ -4,13 +4,14 @@ use std::collections::BTreeSet;
 
 use strongroom_domain::document::Document;
 use strongroom_domain::document::platform::{Approvals, Platform, Votes};
+use strongroom_domain::request::Stage;
 use strongroom_domain::risk::Risk;
 
 use super::engine::Engine;
 use super::support::{
     applied, change, cluster, context, dev_binding, first, groups, live, one, shop,
 };
-use crate::stages::FloorVotes;
+use crate::stages::{FloorVotes, PLATFORM_STAGE, Submitter};
 use crate::{Change, Context, Refusal, build};
 
 /// `name: votes of groups`, in order.
@@ -81,6 +82,63 @@ fn the_default_table_of_the_design() {
         let (found, stages) = stages_of(proposed, submitter);
         assert_eq!(found, *risk);
         assert_eq!(stages, *wanted, "{risk} by {submitter:?}");
+    }
+}
+
+/// Nobody signed what a machine submits: it fills no stage, and one platform member more has to see it,
+/// whatever the change is.
+#[test]
+fn a_machine_counts_as_nobody_and_asks_for_one_vote_more() {
+    let low = shop(&dev_binding("more", "trial/more", "read"));
+    let normal = replaced("displayName: Shop", "displayName: The shop");
+    let critical = replaced("maxVersions: 10", "maxVersions: 9");
+    let team = |proposed: &str| change(&one(&shop("")), &one(proposed));
+    let changes = [
+        team(&narrowed()),
+        team(&low),
+        team(&normal),
+        team(&high()),
+        team(&critical),
+        first(&one(&shop(""))),
+        first(&cluster("lab")),
+        first(&Document::Platform(Box::default())),
+    ];
+    let nothing_waived = Platform {
+        approvals: Approvals {
+            low: Votes { owners: 0, platform: 0 },
+            ..Platform::default().approvals
+        },
+        ..Platform::default()
+    };
+    for context in [context(), Context { platform: nothing_waived, ..context() }] {
+        for change in changes.clone() {
+            let mut engine = Engine::default();
+            engine.0.extend(change.base.iter().flat_map(|base| applied(&[base]).0));
+            let changes = [change];
+            let observed = engine.observe(&context, &changes);
+            let of = |submitter: Submitter<'_>| {
+                let live = live(&changes);
+                build(&context, &changes, &observed, &live, &[], submitter).unwrap().stages
+            };
+            let nobody = BTreeSet::new();
+            let by_nobody = of(Submitter::Person(&nobody));
+            let votes = |stages: &[Stage], platform: bool| -> u32 {
+                let stages = stages.iter();
+                let of = stages.filter(|stage| (stage.name == PLATFORM_STAGE) == platform);
+                of.map(|stage| stage.votes).sum()
+            };
+            let by_machine = of(Submitter::Machine);
+            assert_eq!(votes(&by_machine, false), votes(&by_nobody, false));
+            assert_eq!(votes(&by_machine, true), votes(&by_nobody, true) + 1);
+            // Nor is it ever less than what anybody's own submission would ask for.
+            for groups in [OWNER, EDITOR, PLATFORM] {
+                let groups = super::support::groups(groups);
+                let by_person = of(Submitter::Person(&groups));
+                for platform in [false, true] {
+                    assert!(votes(&by_machine, platform) >= votes(&by_person, platform));
+                }
+            }
+        }
     }
 }
 

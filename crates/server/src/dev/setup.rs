@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 use serde_json::json;
 use strongroom_acts::SigningKey;
-use strongroom_lab::kubernetes::KubernetesApi;
+use strongroom_lab::kubernetes::{ISSUER, KubernetesApi};
 use strongroom_lab::process::{random_word, remembered, write_private};
 use strongroom_lab::{Engine, InitRequest, Postgres, Provider};
 use strongroom_storage::{RoleNames, Store, migrate};
@@ -86,6 +86,8 @@ pub async fn configuration(
         std::fs::write(dir.join("engine-ca.pem"), ca)?;
     }
     std::fs::write(dir.join("cluster-ca.pem"), cluster.ca_pem())?;
+    let keys = cluster.public_keys().await.context("read the cluster's public keys")?;
+    std::fs::write(dir.join("cluster-keys.json"), keys.to_string())?;
     let (reader, reviewer) =
         cluster.strongroom_tokens().await.context("make cluster credentials")?;
     write_private(&dir.join("cluster-reader-token"), reader.as_bytes())?;
@@ -133,6 +135,11 @@ pub async fn configuration(
         "sign_in_client": provider.client_id(SIGN_IN_CLIENT)?,
         "platform_groups": ["platform-sre"],
         "auditor_groups": ["auditors"],
+        "clusters": [{
+            "name": "prod-eu",
+            "issuer": ISSUER,
+            "keys_file": "cluster-keys.json",
+        }],
     });
     for (name, value) in [("floor", floor), ("execute", execute), ("serve", serve)] {
         std::fs::write(dir.join(format!("{name}.yaml")), format!("{value:#}\n"))?;

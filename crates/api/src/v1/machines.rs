@@ -1,0 +1,163 @@
+//! Machines: API keys and service accounts that ask in nobody's name.
+
+use axum::Json;
+use axum::http::StatusCode;
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+use strongroom_app::Ctx;
+use strongroom_app::machine::{self, MachineInput, MachineRow, ProofInput};
+use strongroom_authn::ApiKey;
+use strongroom_domain::id::MachineId;
+use strongroom_domain::machine::Scope;
+use strongroom_domain::name::TeamName;
+
+use crate::body::Body;
+use crate::extract::{Path, SignedIn, named};
+use crate::problem::{Problem, no_randomness};
+use crate::v1::Page;
+
+/// How long a machine lives when nothing is asked for.
+const LIFETIME: SignedDuration = SignedDuration::from_hours(90 * 24);
+
+/// The body of `POST /api/v1/machines` and of a team's.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(crate) struct Create {
+    name: String,
+    scope: Scope,
+    /// In 90 days when it is left out.
+    expires_at: Option<Timestamp>,
+    /// The service account that it is; a key is made when it is left out.
+    account: Option<AccountRef>,
+}
+
+/// A service account.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AccountRef {
+    cluster: String,
+    namespace: String,
+    account: String,
+}
+
+/// A machine that was made. The key is shown this once.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Created {
+    machine_id: MachineId,
+    name: String,
+    expires_at: Timestamp,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key: Option<String>,
+}
+
+/// `POST /api/v1/machines`.
+pub(crate) async fn create(
+    SignedIn(ctx): SignedIn,
+    Body(body): Body<Create>,
+) -> Result<(StatusCode, Json<Created>), Problem> {
+    make(&ctx, None, body).await
+}
+
+/// `POST /api/v1/teams/{name}/machines`.
+pub(crate) async fn create_in_team(
+    SignedIn(ctx): SignedIn,
+    Path(team): Path<String>,
+    Body(body): Body<Create>,
+) -> Result<(StatusCode, Json<Created>), Problem> {
+    make(&ctx, Some(&named(&team)?), body).await
+}
+
+async fn make(
+    ctx: &Ctx,
+    team: Option<&TeamName>,
+    body: Create,
+) -> Result<(StatusCode, Json<Created>), Problem> {
+    let expires_at = match body.expires_at {
+        Some(at) => at,
+        None => ctx.app.now() + LIFETIME,
+    };
+    let key = match body.account {
+        None => Some(ApiKey::generate().map_err(no_randomness)?),
+        Some(_) => None,
+    };
+    let account = |AccountRef { cluster, namespace, account }: AccountRef| ProofInput::Account {
+        cluster,
+        namespace,
+        account,
+    };
+    let by_key = key.as_ref().map(|key| ProofInput::Key { hash: key.hash(), hint: key.hint() });
+    let Some(proof) = body.account.map(account).or(by_key) else {
+        return Err(Problem::invalid("/account", "name the account"));
+    };
+    let name = body.name.clone();
+    let input = MachineInput { name: body.name, scope: body.scope, proof, expires_at };
+    let machine_id = machine::machine_create(ctx, team, input).await?;
+    let key = key.map(|key| key.expose().to_owned());
+    Ok((StatusCode::CREATED, Json(Created { machine_id, name, expires_at, key })))
+}
+
+/// A live machine.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct MachineView {
+    machine_id: MachineId,
+    name: String,
+    team: Option<String>,
+    scope: Scope,
+    key_hint: Option<String>,
+    account: Option<AccountRef>,
+    account_uid: Option<String>,
+    created_by: String,
+    created_at: Timestamp,
+    expires_at: Timestamp,
+    last_used_at: Option<Timestamp>,
+}
+
+impl From<MachineRow> for MachineView {
+    fn from(row: MachineRow) -> Self {
+        let account_uid = row.account.as_ref().map(|account| account.uid.clone());
+        let account = row.account.map(|account| AccountRef {
+            cluster: account.cluster,
+            namespace: account.namespace,
+            account: account.account,
+        });
+        Self {
+            machine_id: row.machine,
+            name: row.name,
+            team: row.team,
+            scope: row.scope,
+            key_hint: row.key_hint,
+            account,
+            account_uid,
+            created_by: row.created_by,
+            created_at: row.created_at,
+            expires_at: row.expires_at,
+            last_used_at: row.last_used_at,
+        }
+    }
+}
+
+/// `GET /api/v1/machines`.
+pub(crate) async fn list(SignedIn(ctx): SignedIn) -> Result<Json<Page<MachineView>>, Problem> {
+    let rows = machine::machine_list(&ctx).await?;
+    Ok(Json(Page::whole(rows.into_iter().map(MachineView::from).collect())))
+}
+
+/// `DELETE /api/v1/machines/{machine}`.
+pub(crate) async fn end(
+    SignedIn(ctx): SignedIn,
+    Path(name): Path<String>,
+) -> Result<StatusCode, Problem> {
+    machine::machine_end(&ctx, None, &name).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// `DELETE /api/v1/teams/{name}/machines/{machine}`.
+pub(crate) async fn end_in_team(
+    SignedIn(ctx): SignedIn,
+    Path((team, name)): Path<(String, String)>,
+) -> Result<StatusCode, Problem> {
+    machine::machine_end(&ctx, Some(&named(&team)?), &name).await?;
+    Ok(StatusCode::NO_CONTENT)
+}

@@ -1,0 +1,25 @@
+//! Clusters whose service accounts may ask the API with their own tokens.
+
+use std::path::PathBuf;
+
+use serde::Deserialize;
+use strongroom_domain::name::ClusterName;
+
+/// One cluster, as the API knows it: by its public keys alone.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClusterKeys {
+    /// As documents name it.
+    pub name: ClusterName,
+    /// The issuer, as its tokens name it.
+    pub issuer: String,
+    /// The one audience that a token must have.
+    #[serde(default = "default_audience")]
+    pub audience: String,
+    /// Its public keys, a JWKS: `kubectl get --raw /openid/v1/jwks`.
+    pub keys_file: PathBuf,
+}
+
+fn default_audience() -> String {
+    "strongroom".to_owned()
+}
