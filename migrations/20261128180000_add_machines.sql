@@ -14,13 +14,17 @@ CREATE TABLE machines (
     account_namespace text        CONSTRAINT machines_namespace_length CHECK (length(account_namespace) <= 63),
     account_name      text        CONSTRAINT machines_account_length CHECK (length(account_name) <= 253),
     account_uid       text        CONSTRAINT machines_uid_length CHECK (length(account_uid) BETWEEN 1 AND 100),
-    created_issuer    text        NOT NULL,
-    created_person    text        NOT NULL,
-    created_display   text        NOT NULL,
+    created_issuer    text        NOT NULL CONSTRAINT machines_issuer_length CHECK (length(created_issuer) <= 2000),
+    created_person    text        NOT NULL CONSTRAINT machines_person_length CHECK (length(created_person) <= 256),
+    created_display   text        NOT NULL CONSTRAINT machines_display_length CHECK (length(created_display) <= 400),
     created_at        timestamptz NOT NULL,
     expires_at        timestamptz NOT NULL,
     last_used_at      timestamptz,
     ended_at          timestamptz,
+    -- A time that no program can read would hide all machines from who may see them.
+    CONSTRAINT machines_times CHECK (
+        created_at BETWEEN '2000-01-01Z' AND '9000-01-01Z' AND expires_at BETWEEN '2000-01-01Z' AND '9000-01-01Z'
+        AND last_used_at BETWEEN '2000-01-01Z' AND '9000-01-01Z' AND ended_at BETWEEN '2000-01-01Z' AND '9000-01-01Z'),
     CONSTRAINT machines_one_proof CHECK (
         (key_hash IS NOT NULL AND key_hint IS NOT NULL AND account_cluster IS NULL
             AND account_namespace IS NULL AND account_name IS NULL AND account_uid IS NULL)

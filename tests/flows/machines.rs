@@ -14,6 +14,14 @@ async fn key(bob: &Person, team: &str, name: &str, scope: &str) -> String {
     key
 }
 
+/// One call with this key; gives its status.
+async fn raw(server: &str, key: &str, method: &str, path: &str, body: &Value) -> u16 {
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let method = method.parse().unwrap();
+    let request = client.request(method, format!("{server}{path}")).bearer_auth(key).json(body);
+    request.send().await.unwrap().status().as_u16()
+}
+
 /// A machine proposes, and what it proposes needs the same people and one of the platform more.
 #[tokio::test]
 async fn what_a_machine_submits_counts_as_nobodys() {
@@ -51,9 +59,10 @@ async fn what_a_machine_submits_counts_as_nobodys() {
     let owners = format!("owners of {}", team.slug);
     assert_eq!(votes, [(owners.as_str(), 1), ("platform", 1)], "{shown:#}");
     let plan = bob.run(&["approve", &request, "--yes"]).await.unwrap();
-    assert_eq!(plan.code, 7, "one is not enough: {}", plan.err);
+    assert_eq!(plan.code, 0, "it counts: {}", plan.err);
     assert!(plan.err.contains("nobody signed this"), "{}", plan.err);
-    assert_eq!(lab.request(&request).await["state"], "in_review");
+    assert_eq!(lab.request(&request).await["state"], "in_review", "one is not enough");
+    // Sue may stand in for the owners too; her vote goes where it is wanted.
     lab.person("sue").await.approves(&request).await.unwrap();
     lab.until(&request, "applied").await;
 
@@ -62,7 +71,18 @@ async fn what_a_machine_submits_counts_as_nobodys() {
     let told: Vec<Value> = serde_json::from_str(&told).unwrap();
     let submitted = told.iter().find(|each| each["kind"] == "request.submitted").unwrap();
     assert_eq!(submitted["event"]["actor"]["type"], "machine", "{submitted:#}");
-    assert!(told.iter().all(|each| each["kind"] != "act.received" || each != submitted));
+    let received = told.iter().filter(|each| each["kind"] == "act.received");
+    assert!(received.clone().all(|each| each["event"]["detail"]["kind"] == "approve"));
+    assert_eq!(received.count(), 2, "{told:#?}");
+
+    // A pipeline that runs again while its request is open gets that one back.
+    let file = lab.write("again.yaml", &text.replace("displayName: Test", "displayName: Again"));
+    let apply = ["apply", "-f", file.to_str().unwrap(), "--reason", "run 1", "-o", "name"];
+    let first = ci.must(&apply, None, 7).await.unwrap();
+    let apply = ["apply", "-f", file.to_str().unwrap(), "--reason", "run 2", "-o", "name"];
+    let second = ci.must(&apply, None, 7).await.unwrap();
+    assert_eq!(first.out, second.out);
+    assert!(second.err.contains("asks for the same already"), "{}", second.err);
     println!("a machine's change: {} votes of 2 stages, applied after the second", votes.len());
 }
 
@@ -75,7 +95,8 @@ async fn a_machine_signs_nothing_and_sees_its_team_only() {
     lab.onboard(&team).await;
     lab.onboard(&other).await;
     let bob = lab.person("bob").await;
-    let ci = bob.as_machine(&key(&bob, &team.slug, "ci", "propose").await);
+    let ci_key = key(&bob, &team.slug, "ci", "propose").await;
+    let ci = bob.as_machine(&ci_key);
     let reader_key = key(&bob, &team.slug, "reader", "read").await;
     let reader = bob.as_machine(&reader_key);
 
@@ -107,6 +128,24 @@ async fn a_machine_signs_nothing_and_sees_its_team_only() {
     // Another team is not there.
     let hidden = format!("team/{}", other.slug);
     ci.must(&["get", "document", &hidden], None, 3).await.unwrap();
+    // Whatever its client does, the API lets no machine sign, and no one-team machine ask about others.
+    let key = ci_key.as_str();
+    for (method, path) in [
+        ("POST", format!("/api/v1/requests/{request}/acts")),
+        ("POST", "/api/v1/suspensions".to_owned()),
+        ("POST", format!("/api/v1/teams/{}/machines", team.slug)),
+        ("POST", "/api/v1/machines".to_owned()),
+        ("GET", "/api/v1/sessions".to_owned()),
+        ("DELETE", "/api/v1/session".to_owned()),
+    ] {
+        let status = raw(lab.server(), key, method, &path, &json!({})).await;
+        assert!([403, 404].contains(&status), "{method} {path}: {status}");
+    }
+    let made_up = crate::support::document("nobodys-team", false);
+    let made_up: Value = serde_yaml_ng::from_str(&made_up).unwrap();
+    let preview = json!({ "documents": [made_up], "attest": [], "lift": [] });
+    let status = raw(lab.server(), key, "POST", "/api/v1/requests/preview", &preview).await;
+    assert_eq!(status, 403, "a made-up team was previewed by a machine of another");
     let foreign = std::fs::read_to_string(&other.file).unwrap();
     let foreign =
         lab.write("foreign.yaml", &foreign.replace("displayName: Test", "displayName: X"));
@@ -123,7 +162,11 @@ async fn a_machine_signs_nothing_and_sees_its_team_only() {
     reader.must(&["whoami"], None, 4).await.unwrap();
     // Nothing that is listed, told or logged has the key in it.
     let listed = bob.does(&["get", "machines", "-o", "json"]).await.unwrap();
-    assert!(!listed.contains(&reader_key), "a key is listed");
+    assert!(!listed.contains(&ci_key), "a key is listed");
+    for log in ["serve.log", "execute.log"] {
+        let log = std::fs::read_to_string(lab.dir().join(log)).unwrap();
+        assert!(!log.contains(&ci_key) && !log.contains(&reader_key), "a key is logged");
+    }
     let listed: Vec<Value> = serde_json::from_str(&listed).unwrap();
     let own = listed.iter().filter(|each| each["team"] == team.slug.as_str());
     let own: Vec<&str> = own.map(|each| each["name"].as_str().unwrap()).collect();
@@ -131,7 +174,7 @@ async fn a_machine_signs_nothing_and_sees_its_team_only() {
 }
 
 /// A service account is a machine by its UID: made anew it is a stranger, and a token for somebody
-/// else as well is none for us.
+/// else as well, or for the engine, is none for us.
 #[tokio::test]
 async fn a_service_account_asks_with_its_own_token() {
     let lab = Lab::get();
@@ -141,7 +184,7 @@ async fn a_service_account_asks_with_its_own_token() {
     let token = async |audiences: &[&str]| {
         cluster.token(&team.slug, "batch", audiences, 900).await.unwrap()
     };
-    let early = token(&["strongroom"]).await;
+    let early = token(&["strongroom-api"]).await;
     let runs = async |token: &str| {
         bob.as_machine(token).run(&["get", "teams", "-o", "name"]).await.unwrap()
     };
@@ -151,18 +194,35 @@ async fn a_service_account_asks_with_its_own_token() {
     bob.does(&enrol).await.unwrap();
     let seen = runs(&early).await;
     assert_eq!((seen.code, seen.out.trim()), (0, format!("team/{}", team.slug).as_str()));
-    for audiences in [&["vault"][..], &["strongroom", "vault"], &[]] {
+    // What the engine takes is nothing here, and what is shown here is nothing to the engine.
+    let engines = token(&["strongroom"]).await;
+    assert_eq!(runs(&engines).await.code, 4, "the engine's own audience");
+    assert!(lab.try_login("prod-eu", &team.slug, engines).await.is_ok());
+    assert!(lab.try_login("prod-eu", &team.slug, early.clone()).await.is_err(), "the API's token");
+    for audiences in [&["vault"][..], &["strongroom-api", "strongroom"], &[]] {
         assert_eq!(runs(&token(audiences).await).await.code, 4, "a token for {audiences:?}");
     }
-    let other = cluster.token(&team.slug, "api", &["strongroom"], 900).await.unwrap();
+    let other = cluster.token(&team.slug, "api", &["strongroom-api"], 900).await.unwrap();
     assert_eq!(runs(&other).await.code, 4, "another account of the namespace");
-    // An account that is not there cannot be enrolled.
-    let nobody = format!("prod-eu/{}/nobody", team.slug);
-    let none = ["machine", "create", "none", "--team", &team.slug, "--account", &nobody];
-    let none = bob.must(&none, None, 2).await.unwrap();
-    assert!(none.err.contains("no such service account"), "{}", none.err);
+    // Neither can one be enrolled that is not there, nor in a namespace that the team does not claim.
+    let elsewhere = lab.new_team("elsewhere").await;
+    for (of, why) in [
+        (format!("prod-eu/{}/nobody", team.slug), "no such service account"),
+        (format!("prod-eu/{}/api", elsewhere.slug), "does not claim this namespace"),
+        (format!("other/{}/api", team.slug), "does not take this cluster's tokens"),
+    ] {
+        let none = ["machine", "create", "none", "--team", &team.slug, "--account", &of];
+        let none = bob.must(&none, None, 2).await.unwrap();
+        assert!(none.err.contains(why), "{of}: {}", none.err);
+    }
 
     cluster.delete_service_account(&team.slug, "batch").await.unwrap();
     cluster.create_service_account(&team.slug, "batch").await.unwrap();
-    assert_eq!(runs(&token(&["strongroom"]).await).await.code, 4, "it is another account now");
+    assert_eq!(runs(&token(&["strongroom-api"]).await).await.code, 4, "it is another account now");
+    // The old one's token ends as soon as it is seen that the account is gone.
+    let start = std::time::Instant::now();
+    while runs(&early).await.code == 0 {
+        assert!(start.elapsed() < std::time::Duration::from_secs(30), "a deleted account asks on");
+        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+    }
 }

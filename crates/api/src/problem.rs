@@ -52,8 +52,9 @@ impl Problem {
             StatusCode::UNAUTHORIZED,
             "unauthenticated",
             "Not signed in",
-            "there is no live session for this request",
-            "run `strongroom login`",
+            "there is no live session and no live machine for this request",
+            "run `strongroom login`; a key or token of a machine has ended, or was never one \
+             (`strongroom get machines` as its owner)",
         )
     }
 

@@ -1,6 +1,6 @@
 //! Who asks, and by which rules of visibility they are answered.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -30,6 +30,8 @@ pub struct Rules {
     pub auditor_groups: BTreeSet<String>,
     /// How many open requests one person may have.
     pub open_requests_per_person: u32,
+    /// Clusters whose service accounts may ask, each with the one audience of their tokens.
+    pub machine_clusters: BTreeMap<String, String>,
     /// How long a session lives without use.
     pub session_idle: SignedDuration,
     /// How long a session lives at most.

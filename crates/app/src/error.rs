@@ -136,9 +136,12 @@ impl From<StorageError> for AppError {
                 Self::conflict(format!("{what} was used before"), "start again with a new one")
             }
             StorageError::TooManyOpen(most) => Self::conflict(
-                format!("you have {most} open requests, which is as many as one person may have"),
-                "withdraw those that are not needed any more (`strongroom withdraw <id>`), or wait \
-                 until some are decided",
+                format!(
+                    "you have {most} open requests, which is as many as one person, or all machines \
+                     of one team, may have"
+                ),
+                "withdraw those that are not needed any more (`strongroom withdraw <id>`; a machine's \
+                 are rejected by who votes), or wait until some are decided",
             ),
             StorageError::Schema(message) => Self::Unavailable { message, cause: None },
             StorageError::Database(_) => Self::Unavailable {

@@ -94,6 +94,11 @@ pub async fn request_submit(
         return Err(AppError::Invalid(faults));
     }
     check_bases(ctx, submission).await?;
+    if ctx.machine().is_some()
+        && let Some(outcome) = asked_already(ctx, submission).await?
+    {
+        return Ok(outcome);
+    }
     let mut new = new_request(ctx, submission, digest, bytes, &documents, act);
     for (new, document) in new.documents.iter_mut().zip(&documents) {
         let state = ctx.app.store.subject_state_get(&new.subject).await?;
@@ -155,12 +160,38 @@ async fn known(
     Ok(Some(SubmitOutcome { request: row.request, state: row.state, created: false }))
 }
 
+/// A machine's own open request for the same. Pipelines ask again with every run, and nobody could
+/// take those back.
+async fn asked_already(
+    ctx: &Ctx,
+    submission: &Submission,
+) -> Result<Option<SubmitOutcome>, AppError> {
+    for (request, state, bytes) in ctx.app.store.requests_open_of(&ctx.person.id).await? {
+        let Ok(asked) = serde_json::from_slice::<Submission>(&bytes) else { continue };
+        let reason = submission.reason.clone();
+        if (Submission { request: submission.request, reason, ..asked }) == *submission {
+            return Ok(Some(SubmitOutcome { request, state, created: false }));
+        }
+    }
+    Ok(None)
+}
+
 /// Clusters and platform rules are proposed by the platform; the name of a team by anybody.
 pub(crate) fn may_propose(
     ctx: &Ctx,
     subjects: impl Iterator<Item = Subject>,
 ) -> Result<(), AppError> {
     let mut subjects = subjects;
+    if let Some(own) = ctx.machine().and_then(|machine| machine.team.clone()) {
+        let own = Subject::Team(own);
+        if subjects.any(|subject| subject != own) {
+            return Err(AppError::forbidden(
+                format!("this machine is of {own} and asks about nothing else"),
+                "use a machine of the other team, or ask a member of that team",
+            ));
+        }
+        return Ok(());
+    }
     let platform = ctx.may(None, Resource::PlatformDocument, Verb::Submit);
     if !platform && subjects.any(|subject| !matches!(subject, Subject::Team(_))) {
         return Err(AppError::forbidden(

@@ -110,6 +110,10 @@ fn judge(issuer: &WorkloadIssuer, claims: &Value, now: i64) -> Option<Workload> 
 
 #[cfg(test)]
 mod tests {
+    use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _};
+    use base64::Engine as _;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+    use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
     use serde_json::json;
 
     use super::*;
@@ -118,14 +122,14 @@ mod tests {
         WorkloadIssuer {
             cluster: "prod-eu".into(),
             issuer: "https://kubernetes.default.svc".into(),
-            audience: "strongroom".into(),
+            audience: "strongroom-api".into(),
             keys_file: "/nowhere".into(),
         }
     }
 
     fn claims() -> Value {
         json!({
-            "iss": "https://kubernetes.default.svc", "aud": ["strongroom"],
+            "iss": "https://kubernetes.default.svc", "aud": ["strongroom-api"],
             "iat": 1000, "nbf": 1000, "exp": 4600,
             "sub": "system:serviceaccount:payments-ci:deployer",
             "kubernetes.io": {
@@ -133,6 +137,61 @@ mod tests {
                 "serviceaccount": { "name": "deployer", "uid": "u-1" },
             },
         })
+    }
+
+    /// A cluster's key, and its public half as the cluster publishes it.
+    struct Key(EncodingKey, Value);
+
+    impl Key {
+        fn new(kid: &str) -> Self {
+            let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap();
+            let der = pair.to_pkcs8v1().unwrap();
+            let point = pair.public_key().as_ref();
+            let (x, y) = (&point[1..33], &point[33..65]);
+            let public = json!({
+                "kty": "EC", "crv": "P-256", "kid": kid, "alg": "ES256", "use": "sig",
+                "x": URL_SAFE_NO_PAD.encode(x), "y": URL_SAFE_NO_PAD.encode(y),
+            });
+            Self(EncodingKey::from_ec_der(der.as_ref()), public)
+        }
+
+        fn signs(&self, kid: &str, claims: &Value) -> String {
+            let header = Header { kid: Some(kid.into()), ..Header::new(Algorithm::ES256) };
+            encode(&header, claims, &self.0).unwrap()
+        }
+    }
+
+    #[tokio::test]
+    async fn only_a_clusters_own_key_speaks_for_its_accounts() {
+        let dir = tempfile::tempdir().unwrap();
+        let (east, west, stranger) = (Key::new("k"), Key::new("k"), Key::new("k"));
+        // Both clusters call themselves alike, and their keys too.
+        let of = |name: &str, key: &Key| {
+            let keys_file = dir.path().join(name);
+            std::fs::write(&keys_file, json!({ "keys": [key.1] }).to_string()).unwrap();
+            WorkloadIssuer { cluster: name.into(), keys_file, ..issuer() }
+        };
+        let issuers = [of("east", &east), of("west", &west), issuer()];
+        let whose = async |token: &str| {
+            verify_workload(&issuers, token, 2000).await.map(|found| found.cluster)
+        };
+        assert_eq!(whose(&east.signs("k", &claims())).await.as_deref(), Some("east"));
+        assert_eq!(whose(&west.signs("k", &claims())).await.as_deref(), Some("west"));
+        assert_eq!(whose(&stranger.signs("k", &claims())).await, None, "another key of that name");
+        assert_eq!(whose(&east.signs("x", &claims())).await, None, "a key that is not published");
+        let token = east.signs("k", &claims());
+        let [header, _, signature] = token.split('.').collect::<Vec<_>>()[..] else { panic!() };
+        let mut other = claims();
+        other["kubernetes.io"]["serviceaccount"]["uid"] = json!("u-2");
+        let payload = URL_SAFE_NO_PAD.encode(other.to_string());
+        assert_eq!(whose(&format!("{header}.{payload}.{signature}")).await, None, "changed claims");
+        for alg in ["none", "HS256"] {
+            let header = json!({ "alg": alg, "kid": "k", "typ": "JWT" }).to_string();
+            let (header, payload) =
+                (URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(claims().to_string()));
+            assert_eq!(whose(&format!("{header}.{payload}.")).await, None, "{alg}");
+            assert_eq!(whose(&format!("{header}.{payload}.{signature}")).await, None, "{alg}");
+        }
     }
 
     #[test]
@@ -148,8 +207,8 @@ mod tests {
             change(&mut other);
             assert_eq!(judge(&issuer(), &other, 2000), None, "{other}");
         };
-        refused(&|c| c["aud"] = json!(["strongroom", "vault"]));
-        refused(&|c| c["aud"] = json!("vault"));
+        refused(&|c| c["aud"] = json!(["strongroom-api", "vault"]));
+        refused(&|c| c["aud"] = json!("strongroom"));
         refused(&|c| c["iss"] = json!("https://other"));
         refused(&|c| c["exp"] = json!(1900));
         refused(&|c| c["exp"] = json!(1000 + 86_401));

@@ -69,10 +69,11 @@ pub async fn sign<'a>(client: &Client, act: Act<'a>) -> Result<SignedAct<'a>, Fa
     let what = format!("sign the act ({})", act.kind.as_str());
     must_be_a_person(client, &what)?;
     let failed = |error: &dyn std::error::Error| Failure::new(Exit::Failed, &what).caused_by(error);
+    let trust = client.pinned(&what)?;
     let statement = Statement {
-        deployment: client.trust.deployment,
-        issuer: client.trust.view.issuer.clone(),
-        audience: client.trust.act_client().to_owned(),
+        deployment: trust.deployment,
+        issuer: trust.view.issuer.clone(),
+        audience: trust.act_client().to_owned(),
         act: act.kind,
         items: vec![act.item],
         comment: comment_digest(act.comment),
@@ -184,7 +185,7 @@ pub fn judge(
     let Some(view) = &found.receipt else {
         return Ok(None);
     };
-    let signed = verify::receipt(view, &client.trust.keys);
+    let signed = verify::receipt(view, &client.pinned("read the executor's receipt")?.keys);
     let statement = &act.statement;
     let forged = || {
         Failure::new(Exit::Conflict, "read the executor's receipt")

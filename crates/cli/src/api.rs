@@ -7,8 +7,10 @@ mod callers;
 pub mod problem;
 pub mod types;
 
+use std::path::PathBuf;
 use std::time::Duration;
 
+use reqwest::header::{AUTHORIZATION, HeaderValue};
 use reqwest::{Method, RequestBuilder, Response, StatusCode, Url, redirect};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Serialize;
@@ -36,17 +38,42 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 /// The most rows asked for at once.
 const PAGE: usize = 200;
 
+/// What a caller shows.
+#[derive(Debug)]
+pub enum Token {
+    /// A session's token, or a key.
+    Fixed(SecretString),
+    /// What this file holds at each request.
+    File(PathBuf),
+}
+
+impl Token {
+    fn now(&self) -> Result<SecretString, std::io::Error> {
+        match self {
+            Self::Fixed(token) => Ok(token.clone()),
+            Self::File(file) => {
+                let text = std::fs::read_to_string(file)?;
+                let text = text.trim();
+                if text.is_empty() {
+                    return Err(std::io::Error::other("the file is empty"));
+                }
+                Ok(SecretString::from(text))
+            }
+        }
+    }
+}
+
 /// One server, with or without a session.
 #[derive(Debug)]
 pub struct Api {
     http: reqwest::Client,
     base: Url,
-    token: Option<SecretString>,
+    token: Option<Token>,
 }
 
 impl Api {
     /// A client of the API at this address.
-    pub fn new(server: &Url, token: Option<SecretString>) -> Result<Self, Failure> {
+    pub fn new(server: &Url, token: Option<Token>) -> Result<Self, Failure> {
         let plain = server.scheme() == "http" && !is_loopback(server);
         if plain || !matches!(server.scheme(), "http" | "https") {
             return Err(Failure::usage(format!("use the server {server}"))
@@ -74,7 +101,7 @@ impl Api {
     /// The same client with another session.
     #[must_use]
     pub fn with_token(mut self, token: SecretString) -> Self {
-        self.token = Some(token);
+        self.token = Some(Token::Fixed(token));
         self
     }
 
@@ -290,10 +317,25 @@ impl Api {
         if !query.is_empty() {
             request = request.query(query);
         }
-        match &self.token {
-            Some(token) => request.bearer_auth(token.expose_secret()),
-            None => request,
+        request
+    }
+
+    /// With what the caller shows.
+    fn authorized(&self, what: &str, request: RequestBuilder) -> Result<RequestBuilder, Failure> {
+        let Some(token) = &self.token else { return Ok(request) };
+        let shown = token.now().map_err(|error| {
+            Failure::usage(format!("{what}: read the key"))
+                .caused_by(&error)
+                .next("name a file with the key alone in it (STRONGROOM_API_KEY_FILE)")
+        })?;
+        let mut value = HeaderValue::from_str(&format!("Bearer {}", shown.expose_secret()));
+        if let Ok(value) = &mut value {
+            value.set_sensitive(true);
         }
+        let value = value.map_err(|_| {
+            Failure::usage(what).because("the key holds characters that no key has")
+        })?;
+        Ok(request.header(AUTHORIZATION, value))
     }
 
     async fn get<T: DeserializeOwned>(
@@ -317,7 +359,7 @@ impl Api {
     }
 
     async fn send(&self, what: &str, request: RequestBuilder) -> Result<Response, Failure> {
-        request.send().await.map_err(|error| {
+        self.authorized(what, request)?.send().await.map_err(|error| {
             let exit = if error.is_timeout() { Exit::TimedOut } else { Exit::Failed };
             let at = self.base.origin().ascii_serialization();
             Failure::new(exit, what)

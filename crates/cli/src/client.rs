@@ -6,12 +6,12 @@ use secrecy::SecretString;
 use strongroom_domain::clock::SystemClock;
 use url::Url;
 
-use crate::api::Api;
+use crate::api::{Api, Token};
 use crate::args::{Globals, Output};
 use crate::context;
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::machine::Machine;
+use crate::machine::{self, Machine};
 use crate::screen::Screen;
 use crate::trust::Trust;
 
@@ -20,8 +20,8 @@ use crate::trust::Trust;
 pub struct Client {
     /// The API with the session.
     pub api: Api,
-    /// What was pinned; the API is not asked about it.
-    pub trust: Trust,
+    /// What was pinned; the API is not asked about it. A machine may have nothing.
+    pub trust: Option<Trust>,
     /// The person's terminal.
     pub screen: Screen,
     /// The shape of results that was asked for.
@@ -40,8 +40,7 @@ pub struct Client {
 const PATIENCE: Duration = Duration::from_secs(15);
 
 impl Client {
-    /// A client of this API.
-    fn new(globals: &Globals, screen: Screen, api: Api, trust: Trust, is_machine: bool) -> Self {
+    fn new(globals: &Globals, screen: Screen, api: Api, trust: Option<Trust>) -> Self {
         Self {
             api,
             trust,
@@ -50,18 +49,18 @@ impl Client {
             no_headers: globals.no_headers,
             clock: SystemClock,
             patience: PATIENCE,
-            is_machine,
+            is_machine: false,
         }
     }
 
-    /// Works as the machine, or opens the context's session where there is none.
-    pub fn open(
-        globals: &Globals,
-        screen: Screen,
-        machine: Option<Machine>,
-    ) -> Result<Self, Failure> {
-        if let Some(Machine { api, trust }) = machine {
-            return Ok(Self::new(globals, screen, api, trust, true));
+    /// Works as the machine that is named, or opens the context's session where none is.
+    pub fn open(globals: &Globals, screen: Screen) -> Result<Self, Failure> {
+        if let Some(Machine { server, token }) = machine::named(globals)? {
+            let path = context::path(globals)?;
+            let known = context::read(&path)?.filter(|known| known.server == server);
+            let trust = known.map(|known| context::check(&path, known.trust)).transpose()?;
+            let api = Api::new(&server, Some(token))?;
+            return Ok(Self { is_machine: true, ..Self::new(globals, screen, api, trust) });
         }
         let path = context::path(globals)?;
         let login = |server: Option<&Url>| {
@@ -85,8 +84,19 @@ impl Client {
         }
         let trust = context::check(&path, context.trust)?;
         let session = context.session.ok_or_else(|| login(Some(&context.server)))?;
-        let api = Api::new(&context.server, Some(SecretString::from(session.token)))?;
-        Ok(Self::new(globals, screen, api, trust, false))
+        let token = Token::Fixed(SecretString::from(session.token));
+        let api = Api::new(&context.server, Some(token))?;
+        Ok(Self::new(globals, screen, api, Some(trust)))
+    }
+
+    /// What was pinned here.
+    pub fn pinned(&self, what: &str) -> Result<&Trust, Failure> {
+        self.trust.as_ref().ok_or_else(|| {
+            Failure::new(Exit::Conflict, what)
+                .because("nobody pinned this deployment's keys and engine on this machine")
+                .next("do it as a person who signed in (`strongroom login`), or give --context the file \
+                       of one, of which only the pinned part is read")
+        })
     }
 }
 

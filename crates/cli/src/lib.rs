@@ -56,8 +56,7 @@ async fn dispatch(
     globals: &Globals,
     screen: Screen,
 ) -> Result<Exit, Failure> {
-    let machine = machine::from_environment(globals).await?;
-    let client = || Client::open(globals, screen, machine);
+    let client = || Client::open(globals, screen);
     match command {
         ClientCommand::Login(args) => verbs::login::login(globals, screen, args).await,
         ClientCommand::Logout(args::LogoutArgs { session: Some(session) }) => {

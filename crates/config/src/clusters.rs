@@ -20,6 +20,7 @@ pub struct ClusterKeys {
     pub keys_file: PathBuf,
 }
 
+/// Never the one that the engine takes: whoever gets a token for the one could use it at the other.
 fn default_audience() -> String {
-    "strongroom".to_owned()
+    "strongroom-api".to_owned()
 }

@@ -126,6 +126,13 @@ impl ServeConfig {
             if self.clusters[..number].iter().any(|other| other.name == *name) {
                 faults.push(format!("clusters: {name} stands there twice"));
             }
+            let same = |other: &&ClusterKeys| {
+                other.issuer == cluster.issuer && other.keys_file == cluster.keys_file
+            };
+            if let Some(other) = self.clusters[..number].iter().find(same) {
+                let other = &other.name;
+                faults.push(format!("clusters: {name} and {other} have the same issuer and keys"));
+            }
         }
         let both = self.auditor_groups.iter().find(|group| self.platform_groups.contains(group));
         if let Some(group) = both {

@@ -17,7 +17,7 @@ use crate::acts::About;
 use crate::error::ExecutorError;
 use crate::freeze::submission;
 use crate::object::Reading;
-use crate::review::RULES_CHANGED;
+use crate::review::{OTHER_SUBMISSION, RULES_CHANGED};
 use crate::start::Executor;
 
 impl Executor {
@@ -139,7 +139,7 @@ impl Executor {
         let submission = submission(row)?;
         let submitter = self.submitter(row, &submission).await?;
         if submitter.proof() != plan.submission {
-            return Err(ExecutorError::Hostile("the plan was made for another submission".into()));
+            return Err(ExecutorError::Hostile(OTHER_SUBMISSION.into()));
         }
         let acts = self.store.acts_of_request(row.request).await?;
         let votes = self.votes(&acts, About::Plan { plan, hash: stored.hash });

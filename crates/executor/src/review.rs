@@ -32,6 +32,9 @@ pub(crate) fn sees_all() -> Visibility {
 pub(crate) const RULES_CHANGED: &str =
     "the rules of who must sign have changed since the plan was frozen; votes are void";
 
+/// A plan is for one submission, and counts for no other.
+pub(crate) const OTHER_SUBMISSION: &str = "the plan was made for another submission";
+
 /// A token is one act, whatever id it is stored under.
 pub(crate) const REPLAYED: &str = "this sign-in was handed in before, as another act";
 
@@ -193,6 +196,9 @@ impl Executor {
         let about = About::Plan { plan: &plan, hash: stored.hash };
         // A submission that does not count any more approves nothing; a no to it still counts.
         let (submitter, mut lapsed) = match self.submitter(row, &submission).await {
+            Ok(submitter) if submitter.proof() != plan.submission => {
+                return Err(ExecutorError::Hostile(OTHER_SUBMISSION.into()));
+            }
             Ok(submitter) => (submitter.id().clone(), None),
             Err(error @ ExecutorError::Lapsed { .. }) => (plan.submitter.clone(), Some(error)),
             Err(error) => return Err(error),

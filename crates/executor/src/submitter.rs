@@ -73,9 +73,9 @@ impl Submitter {
 
 /// The machine that a row says it is from, if no act says otherwise.
 pub(crate) fn machine(row: &RequestRow, acts: &[ActRow]) -> Option<PersonId> {
-    row.submitter.machine()?;
+    let machine = row.submitter.machine()?;
     let signed = acts.iter().any(|act| act.kind == ActKind::Submit.as_str());
-    (!signed).then(|| row.submitter.clone())
+    (!signed).then(|| PersonId::of_machine(machine))
 }
 
 impl Executor {
@@ -87,7 +87,7 @@ impl Executor {
     ) -> Result<Submitter, ExecutorError> {
         let acts = self.store.acts_of_request(row.request).await?;
         if let Some(id) = machine(row, &acts) {
-            let display = row.display.chars().filter(|c| !is_unsafe_in_text(*c) && *c != '\n');
+            let display = row.display.chars().filter(|c| !is_unsafe_in_text(*c));
             let display = display.take(MOST_DISPLAY).collect();
             return Ok(Submitter::Machine { id, display, content: submission_digest(submission) });
         }
@@ -101,7 +101,7 @@ impl Executor {
     }
 
     /// When a plan of this submission can no longer be approved or applied: of a person's by their
-    /// sign-in, of a machine's by the row, and never later than one frozen now lives.
+    /// sign-in; of a machine's by the row, and never later than by the time in the request's own id.
     pub(crate) fn plan_end(
         &self,
         row: &RequestRow,
@@ -111,7 +111,9 @@ impl Executor {
         let end = match submitter {
             Submitter::Person(verified) => self.submission_end(verified.accepted.auth_time),
             Submitter::Machine { .. } => {
-                let latest = self.submission_end(frozen_at.as_second());
+                let made = row.request.as_uuid().get_timestamp();
+                let made = made.and_then(|made| i64::try_from(made.to_unix().0).ok());
+                let latest = made.and_then(|made| self.submission_end(made));
                 let whole = row.expires_at.as_second();
                 latest.and_then(|latest| Some(latest.min(Timestamp::from_second(whole).ok()?)))
             }

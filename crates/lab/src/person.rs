@@ -72,6 +72,7 @@ impl Person {
             .env("BROWSER", browser)
             .env("NO_COLOR", "1")
             .env_remove("STRONGROOM_API_KEY")
+            .env_remove("STRONGROOM_API_KEY_FILE")
             .envs(self.key.iter().map(|key| ("STRONGROOM_API_KEY", key)))
             .env_remove("VAULT_ADDR")
             .env_remove("BAO_ADDR")

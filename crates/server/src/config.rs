@@ -110,9 +110,23 @@ fn serve(path: &Path) -> Vec<Look> {
     ];
     for cluster in &config.clusters {
         let what = format!("the keys of cluster {}", cluster.name);
-        looks.push(look(what, file::read_text(&cluster.keys_file)));
+        looks.push((what, keys(&cluster.keys_file)));
     }
     looks
+}
+
+/// A JWKS with at least one key that has a name.
+fn keys(path: &Path) -> Result<(), Vec<String>> {
+    let text = file::read_text(path).map_err(|error| told(&error))?;
+    let value: serde_json::Value = serde_json::from_str(&text)
+        .map_err(|error| vec![format!("{} is no JSON: {error}", path.display())])?;
+    let keys = value["keys"].as_array().into_iter().flatten();
+    let named = keys.filter(|key| key["kid"].is_string()).count();
+    if named > 0 {
+        return Ok(());
+    }
+    let path = path.display();
+    Err(vec![format!("{path} holds no key with a `kid`: `kubectl get --raw /openid/v1/jwks`")])
 }
 
 fn floor(path: &Path) -> Look {

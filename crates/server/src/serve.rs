@@ -37,6 +37,7 @@ pub async fn run(options: &ConfigFile) -> Result<()> {
             platform_groups: names(&config.platform_groups),
             auditor_groups: names(&config.auditor_groups),
             open_requests_per_person: config.open_requests_per_person,
+            machine_clusters: config.clusters.iter().map(audience).collect(),
             session_idle: SignedDuration::from_mins(config.session.idle_minutes.into()),
             session_absolute: SignedDuration::from_hours(config.session.absolute_hours.into()),
         },
@@ -65,6 +66,10 @@ pub async fn run(options: &ConfigFile) -> Result<()> {
         .with_graceful_shutdown(signals::stop())
         .await
         .context("serve the API")
+}
+
+fn audience(cluster: &ClusterKeys) -> (String, String) {
+    (cluster.name.to_string(), cluster.audience.clone())
 }
 
 /// Whose service accounts' tokens are taken.

@@ -164,9 +164,10 @@ impl Store {
                  are not used (`strongroom get machines`)"
             )));
         }
-        // A name is free again when its machine has run out.
+        // A name is free again when its machine has run out, and so is an account.
         sqlx::query(
-            "UPDATE machines SET ended_at = expires_at WHERE ended_at IS NULL AND expires_at <= $1",
+            "UPDATE machines SET ended_at = expires_at WHERE machine_id IN (SELECT machine_id \
+             FROM machines WHERE ended_at IS NULL AND expires_at <= $1 FOR UPDATE SKIP LOCKED)",
         )
         .bind(to_db(new.at))
         .execute(&mut *tx)
@@ -233,7 +234,7 @@ impl Store {
         self.machine_used(raw, at).await
     }
 
-    /// The live machine that this account is.
+    /// The live machine that this account is, unless its cluster is known not to have it any more.
     pub async fn machine_use_account(
         &self,
         account: &Account,
@@ -241,7 +242,11 @@ impl Store {
     ) -> Result<MachineRow, StorageError> {
         let raw: Raw = sqlx::query_as(
             "SELECT * FROM machines WHERE account_cluster = $1 AND account_namespace = $2 \
-             AND account_name = $3 AND account_uid = $4 AND ended_at IS NULL AND expires_at > $5",
+             AND account_name = $3 AND account_uid = $4 AND ended_at IS NULL AND expires_at > $5 \
+             AND NOT EXISTS (SELECT FROM inventory_status s WHERE s.cluster = $1 AND s.known \
+               AND NOT EXISTS (SELECT FROM inventory_service_accounts a \
+                 WHERE a.engine_id = s.engine_id AND a.cluster = $1 AND a.namespace = $2 \
+                   AND a.name = $3 AND a.uid = $4))",
         )
         .bind(&account.cluster)
         .bind(&account.namespace)
@@ -290,22 +295,19 @@ impl Store {
         team: Option<&str>,
         name: &str,
         at: Timestamp,
-        events: &[Event],
+        event: impl FnOnce(MachineId) -> Event + Send,
     ) -> Result<(), StorageError> {
         let mut tx = self.pool.begin().await?;
-        let done = sqlx::query(
+        let (machine,): (Uuid,) = sqlx::query_as(
             "UPDATE machines SET ended_at = $3 WHERE team IS NOT DISTINCT FROM $1 AND name = $2 \
-             AND ended_at IS NULL AND expires_at > $3",
+             AND ended_at IS NULL AND expires_at > $3 RETURNING machine_id",
         )
         .bind(team)
         .bind(name)
         .bind(to_db(at))
-        .execute(&mut *tx)
+        .fetch_one(&mut *tx)
         .await?;
-        if done.rows_affected() == 0 {
-            return Err(StorageError::NotFound);
-        }
-        event::append(&mut tx, events).await?;
+        event::append(&mut tx, &[event(MachineId::from_uuid(machine))]).await?;
         Ok(tx.commit().await?)
     }
 }

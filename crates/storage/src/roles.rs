@@ -48,7 +48,8 @@ const API: &[(&str, &str)] = &[
                 ledger_events, outbox, work",
     ),
     ("UPDATE", "work"),
-    ("SELECT, INSERT, UPDATE", "sessions, sign_ins, people, machines"),
+    ("SELECT, INSERT, UPDATE", "sessions, sign_ins, people"),
+    ("SELECT, INSERT, UPDATE (last_used_at, ended_at)", "machines"),
     ("SELECT", "work"),
 ];
 

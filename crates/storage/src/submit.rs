@@ -4,9 +4,12 @@ use jiff::Timestamp;
 use sqlx::PgConnection;
 use strongroom_domain::Digest;
 use strongroom_domain::event::Event;
-use strongroom_domain::id::RequestId;
+use strongroom_domain::id::{MachineId, RequestId};
 use strongroom_domain::person::PersonId;
+use strongroom_domain::request::State;
 use strongroom_domain::subject::Subject;
+
+use uuid::Uuid;
 
 use crate::Store;
 use crate::act::{self, NewAct};
@@ -128,23 +131,51 @@ impl Store {
     }
 }
 
-/// Counts under a transaction lock of the submitter, so that many at once are not too many.
+impl Store {
+    /// Open requests of a submitter: id, state and canonical submission, the newest first.
+    pub async fn requests_open_of(
+        &self,
+        submitter: &PersonId,
+    ) -> Result<Vec<(RequestId, State, Vec<u8>)>, StorageError> {
+        let rows: Vec<(Uuid, String, Vec<u8>)> = sqlx::query_as(
+            "SELECT request_id, state, submission FROM change_requests \
+             WHERE state IN ('submitted', 'in_review', 'approved', 'applying') \
+             AND submitted_issuer = $1 AND submitted_person = $2 ORDER BY request_id DESC LIMIT 100",
+        )
+        .bind(&submitter.issuer)
+        .bind(&submitter.person)
+        .fetch_all(&self.pool)
+        .await?;
+        let row = |(request, state, submission): (Uuid, String, Vec<u8>)| {
+            Some((RequestId::from_uuid(request), State::from_word(&state)?, submission))
+        };
+        Ok(rows.into_iter().filter_map(row).collect())
+    }
+}
+
+/// Counts under a transaction lock of the submitter, so that many at once are not too many. The
+/// machines of one team count together: they come and go.
 async fn check_open(
     tx: &mut PgConnection,
     submitter: &PersonId,
     most: u32,
 ) -> Result<(), StorageError> {
+    let machine = submitter.machine().map(MachineId::as_uuid);
+    let person = if machine.is_some() { "" } else { submitter.person.as_str() };
     sqlx::query("SELECT pg_advisory_xact_lock(hashtextextended($1, 8))")
-        .bind(format!("{} {}", submitter.issuer, submitter.person))
+        .bind(format!("{} {person}", submitter.issuer))
         .execute(&mut *tx)
         .await?;
     let (open,): (i64,) = sqlx::query_as(
         "SELECT count(*) FROM change_requests \
          WHERE state IN ('submitted', 'in_review', 'approved', 'applying') \
-         AND submitted_issuer = $1 AND submitted_person = $2",
+         AND submitted_issuer = $1 AND (submitted_person = $2 OR submitted_person IN ( \
+           SELECT m.machine_id::text FROM machines m JOIN machines own \
+             ON own.team IS NOT DISTINCT FROM m.team WHERE own.machine_id = $3))",
     )
     .bind(&submitter.issuer)
     .bind(&submitter.person)
+    .bind(machine)
     .fetch_one(&mut *tx)
     .await?;
     if open < i64::from(most) { Ok(()) } else { Err(StorageError::TooManyOpen(most)) }

@@ -600,20 +600,20 @@ async fn machines_live_until_they_end_and_are_seen_by_their_team() {
         account: "deployer".into(),
         uid: "u-1".into(),
     };
-    let made = [event(EventKind::MachineCreated, None, None)];
+    let made = || [event(EventKind::MachineCreated, None, None)];
     let ci = new("ci", Some("payments"), key(1));
-    store.machine_create(&ci, 3, &made).await.unwrap();
-    let twice = store.machine_create(&new("ci", Some("payments"), key(2)), 3, &made).await;
+    store.machine_create(&ci, 3, &made()).await.unwrap();
+    let twice = store.machine_create(&new("ci", Some("payments"), key(2)), 3, &made()).await;
     assert!(twice.unwrap_err().to_string().contains("a machine ci already"));
-    store.machine_create(&new("ci", Some("orders"), key(3)), 3, &made).await.unwrap();
-    store.machine_create(&new("ci", None, key(4)), 3, &made).await.unwrap();
+    store.machine_create(&new("ci", Some("orders"), key(3)), 3, &made()).await.unwrap();
+    store.machine_create(&new("ci", None, key(4)), 3, &made()).await.unwrap();
     let runner = new("runner", Some("payments"), Proof::Account(account.clone()));
-    store.machine_create(&runner, 3, &made).await.unwrap();
+    store.machine_create(&runner, 3, &made()).await.unwrap();
     let same = new("other", Some("payments"), Proof::Account(account.clone()));
-    let same = store.machine_create(&same, 3, &made).await;
+    let same = store.machine_create(&same, 3, &made()).await;
     assert!(same.unwrap_err().to_string().contains("is a machine already"));
-    store.machine_create(&new("third", Some("payments"), key(5)), 3, &made).await.unwrap();
-    let many = store.machine_create(&new("fourth", Some("payments"), key(6)), 3, &made).await;
+    store.machine_create(&new("third", Some("payments"), key(5)), 3, &made()).await.unwrap();
+    let many = store.machine_create(&new("fourth", Some("payments"), key(6)), 3, &made()).await;
     assert!(many.unwrap_err().to_string().contains("there are 3 machines already"));
 
     let used = store.machine_use_key(&[1; 32], at(10)).await.unwrap();
@@ -629,6 +629,19 @@ async fn machines_live_until_they_end_and_are_seen_by_their_team() {
     let anew = Account { uid: "u-2".into(), ..account.clone() };
     assert!(store.machine_use_account(&anew, at(10)).await.is_err(), "another UID");
 
+    // Deleted with its cluster's knowledge it is nobody any more; of an unknown cluster that is not said.
+    let engine = EngineId::from_uuid(Uuid::now_v7());
+    let with = |uid: &str| Inventory {
+        namespaces: vec![("ci".into(), "n-1".into())],
+        accounts: vec![("ci".into(), "deployer".into(), uid.into())],
+    };
+    db.executor.inventory_replace(engine, "prod-eu", &with("u-1"), at(10)).await.unwrap();
+    store.machine_use_account(&account, at(10)).await.unwrap();
+    db.executor.inventory_replace(engine, "prod-eu", &with("u-2"), at(11)).await.unwrap();
+    assert!(store.machine_use_account(&account, at(11)).await.is_err(), "it was made anew");
+    db.executor.inventory_unknown(engine, "prod-eu", "away", at(12)).await.unwrap();
+    store.machine_use_account(&account, at(12)).await.unwrap();
+
     let names = async |who: &Visibility, second: i64| -> Vec<String> {
         let listed = store.machine_list(who, at(second)).await.unwrap();
         let name =
@@ -640,16 +653,16 @@ async fn machines_live_until_they_end_and_are_seen_by_their_team() {
     assert_eq!(names(&sees("orders", "g", "carol"), 10).await, ["orders/ci"]);
     assert!(names(&everything(), 1000).await.is_empty(), "those that have run out are not listed");
 
-    let ended = [event(EventKind::MachineEnded, None, None)];
-    assert!(store.machine_end(Some("orders"), "third", at(40), &ended).await.is_err());
-    store.machine_end(Some("payments"), "ci", at(40), &ended).await.unwrap();
-    assert!(store.machine_end(Some("payments"), "ci", at(41), &ended).await.is_err(), "it is over");
+    let ended = |_: MachineId| event(EventKind::MachineEnded, None, None);
+    assert!(store.machine_end(Some("orders"), "third", at(40), ended).await.is_err());
+    store.machine_end(Some("payments"), "ci", at(40), ended).await.unwrap();
+    assert!(store.machine_end(Some("payments"), "ci", at(41), ended).await.is_err(), "it is over");
     assert!(store.machine_use_key(&[1; 32], at(41)).await.is_err(), "ended");
     store.machine_use_key(&[3; 32], at(41)).await.unwrap();
     // The name is free again, and that of one that ran out too.
-    store.machine_create(&new("ci", Some("payments"), key(7)), 3, &made).await.unwrap();
+    store.machine_create(&new("ci", Some("payments"), key(7)), 3, &made()).await.unwrap();
     let later = NewMachine { at: at(2000), expires_at: at(3000), ..new("ci", None, key(8)) };
-    store.machine_create(&later, 3, &made).await.unwrap();
+    store.machine_create(&later, 3, &made()).await.unwrap();
 }
 
 #[tokio::test]

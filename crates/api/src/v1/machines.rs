@@ -5,7 +5,7 @@ use axum::http::StatusCode;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use strongroom_app::Ctx;
-use strongroom_app::machine::{self, MachineInput, MachineRow, ProofInput};
+use strongroom_app::machine::{self, MachineInput, MachineRow, Made, ProofInput};
 use strongroom_authn::ApiKey;
 use strongroom_domain::id::MachineId;
 use strongroom_domain::machine::Scope;
@@ -47,6 +47,9 @@ pub(crate) struct Created {
     machine_id: MachineId,
     name: String,
     expires_at: Timestamp,
+    /// The one audience of the tokens that it shows, where it has no key.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    audience: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     key: Option<String>,
 }
@@ -92,9 +95,10 @@ async fn make(
     };
     let name = body.name.clone();
     let input = MachineInput { name: body.name, scope: body.scope, proof, expires_at };
-    let machine_id = machine::machine_create(ctx, team, input).await?;
+    let Made { machine, audience } = machine::machine_create(ctx, team, input).await?;
     let key = key.map(|key| key.expose().to_owned());
-    Ok((StatusCode::CREATED, Json(Created { machine_id, name, expires_at, key })))
+    let made = Created { machine_id: machine, name, expires_at, audience, key };
+    Ok((StatusCode::CREATED, Json(made)))
 }
 
 /// A live machine.

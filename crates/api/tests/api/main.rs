@@ -5,6 +5,7 @@
 
 mod acts;
 mod hostile;
+mod machines;
 mod membership;
 mod preview;
 mod reading;

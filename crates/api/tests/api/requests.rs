@@ -82,9 +82,9 @@ async fn one_person_has_only_so_many_open_requests() {
     409
     {
       "code": "conflict",
-      "detail": "you have 5 open requests, which is as many as one person may have",
+      "detail": "you have 5 open requests, which is as many as one person, or all machines of one team, may have",
       "errors": [],
-      "hint": "withdraw those that are not needed any more (`strongroom withdraw <id>`), or wait until some are decided",
+      "hint": "withdraw those that are not needed any more (`strongroom withdraw <id>`; a machine's are rejected by who votes), or wait until some are decided",
       "status": 409,
       "title": "In conflict",
       "traceId": "[traceId]",

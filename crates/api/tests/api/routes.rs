@@ -38,17 +38,21 @@ async fn no_route_answers_without_a_live_session_unless_it_is_open() {
     let ended = app.sign_in("alice", &["payments-dev"]).await;
     assert_eq!(ended.delete("/api/v1/session").await.status, 204);
     let forged = format!("srs_{}", "A".repeat(43));
+    let key = format!("srk_{}", "A".repeat(43));
+    let jwt = "eyJhbGciOiJFUzI1NiIsImtpZCI6IngifQ.eyJpc3MiOiJ4In0.AAAA";
     let callers = [
         ("nobody", app.nobody()),
         ("an ended session", ended),
         ("a forged token", Client::new(&app.url, Some(&forged), None)),
+        ("a forged key", Client::new(&app.url, Some(&key), None)),
+        ("a forged service account", Client::new(&app.url, Some(jwt), None)),
         ("no token at all", Client::new(&app.url, Some("x"), None)),
     ];
     let mut closed = 0;
     for route in routes() {
         let path = route.path.replace("{id}", "0199b5d0-0000-7000-8000-000000000009");
         let path = path.replace("{kind}", "team").replace("{name}", "payments");
-        let path = path.replace("{binding}", "api");
+        let path = path.replace("{binding}", "api").replace("{machine}", "ci");
         for (who, caller) in &callers {
             let answer =
                 caller.send(route.method.as_str(), &path, |request| request.json(&json!({}))).await;

@@ -106,9 +106,9 @@ async fn the_session_tells_whose_it_is_and_ends_when_told() {
     401
     {
       "code": "unauthenticated",
-      "detail": "there is no live session for this request",
+      "detail": "there is no live session and no live machine for this request",
       "errors": [],
-      "hint": "run `strongroom login`",
+      "hint": "run `strongroom login`; a key or token of a machine has ended, or was never one (`strongroom get machines` as its owner)",
       "status": 401,
       "title": "Not signed in",
       "traceId": "[traceId]",

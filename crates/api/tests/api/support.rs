@@ -67,6 +67,7 @@ impl TestApp {
                     platform_groups: groups("platform-sre"),
                     auditor_groups: groups("auditors"),
                     open_requests_per_person: 5,
+                    machine_clusters: [("prod-eu".to_owned(), "strongroom-api".to_owned())].into(),
                     session_idle: SignedDuration::from_mins(30),
                     session_absolute: SignedDuration::from_hours(12),
                 },

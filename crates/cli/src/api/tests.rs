@@ -86,7 +86,7 @@ async fn a_problem_tells_what_why_and_next() {
 #[tokio::test]
 async fn ids_stay_one_segment_and_the_token_goes_along() {
     let (url, served) = scripted(vec![(404, "{}"), (404, "{}")]).await;
-    let api = Api::new(&url, Some("srs_secret".to_owned().into())).unwrap();
+    let api = Api::new(&url, Some(Token::Fixed("srs_secret".to_owned().into()))).unwrap();
     api.document("team", "../../trust?x", Some(3)).await.unwrap_err();
     api.events(&[("subject", "team/a&b".to_owned())], 5).await.unwrap_err();
     let asked = served.await.unwrap();

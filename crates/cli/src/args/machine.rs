@@ -9,8 +9,8 @@ pub enum MachineCommand {
     /// Make one: an API key, shown once, or a service account that signs in with its own token
     #[command(before_help = "Examples:
   strongroom machine create ci --team payments --scope propose
-  strongroom machine create ci --team payments --expires 2027-06-30 > key
-  strongroom machine create gitops --scope propose                 for all teams; platform members only
+  (umask 077; strongroom machine create ci --team payments --expires 2027-06-30 > key)
+  strongroom machine create gitops --all-teams --scope propose     by a platform member
   strongroom machine create ci --team payments --account prod-eu/payments-ci/deployer
 Then, in CI:
   STRONGROOM_SERVER=https://strongroom.example.com STRONGROOM_API_KEY=$KEY strongroom diff -f payments.yaml
@@ -23,9 +23,12 @@ What a machine proposes counts as nobody's: people sign it, and one platform mem
     End {
         /// Its name
         name: String,
-        /// Its team; one for all teams when left out
-        #[arg(long, short = 't', value_name = "TEAM")]
+        /// Its team
+        #[arg(long, short = 't', value_name = "TEAM", required_unless_present = "all_teams")]
         team: Option<String>,
+        /// One that sees all teams
+        #[arg(long, conflicts_with = "team")]
+        all_teams: bool,
     },
 }
 
@@ -34,9 +37,12 @@ What a machine proposes counts as nobody's: people sign it, and one platform mem
 pub struct MachineCreate {
     /// Its name
     pub name: String,
-    /// The one team it sees; all teams when left out (platform members only)
-    #[arg(long, short = 't', value_name = "TEAM")]
+    /// The one team it sees
+    #[arg(long, short = 't', value_name = "TEAM", required_unless_present = "all_teams")]
     pub team: Option<String>,
+    /// It sees all teams (platform members only)
+    #[arg(long, conflicts_with = "team")]
+    pub all_teams: bool,
     /// What it may do
     #[arg(long, value_enum, default_value_t = MachineScope::Read)]
     pub scope: MachineScope,

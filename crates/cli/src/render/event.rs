@@ -50,7 +50,7 @@ pub fn who(event: &Value) -> String {
         "person" if actor.get("signed").and_then(Value::as_bool) == Some(true) => {
             format!("{} (signed)", text("display"))
         }
-        "person" => text("display").to_owned(),
+        "person" | "machine" => text("display").to_owned(),
         other => or_dash(Some(other)),
     }
 }

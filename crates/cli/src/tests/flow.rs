@@ -47,7 +47,7 @@ impl Person {
         screen.open = obedient;
         // The one wait that a test would notice.
         if let ClientCommand::Approve(args) = &command {
-            let mut client = Client::open(&globals, screen, None)?;
+            let mut client = Client::open(&globals, screen)?;
             client.patience = std::time::Duration::from_millis(10);
             return verbs::vote::approve(&client, args).await;
         }

@@ -55,31 +55,35 @@ pub(super) fn standing(view: &RequestView, acts: Vec<JudgedAct>, now: Timestamp)
     acts.into_iter().filter(young).collect()
 }
 
+/// The approvals of this round that the executor counted, from receipts that it signed.
+pub(super) fn counted(plan: &Plan, acts: &[JudgedAct]) -> Vec<Vote> {
+    let counted = acts.iter().filter(|each| {
+        each.verified == Some(true)
+            && each.act.kind == ActKind::Approve.as_str()
+            && each.act.round == plan.round
+    });
+    counted
+        .filter_map(|each| {
+            let receipt = each.act.receipt.as_ref().filter(|r| r.verdict == "counted")?;
+            let by = signed_person(receipt.person.as_ref()?);
+            Some(Vote { by, stage: each.act.stage.clone() })
+        })
+        .collect()
+}
+
 /// What the executor would not count for sure is not signed first. It decides by what it verifies
 /// itself; here it is only foreseen, by the same rules, from receipts that it signed.
 pub(super) fn may_approve(
     view: &RequestView,
     plan: &Plan,
-    acts: &[JudgedAct],
+    votes: &[Vote],
     me: &PersonView,
     stage: &str,
 ) -> Result<(), Failure> {
     let what = "approve the request";
     is_open(view, what, &[State::InReview, State::Approved])?;
     let person = signed_person(me);
-    let counted = acts.iter().filter(|each| {
-        each.verified == Some(true)
-            && each.act.kind == ActKind::Approve.as_str()
-            && each.act.round == plan.round
-    });
-    let votes: Vec<Vote> = counted
-        .filter_map(|each| {
-            let receipt = each.act.receipt.as_ref().filter(|r| r.verdict == "counted")?;
-            let by = signed_person(receipt.person.as_ref()?);
-            Some(Vote { by, stage: each.act.stage.clone() })
-        })
-        .collect();
-    let tally = Tally::count(&plan.stages, &plan.submitter, &votes);
+    let tally = Tally::count(&plan.stages, &plan.submitter, votes);
     let vote = Vote { by: person, stage: stage.to_owned() };
     tally.judge(&plan.submitter, &vote).map_err(|why| {
         let next = match why {
@@ -136,6 +140,11 @@ fn may_withdraw(view: &RequestView, me: &PersonView) -> Result<(), Failure> {
     let what = "withdraw the request";
     is_open(view, what, &[State::Submitted, State::InReview, State::Approved])?;
     let by = &view.submitted_by;
+    let id = PersonId { issuer: by.issuer.clone(), person: by.person.clone() };
+    if id.machine().is_some() {
+        return Err(refused(what, "a machine submitted this, and a machine signs nothing")
+            .next("reject it if you have a vote in it"));
+    }
     if (&by.issuer, &by.person) == (&me.issuer, &me.person) {
         return Ok(());
     }
@@ -183,7 +192,9 @@ mod tests {
         };
         let forged = JudgedAct { verified: Some(false), ..voted.clone() };
         let ends = |state: &str, who: &PersonView, acts: &[JudgedAct]| {
-            may_approve(&view(state), &plan, acts, who, "platform").map_err(|failure| failure.exit)
+            let votes = counted(&plan, acts);
+            may_approve(&view(state), &plan, &votes, who, "platform")
+                .map_err(|failure| failure.exit)
         };
         let sue = person("sue", &["platform-sre"]);
         assert_eq!(ends("in_review", &sue, &[]), Ok(()));
@@ -202,7 +213,7 @@ mod tests {
         let own = may_approve(
             &view("in_review"),
             &plan,
-            &[voted],
+            &counted(&plan, &[voted]),
             &person("e-1", &["platform-sre"]),
             "platform",
         );

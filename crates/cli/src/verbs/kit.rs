@@ -71,7 +71,7 @@ fn word(format: KitFormat) -> String {
 
 /// A server that names another engine would send workloads, with their tokens, to somebody else.
 fn same_engine(client: &Client, kit: &KitView) -> Result<(), Failure> {
-    let pinned = &client.trust.view.engine;
+    let pinned = &client.pinned("make the kit")?.view.engine;
     if pinned.address == kit.engine.address && pinned.ca_pem == kit.engine.ca_pem {
         return Ok(());
     }

@@ -5,13 +5,14 @@ use std::path::Path;
 use secrecy::{ExposeSecret as _, SecretString};
 use strongroom_acts::statement::NONCE_PREFIX;
 
-use crate::api::Api;
 use crate::api::types::{PersonView, SignIn};
+use crate::api::{Api, Token};
 use crate::args::{Globals, LoginArgs, Output};
 use crate::client::{self, Client};
 use crate::context::{self, Context, SavedSession};
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::machine;
 use crate::output;
 use crate::render::text::{clean, time_text};
 use crate::screen::Screen;
@@ -58,7 +59,15 @@ pub async fn login(globals: &Globals, screen: Screen, args: &LoginArgs) -> Resul
     };
     context::write(&path, &Context::new(server, published.view, Some(session)))?;
     tell(screen, globals.output, &done.person, &done.expires_at)?;
+    note(screen, globals);
     Ok(Exit::Ok)
+}
+
+/// Who signs in while a key is named goes on as a machine, and should know it.
+fn note(screen: Screen, globals: &Globals) {
+    if let Some(note) = machine::note(globals) {
+        screen.must_say(&note);
+    }
 }
 
 fn pin(
@@ -115,7 +124,8 @@ pub async fn logout(globals: &Globals, screen: Screen) -> Result<Exit, Failure> 
         screen.say("nobody is signed in");
         return Ok(Exit::Ok);
     };
-    let api = Api::new(&known.server, Some(SecretString::from(session.token)))?;
+    let token = Token::Fixed(SecretString::from(session.token));
+    let api = Api::new(&known.server, Some(token))?;
     let ended = api.end_session().await;
     context::write(&path, &Context::new(known.server, known.trust, None))?;
     match ended {
@@ -127,6 +137,7 @@ pub async fn logout(globals: &Globals, screen: Screen) -> Result<Exit, Failure> 
         }
     }
     screen.say("signed out");
+    note(screen, globals);
     Ok(Exit::Ok)
 }
 
@@ -139,8 +150,11 @@ pub async fn whoami(client: &Client) -> Result<Exit, Failure> {
         }
         None | Some(Output::Table | Output::Wide) if session.machine.is_some() => {
             let machine = session.machine.iter().map(|machine| {
-                let team = machine.team.as_deref().map_or_else(|| "all teams".into(), clean);
-                format!("may: {} of {team}\n", clean(&machine.scope))
+                let team = machine.team.as_deref();
+                let of =
+                    team.map_or_else(|| "all teams".into(), |team| format!("team {}", clean(team)));
+                let may = if machine.scope == "propose" { "read and propose" } else { "read" };
+                format!("may: {may}, {of}\n")
             });
             let machine: String = machine.collect();
             let (name, until) = (clean(&session.person.display), time_text(&session.expires_at));

@@ -21,6 +21,11 @@ pub async fn list(client: &Client, args: &GetArgs) -> Result<(), Failure> {
     items.retain(|item| args.team.is_none() || item.team == args.team);
     items.retain(|item| args.name.as_ref().is_none_or(|name| item.name == *name));
     items.truncate(args.limit());
+    if let (true, Some(name)) = (items.is_empty(), &args.name) {
+        return Err(Failure::new(Exit::NotFound, format!("get the machine {name}"))
+            .because("there is no such machine, or you may not see it")
+            .next("`strongroom get machines` lists those you may see"));
+    }
     let text = |wide| {
         let row = |item: &MachineView| {
             let proof = match &item.account {
@@ -35,9 +40,9 @@ pub async fn list(client: &Client, args: &GetArgs) -> Result<(), Failure> {
                 proof,
                 used.map_or_else(|| "never".to_owned(), time_text),
                 time_text(&item.expires_at),
+                item.created_by.clone(),
             ];
             if wide {
-                row.push(item.created_by.clone());
                 row.push(time_text(&item.created_at));
                 row.push(or_dash(item.account_uid.as_deref()));
             }
@@ -45,7 +50,7 @@ pub async fn list(client: &Client, args: &GetArgs) -> Result<(), Failure> {
         };
         let headers =
             ["NAME", "TEAM", "MAY", "IS", "LAST USED", "ENDS", "MADE BY", "MADE", "ACCOUNT UID"];
-        let shown = if wide { headers.len() } else { 6 };
+        let shown = if wide { headers.len() } else { 7 };
         table(&headers[..shown], &items.iter().map(row).collect::<Vec<_>>(), client.no_headers)
     };
     let name = |item: &MachineView| match &item.team {
@@ -62,7 +67,7 @@ pub async fn run(
 ) -> Result<Exit, Failure> {
     match command {
         MachineCommand::Create(args) => create(client, args).await,
-        MachineCommand::End { name, team } => {
+        MachineCommand::End { name, team, .. } => {
             let team = team.as_deref().map(self::team).transpose()?;
             let client = client()?;
             client.api.end_machine(team.as_ref(), name).await?;
@@ -98,14 +103,26 @@ async fn create(
             client.screen.say(&format!(
                 "its key is shown this once; put it where your CI keeps secrets, as {KEY}:"
             ));
+            if !is_key(key) {
+                return Err(Failure::new(Exit::Failed, "read the machine's key")
+                    .because("the server sent something that is no key"));
+            }
             client.screen.data(key);
         }
         None => client.screen.say(&format!(
-            "it signs in with its own token of the audience `strongroom`, in {KEY} or a file named by \
-             STRONGROOM_API_KEY_FILE"
+            "it shows its own token, of the audience `{}` alone: name the projected file in \
+             STRONGROOM_API_KEY_FILE",
+            clean(made.audience.as_deref().unwrap_or_default())
         )),
     }
     Ok(Exit::Ok)
+}
+
+/// What is printed raw is looked at first.
+fn is_key(text: &str) -> bool {
+    text.strip_prefix("srk_").is_some_and(|rest| {
+        rest.len() == 43 && rest.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b))
+    })
 }
 
 fn team(text: &str) -> Result<TeamName, Failure> {

@@ -83,6 +83,10 @@ pub async fn propose(
 
     let reason = reason(client, args.reason.clone().or(told)).await?;
     let submission = submission(client, chosen, attest, lift, reason).await?;
+    // A pipeline has nobody to ask.
+    if !client.is_machine || client.screen.has_person() {
+        client.screen.confirm(&question(client, &submission)).await?;
+    }
     // What a machine submits counts as nobody's.
     let signed = if client.is_machine { None } else { Some(sign(client, &submission).await?) };
     let stored = client.api.submit(&Body { submission: &submission, act: signed.as_ref() }).await;
@@ -96,11 +100,16 @@ pub async fn propose(
         failure.placed(place)
     })?;
     let stored = stored.request_id;
-    if stored != submission.request {
+    // Pipelines ask for the same again and again: a machine's own open request is given back.
+    if stored != submission.request && !client.is_machine {
         return Err(Failure::new(Exit::Conflict, "submit the request")
             .because("the server stored it under another id than was signed"));
     }
-    client.screen.say(&format!("request {stored} is stored"));
+    client.screen.say(&if stored == submission.request {
+        format!("request {stored} is stored")
+    } else {
+        format!("request {stored} asks for the same already")
+    });
     let answer = match &signed {
         Some(signed) => Some(act::answer(client, stored, signed, None).await?),
         None => None,
@@ -133,7 +142,6 @@ pub async fn propose(
 
 /// Has the person sign exactly this submission.
 async fn sign<'a>(client: &Client, submission: &Submission) -> Result<SignedAct<'a>, Failure> {
-    client.screen.confirm(&question(submission)).await?;
     let content = submission_digest(submission);
     let item = ActItem { request: submission.request, round: 0, stage: String::new(), content };
     act::sign(client, Act { kind: ActKind::Submit, item, comment: "", after: None }).await
@@ -335,10 +343,14 @@ async fn reason(client: &Client, given: Option<String>) -> Result<String, Failur
     }
 }
 
-fn question(submission: &Submission) -> String {
+fn question(client: &Client, submission: &Submission) -> String {
     let names: Vec<String> =
         submission.documents.iter().map(|document| document.subject.to_string()).collect();
-    format!("Sign and submit {}?", names.join(", "))
+    let names = names.join(", ");
+    if client.is_machine {
+        return format!("Submit {names} as a machine, in nobody's name? It cannot be taken back.");
+    }
+    format!("Sign and submit {names}?")
 }
 
 #[cfg(test)]

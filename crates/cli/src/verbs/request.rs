@@ -70,12 +70,12 @@ pub async fn show(client: &Client, id: RequestId) -> Result<Exit, Failure> {
     let acts = client.api.acts(id).await?;
     let events = client.api.events(&[("request", id.to_string())], TIMELINE).await?;
     if let Some(shape @ (Output::Json | Output::Yaml)) = client.output {
-        let plan = plan(client, id).await?.map(|verified| verified.plan);
+        let plan = shown(client, id).await?.map(|verified| verified.plan);
         let whole = json!({ "request": view, "plan": plan, "acts": acts, "events": events });
         client.screen.data(&output::value(&whole, shape)?);
         return Ok(Exit::Ok);
     }
-    let plan = match plan(client, id).await {
+    let plan = match shown(client, id).await {
         Err(failure) if failure.exit == Exit::Denied => {
             client.screen.say(
                 "the plan also changes what you do not see, so it is not shown; what follows is the \
@@ -91,12 +91,24 @@ pub async fn show(client: &Client, id: RequestId) -> Result<Exit, Failure> {
     Ok(Exit::Ok)
 }
 
+/// The plan as it is shown: what cannot be checked is not.
+async fn shown(client: &Client, id: RequestId) -> Result<Option<VerifiedPlan>, Failure> {
+    if client.trust.is_none() {
+        client.screen.say(
+            "note: nobody pinned the executor's keys on this machine, so no plan is shown, and \
+             receipts are the server's word",
+        );
+        return Ok(None);
+    }
+    plan(client, id).await
+}
+
 /// Who signed and for what is taken from the signed receipt where there is one.
 pub fn judged(client: &Client, mut act: ActItemView) -> JudgedAct {
-    let Some(view) = &mut act.receipt else {
+    let (Some(view), Some(trust)) = (&mut act.receipt, &client.trust) else {
         return JudgedAct { act, verified: None };
     };
-    let verified = verify::receipt(view, &client.trust.keys).map(|receipt| {
+    let verified = verify::receipt(view, &trust.keys).map(|receipt| {
         let receipt = match receipt {
             Ok(Answer::Counted(receipt)) if view.verdict == "counted" => receipt,
             Ok(Answer::Refused(refused)) if view.verdict == "refused" => {
@@ -139,8 +151,8 @@ pub async fn plan(client: &Client, id: RequestId) -> Result<Option<VerifiedPlan>
         Err(failure) if failure.exit == Exit::Waiting => return Ok(None),
         Err(failure) => return Err(failure),
     };
-    let wanted =
-        Wanted { keys: &client.trust.keys, deployment: client.trust.deployment, request: id };
+    let trust = client.pinned(&format!("check the plan of {id}"))?;
+    let wanted = Wanted { keys: &trust.keys, deployment: trust.deployment, request: id };
     verify::plan(&answer, &wanted).map(Some).map_err(|refusal| {
         Failure::new(Exit::Conflict, format!("check the plan of {id}")).caused_by(&refusal).next(
             "do not sign it; ask the platform team, and if the executor has a new key run \

@@ -10,16 +10,17 @@ use strongroom_acts::submission_digest;
 use strongroom_domain::act::{ActItem, ActKind, Submission};
 use strongroom_domain::clock::Clock as _;
 use strongroom_domain::id::RequestId;
-use strongroom_domain::request::{Stage, State};
+use strongroom_domain::request::{Stage, State, Tally};
 use strongroom_domain::risk::Risk;
 
-use super::foresee::{is_open, may_approve, may_end, standing};
+use super::foresee::{counted, is_open, may_approve, may_end, standing};
 use super::request;
 use crate::act::{self, Act, Answer};
 use crate::args::{ApproveArgs, Output, VoteArgs};
 use crate::client::Client;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::machine::must_be_a_person;
 use crate::output;
 use crate::render;
 use crate::render::text::clean;
@@ -27,6 +28,7 @@ use crate::verify::{self, VerifiedPlan};
 
 /// Agrees to one exact plan.
 pub async fn approve(client: &Client, args: &ApproveArgs) -> Result<Exit, Failure> {
+    must_be_a_person(client, "approve the request")?;
     if !args.vote.anyway {
         // A long plan is not read before it is said that nothing can be signed any more.
         let view = client.api.change_request(request::id(&args.vote.id)?).await?;
@@ -39,17 +41,18 @@ pub async fn approve(client: &Client, args: &ApproveArgs) -> Result<Exit, Failur
     let (id, verified) = read(client, &args.vote).await?;
     let stages = &verified.plan.stages;
     let me = client.api.session().await?.person;
+    let view = client.api.change_request(id).await?;
+    let acts = client.api.acts(id).await?;
+    let acts: Vec<_> = acts.into_iter().map(|act| request::judged(client, act)).collect();
+    let acts = standing(&view, acts, client.clock.now());
+    let votes = counted(&verified.plan, &acts);
     let stage = if let Some(name) = &args.stage {
         named_stage(stages, name)?
     } else {
-        own_stage(stages, &me.groups)?
+        own_stage(&Tally::count(stages, &verified.plan.submitter, &votes), &me.groups)?
     };
     if !args.vote.anyway {
-        let view = client.api.change_request(id).await?;
-        let acts = client.api.acts(id).await?;
-        let acts: Vec<_> = acts.into_iter().map(|act| request::judged(client, act)).collect();
-        let acts = standing(&view, acts, client.clock.now());
-        may_approve(&view, &verified.plan, &acts, &me, &stage)?;
+        may_approve(&view, &verified.plan, &votes, &me, &stage)?;
     }
     let question = format!("Sign that you agree to exactly this plan, for stage {stage:?}?");
     let over = Over::plan(id, &verified, stage);
@@ -100,6 +103,7 @@ async fn end(
     args: &VoteArgs,
     question: &str,
 ) -> Result<Exit, Failure> {
+    must_be_a_person(client, &format!("{} the request", kind.as_str()))?;
     shapes(client)?;
     let id = request::id(&args.id)?;
     let frozen = request::plan(client, id).await?;
@@ -172,19 +176,25 @@ fn named_stage(stages: &[Stage], name: &str) -> Result<String, Failure> {
     Err(Failure::usage(format!("vote in the stage {name:?}")).because(known_stages(stages)))
 }
 
-/// The stage that one of these groups votes in. With several the first still stands for a person
-/// who may fill either; `--stage` chooses.
-fn own_stage(stages: &[Stage], groups: &[String]) -> Result<String, Failure> {
+/// The stage that one of these groups votes in. With several it is one that still wants votes, and of
+/// those the one that fewest may vote in, so that no vote is spent where somebody else could give it;
+/// `--stage` chooses.
+fn own_stage(tally: &Tally, groups: &[String]) -> Result<String, Failure> {
+    let stages: Vec<Stage> = tally.counted.iter().map(|(stage, _)| stage.clone()).collect();
     if stages.is_empty() {
         return Err(Failure::new(Exit::Conflict, "vote on this request")
             .because("it needs no votes: the submission is enough"));
     }
-    let own = stages.iter().find(|stage| groups.iter().any(|group| stage.groups.contains(group)));
-    own.map(|stage| stage.name.clone()).ok_or_else(|| {
+    let own = tally
+        .counted
+        .iter()
+        .filter(|(stage, _)| groups.iter().any(|group| stage.groups.contains(group)))
+        .min_by_key(|(stage, people)| (people.len() >= stage.votes as usize, stage.groups.len()));
+    own.map(|(stage, _)| stage.name.clone()).ok_or_else(|| {
         let groups = if groups.is_empty() { "none".to_owned() } else { groups.join(", ") };
         Failure::new(Exit::Denied, "find the stage you vote in")
             .because(format!("your groups at sign-in: {groups}"))
-            .because(known_stages(stages))
+            .because(known_stages(&stages))
             .next("if your groups have changed, run `strongroom login`; or name it with --stage")
     })
 }
@@ -233,20 +243,35 @@ fn tell(
 
 #[cfg(test)]
 mod tests {
+    use strongroom_domain::person::{PersonId, SignedPerson};
+    use strongroom_domain::request::Vote;
+
     use super::*;
     use crate::verify::tests::sample_plan;
 
     #[test]
     fn the_stage_is_the_one_that_the_groups_vote_in() {
         let stages = sample_plan(0).stages;
-        let own = |groups: &[&str]| {
-            own_stage(&stages, &groups.iter().map(ToString::to_string).collect::<Vec<_>>())
+        let nobody = PersonId { issuer: "i".into(), person: "submitter".into() };
+        let of = |stages: &[Stage], votes: &[Vote], groups: &[&str]| {
+            let groups: Vec<String> = groups.iter().map(ToString::to_string).collect();
+            own_stage(&Tally::count(stages, &nobody, votes), &groups)
         };
+        let own = |groups: &[&str]| of(&stages, &[], groups);
         assert_eq!(own(&["payments-leads"]).unwrap(), "owners of payments");
         assert_eq!(own(&["x", "platform-sre"]).unwrap(), "platform");
         assert_eq!(own(&["platform-sre", "payments-leads"]).unwrap(), "owners of payments");
         assert_eq!(own(&["payments-dev"]).unwrap_err().exit, Exit::Denied);
-        assert_eq!(own_stage(&[], &[]).unwrap_err().exit, Exit::Conflict);
+        assert_eq!(of(&[], &[], &[]).unwrap_err().exit, Exit::Conflict);
+        // The platform may stand in for owners; where its own vote is wanted besides, that comes first.
+        let mut both = stages.clone();
+        both[0].groups.insert("platform-sre".into());
+        assert_eq!(of(&both, &[], &["platform-sre"]).unwrap(), "platform");
+        let id = PersonId { issuer: "i".into(), person: "sue".into() };
+        let groups = ["platform-sre".to_owned()].into();
+        let by = SignedPerson { id, display: "sue".into(), groups };
+        let first = Vote { by, stage: "platform".into() };
+        assert_eq!(of(&both, &[first], &["platform-sre"]).unwrap(), "owners of payments");
         assert_eq!(named_stage(&stages, "platform").unwrap(), "platform");
         assert_eq!(named_stage(&stages, "Platform").unwrap_err().exit, Exit::Usage);
     }

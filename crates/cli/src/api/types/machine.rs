@@ -52,7 +52,10 @@ pub struct MachineMade {
     pub name: String,
     /// When it ends.
     pub expires_at: String,
+    /// The audience of the tokens that it shows, where it has no key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub audience: Option<String>,
     /// The key, this once.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,
 }
