@@ -5,12 +5,14 @@
 use std::fmt;
 use std::time::Duration;
 
+use reqwest::Response;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
 use tracing::Instrument as _;
 
-use crate::answer::{Envelope, Head, MAX_ANSWER, MAX_BULK, classify};
+use crate::answer::{Envelope, Head, MAX_ANSWER, classify};
+use crate::bulk;
 use crate::error::{EngineError, Failure};
 use crate::path;
 
@@ -221,24 +223,41 @@ impl EngineClient {
         path::check(call.method, call.path, call.template).map_err(told)?;
         let span = tracing::debug_span!("engine.call", method = %call.method, path = call.template);
         async {
-            let mut tries = 1;
+            let mut tries = 0;
             loop {
-                let error = match self.once(&call, token, open).await {
-                    Ok(answer) => return Ok(answer),
-                    Err(error) => error,
-                };
-                let wait = wait_before_next(&error.failure, tries);
-                let Some(wait) = wait.filter(|_| call.method.is_read() && tries < READ_TRIES)
-                else {
-                    return Err(told(error));
-                };
-                tracing::debug!(%error, tries, "a read is tried again");
-                tokio::time::sleep(wait).await;
-                tries += 1;
+                match self.once(&call, token, open).await {
+                    Err(error) => tries = again(&call, error, tries).await.map_err(told)?,
+                    answer => return answer,
+                }
             }
         }
         .instrument(span)
         .await
+    }
+
+    /// Makes one call, of which the answer is about many objects, and gives the objects away as they
+    /// come in. Where it is tried again, some are given twice.
+    pub(crate) async fn each(
+        &self,
+        call: Call<'_>,
+        token: Option<&SecretString>,
+        section: &'static [&'static str],
+        each: &mut impl FnMut(&str, Value),
+    ) -> Result<(), EngineError> {
+        let told = |error| EngineError { operation: Some(call.method), ..error };
+        path::check(call.method, call.path, call.template).map_err(told)?;
+        let mut tries = 0;
+        loop {
+            let sent = self.send(&call, token).await;
+            let read = match sent {
+                Ok((response, _)) => bulk::read(&call, response, section, each).await,
+                Err(error) => Err(error),
+            };
+            match read {
+                Err(error) => tries = again(&call, error, tries).await.map_err(told)?,
+                Ok(()) => return Ok(()),
+            }
+        }
     }
 
     async fn once<T>(
@@ -247,6 +266,20 @@ impl EngineClient {
         token: Option<&SecretString>,
         open: &mut impl FnMut(&Call<'_>, &Head, &[u8]) -> Result<T, EngineError>,
     ) -> Result<(T, Option<String>), EngineError> {
+        let (response, write_id) = self.send(call, token).await?;
+        let head = Head::of(response.status(), response.headers());
+        let told = |error| EngineError { write_id: write_id.clone(), ..error };
+        let body = whole(call, response).await.map_err(told)?;
+        let answer = open(call, &head, &body).map_err(told)?;
+        Ok((answer, write_id))
+    }
+
+    /// Sends one call; gives our id of a write, too.
+    async fn send(
+        &self,
+        call: &Call<'_>,
+        token: Option<&SecretString>,
+    ) -> Result<(Response, Option<String>), EngineError> {
         let write_id = (!call.method.is_read()).then(|| uuid::Uuid::new_v4().to_string());
         let fail = |failure| EngineError {
             write_id: write_id.clone(),
@@ -269,33 +302,58 @@ impl EngineClient {
         if let Some(body) = call.body {
             request = request.json(body);
         }
-        let most = if call.bulk { MAX_BULK } else { MAX_ANSWER };
         if call.bulk {
             request = request.timeout(BULK_TIMEOUT);
         }
-        let lost = |error: reqwest::Error| {
-            let why = transport(&error);
-            fail(match call.method.is_read() {
-                _ if error.is_connect() => Failure::Unreachable(why),
-                true if error.is_timeout() => Failure::TimedOut(why),
-                true => Failure::Unreachable(why),
-                false => Failure::UnknownOutcome(why),
-            })
-        };
-        let mut response = request.send().await.map_err(lost)?;
-        let head = Head::of(response.status(), response.headers());
-        let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(lost)? {
-            if body.len() + chunk.len() > most {
-                let why = format!("it is larger than {} MiB", most / 1024 / 1024);
-                return Err(fail(Failure::Malformed(why)));
-            }
-            body.extend_from_slice(&chunk);
-        }
-        let answer = open(call, &head, &body)
-            .map_err(|error| EngineError { write_id: write_id.clone(), ..error })?;
-        Ok((answer, write_id))
+        let sent = request.send().await;
+        let response = sent.map_err(|error| {
+            let write_id = write_id.clone();
+            EngineError { write_id, ..lost(call, &error) }
+        })?;
+        Ok((response, write_id))
     }
+}
+
+/// What it means that an answer did not come, or not whole.
+pub(crate) fn lost(call: &Call<'_>, error: &reqwest::Error) -> EngineError {
+    let why = transport(error);
+    let failure = match call.method.is_read() {
+        _ if error.is_connect() => Failure::Unreachable(why),
+        true if error.is_timeout() => Failure::TimedOut(why),
+        true => Failure::Unreachable(why),
+        false => Failure::UnknownOutcome(why),
+    };
+    EngineError::new(failure, call.template)
+}
+
+/// An answer that is larger than any should be.
+pub(crate) fn too_large(call: &Call<'_>, most: usize) -> EngineError {
+    let why = format!("it is larger than {} MiB", most / 1024 / 1024);
+    EngineError::new(Failure::Malformed(why), call.template)
+}
+
+/// The whole body of an answer, bounded.
+pub(crate) async fn whole(call: &Call<'_>, mut response: Response) -> Result<Vec<u8>, EngineError> {
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(|error| lost(call, &error))? {
+        if body.len() + chunk.len() > MAX_ANSWER {
+            return Err(too_large(call, MAX_ANSWER));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}
+
+/// Waits until the call may be tried again, and counts; the error where it may not.
+async fn again(call: &Call<'_>, error: EngineError, tries: u32) -> Result<u32, EngineError> {
+    let tries = tries + 1;
+    let wait = wait_before_next(&error.failure, tries);
+    let Some(wait) = wait.filter(|_| call.method.is_read() && tries < READ_TRIES) else {
+        return Err(error);
+    };
+    tracing::debug!(%error, tries, "a read is tried again");
+    tokio::time::sleep(wait).await;
+    Ok(tries)
 }
 
 /// How long to wait before a read is tried again; `None` where trying again is no use.

@@ -11,7 +11,6 @@ use tokio::sync::Mutex;
 
 use crate::answer::{Envelope, Head, classify};
 use crate::auth::{Login, approle_login};
-use crate::bulk::take_apart;
 use crate::client::{Call, EngineClient, Method};
 use crate::error::{EngineError, Failure};
 use crate::window::Window;
@@ -105,14 +104,20 @@ impl Session {
         method: Method,
         path: &str,
         template: &'static str,
-        section: &[&str],
+        section: &'static [&'static str],
         mut each: impl FnMut(&str, Value),
     ) -> Result<(), EngineError> {
         let call = Call { bulk: true, ..Call::new(method, path, template) };
-        let mut open = |call: &Call<'_>, head: &Head, body: &[u8]| {
-            take_apart(call, head, body, section, &mut each)
-        };
-        self.exchange(call, &mut open).await.map(drop)
+        let token = self.token().await?;
+        match self.client.each(call, Some(&token), section, &mut each).await {
+            Err(error) if error.failure == Failure::Denied => {
+                match self.token_after_denial(&token).await? {
+                    Some(fresh) => self.client.each(call, Some(&fresh), section, &mut each).await,
+                    None => Err(error),
+                }
+            }
+            result => result,
+        }
     }
 
     async fn exchange<T>(
