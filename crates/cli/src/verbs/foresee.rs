@@ -192,8 +192,7 @@ mod tests {
         };
         let forged = JudgedAct { verified: Some(false), ..voted.clone() };
         let ends = |state: &str, who: &PersonView, acts: &[JudgedAct]| {
-            let votes = counted(&plan, acts);
-            may_approve(&view(state), &plan, &votes, who, "platform")
+            may_approve(&view(state), &plan, &counted(&plan, acts), who, "platform")
                 .map_err(|failure| failure.exit)
         };
         let sue = person("sue", &["platform-sre"]);
