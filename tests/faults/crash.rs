@@ -165,8 +165,8 @@ async fn broken_at(
     let lab = &private.lab;
     let mut executor = private.executor("broken", None, &[("STRONGROOM_FAULT", fault)]);
     let mut ended = false;
-    let team = lab.new_team("crash").await;
-    {
+    // From the beginning: it may break off before anybody asked it for anything.
+    let team = {
         let supervise = async {
             loop {
                 if executor.is_over() {
@@ -181,11 +181,16 @@ async fn broken_at(
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
         };
+        let told = async {
+            let team = lab.new_team("crash").await;
+            scenario(lab, people, &team).await;
+            team
+        };
         tokio::select! {
-            () = scenario(lab, people, &team) => {}
-            () = supervise => {}
+            team = told => team,
+            () = supervise => unreachable!("it goes on until the scenario is told"),
         }
-    }
+    };
     executor.signal(Signal::TERM);
     assert!(executor.ends_within(Duration::from_secs(20)).await);
     (team, ended)

@@ -22,8 +22,9 @@ pub(crate) struct Truth {
     pub(crate) tampered: BTreeSet<RequestNumber>,
     /// When each plan began.
     pub(crate) begun: BTreeMap<PlanNumber, u64>,
-    /// When an executor last looked at the objects of a plan before it wrote.
-    pub(crate) looked: BTreeMap<PlanNumber, u64>,
+    /// When the executor of an epoch last looked at the objects of a plan before it wrote. What another
+    /// one saw later, this one could not know.
+    pub(crate) looked: BTreeMap<(PlanNumber, i64), u64>,
     /// How often a step changed something under one epoch.
     pub(crate) changed: BTreeMap<(PlanNumber, usize, i64), u32>,
     /// The last step of each plan that changed something.

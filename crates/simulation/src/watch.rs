@@ -70,7 +70,7 @@ fn step(world: &mut World, plan: PlanNumber, place: usize, found: u32, changed: 
     // I7: over nothing but what was signed for, as far as anybody could have looked.
     let of_plan = frozen.made.effects.iter().filter(|each| each.key == effect.key);
     let expected = found == effect.before || of_plan.into_iter().any(|each| found == each.after);
-    let looked = world.truth.looked.get(&plan).copied().unwrap_or(0);
+    let looked = world.truth.looked.get(&(plan, epoch)).copied().unwrap_or(0);
     if !expected && touched <= looked {
         world.violated(format!("step {place} of plan {plan} writes over what it did not expect"));
     }

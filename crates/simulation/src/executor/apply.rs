@@ -34,7 +34,7 @@ impl Executor {
         if resume {
             let mut world = self.world.borrow_mut();
             let moment = world.truth.moment;
-            world.truth.looked.insert(frozen.number, moment);
+            world.truth.looked.insert((frozen.number, self.epoch), moment);
         } else if !self.is_still_so(row, &frozen).await? {
             return Ok(());
         }
@@ -69,7 +69,8 @@ impl Executor {
     async fn is_still_so(&mut self, row: &Row, frozen: &Frozen) -> Go<bool> {
         let now = self.plan(row).await?;
         if frozen.plan.is_still(&now.plan) || self.omits(Omission::Compare) {
-            self.world.borrow_mut().truth.looked.insert(frozen.number, now.looked);
+            let place = (frozen.number, self.epoch);
+            self.world.borrow_mut().truth.looked.insert(place, now.looked);
             return Ok(true);
         }
         if row.state == State::Applying {
