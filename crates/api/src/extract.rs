@@ -18,7 +18,8 @@ use crate::problem::Problem;
 use crate::routes::{Guard, Within};
 use crate::state::AppState;
 
-/// A request of a person who is signed in, or of a machine. The guard of the route has put it there; without it there is no answer.
+/// A request of a person who is signed in, or of a machine. The guard of the route has put it there;
+/// without it there is no answer.
 pub(crate) struct SignedIn(pub(crate) Ctx);
 
 impl<S: Send + Sync> FromRequestParts<S> for SignedIn {

@@ -1,10 +1,8 @@
 //! Session tokens of the API: opaque, random, stored as a hash.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::{SignedDuration, Timestamp};
 
-use crate::opaque::opaque;
+use crate::opaque::{self, opaque};
 
 /// What every session token starts with, so that scanners recognise one that leaked.
 pub const PREFIX: &str = "srs_";
@@ -38,9 +36,7 @@ impl Lifetimes {
 
 /// A random text for state parameters and nonces of sign-ins.
 pub fn random_text() -> Result<String, getrandom::Error> {
-    let mut bytes = [0; 32];
-    getrandom::fill(&mut bytes)?;
-    Ok(URL_SAFE_NO_PAD.encode(bytes))
+    opaque::generate("")
 }
 
 #[cfg(test)]

@@ -45,6 +45,11 @@ fn token(globals: &Globals) -> Option<Token> {
     (!key.is_empty()).then(|| Token::Fixed(SecretString::from(key)))
 }
 
+/// What a machine of this scope may do, in words.
+pub fn may(scope: &str) -> &'static str {
+    if scope == "propose" { "read and propose" } else { "read" }
+}
+
 /// What a person's own sign-in does while a key is in the environment.
 pub fn note(globals: &Globals) -> Option<String> {
     token(globals).map(|_| {

@@ -8,7 +8,6 @@ use strongroom_domain::id::{MachineId, RequestId};
 use strongroom_domain::person::PersonId;
 use strongroom_domain::request::State;
 use strongroom_domain::subject::Subject;
-
 use uuid::Uuid;
 
 use crate::Store;
@@ -129,9 +128,7 @@ impl Store {
         tx.commit().await?;
         Ok(Submitted::Created)
     }
-}
 
-impl Store {
     /// Open requests of a submitter: id, state and canonical submission, the newest first.
     pub async fn requests_open_of(
         &self,

@@ -76,27 +76,17 @@ async fn make(
     team: Option<&TeamName>,
     body: Create,
 ) -> Result<(StatusCode, Json<Created>), Problem> {
-    let expires_at = match body.expires_at {
-        Some(at) => at,
-        None => ctx.app.now() + LIFETIME,
-    };
-    let key = match body.account {
-        None => Some(ApiKey::generate().map_err(no_randomness)?),
-        Some(_) => None,
-    };
-    let account = |AccountRef { cluster, namespace, account }: AccountRef| ProofInput::Account {
-        cluster,
-        namespace,
-        account,
-    };
-    let by_key = key.as_ref().map(|key| ProofInput::Key { hash: key.hash(), hint: key.hint() });
-    let Some(proof) = body.account.map(account).or(by_key) else {
-        return Err(Problem::invalid("/account", "name the account"));
+    let expires_at = body.expires_at.unwrap_or_else(|| ctx.app.now() + LIFETIME);
+    let (key, proof) = if let Some(AccountRef { cluster, namespace, account }) = body.account {
+        (None, ProofInput::Account { cluster, namespace, account })
+    } else {
+        let key = ApiKey::generate().map_err(no_randomness)?;
+        let proof = ProofInput::Key { hash: key.hash(), hint: key.hint() };
+        (Some(key.expose().to_owned()), proof)
     };
     let name = body.name.clone();
     let input = MachineInput { name: body.name, scope: body.scope, proof, expires_at };
     let Made { machine, audience } = machine::machine_create(ctx, team, input).await?;
-    let key = key.map(|key| key.expose().to_owned());
     let made = Created { machine_id: machine, name, expires_at, audience, key };
     Ok((StatusCode::CREATED, Json(made)))
 }

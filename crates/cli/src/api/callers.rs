@@ -16,9 +16,7 @@ impl Api {
 
     /// Ends the session.
     pub async fn end_session(&self) -> Result<(), Failure> {
-        let what = "end the session";
-        let answer = self.send(what, self.request(Method::DELETE, &["session"], &[])).await?;
-        refuse_problem(what, answer).await.map(drop)
+        self.delete("end the session", &["session"]).await
     }
 
     /// Live sessions: one's own, or everybody's.
@@ -30,10 +28,7 @@ impl Api {
 
     /// Ends another session.
     pub async fn end_other_session(&self, id: &str) -> Result<(), Failure> {
-        let what = format!("end the session {id}");
-        let request = self.request(Method::DELETE, &["sessions", id], &[]);
-        let answer = self.send(&what, request).await?;
-        refuse_problem(&what, answer).await.map(drop)
+        self.delete(&format!("end the session {id}"), &["sessions", id]).await
     }
 
     /// Live machines of the teams that one may see.
@@ -62,7 +57,11 @@ impl Api {
             Some(team) => vec!["teams", team.as_str(), "machines", name],
             None => vec!["machines", name],
         };
-        let answer = self.send(&what, self.request(Method::DELETE, &path, &[])).await?;
-        refuse_problem(&what, answer).await.map(drop)
+        self.delete(&what, &path).await
+    }
+
+    async fn delete(&self, what: &str, path: &[&str]) -> Result<(), Failure> {
+        let answer = self.send(what, self.request(Method::DELETE, path, &[])).await?;
+        refuse_problem(what, answer).await.map(drop)
     }
 }

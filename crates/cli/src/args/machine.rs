@@ -69,7 +69,7 @@ impl MachineScope {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Read => "read",
-            Self::Propose => "read and propose",
+            Self::Propose => "propose",
         }
     }
 }

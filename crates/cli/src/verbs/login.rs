@@ -149,11 +149,11 @@ pub async fn whoami(client: &Client) -> Result<Exit, Failure> {
             client.screen.data(&output::value(&session, shape)?);
         }
         None | Some(Output::Table | Output::Wide) if session.machine.is_some() => {
-            let machine = session.machine.iter().map(|machine| {
-                let team = machine.team.as_deref();
+            let machine = session.machine.iter().map(|own| {
+                let team = own.team.as_deref();
                 let of =
                     team.map_or_else(|| "all teams".into(), |team| format!("team {}", clean(team)));
-                let may = if machine.scope == "propose" { "read and propose" } else { "read" };
+                let may = machine::may(&own.scope);
                 format!("may: {may}, {of}\n")
             });
             let machine: String = machine.collect();

@@ -2,6 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp, ToSpan as _, civil::Date, tz::TimeZone};
 use serde_json::json;
+use strongroom_authn::ApiKey;
 use strongroom_domain::clock::Clock as _;
 use strongroom_domain::name::TeamName;
 
@@ -10,7 +11,7 @@ use crate::args::{GetArgs, MachineCommand, MachineCreate, Output};
 use crate::client::Client;
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::machine::KEY;
+use crate::machine::{self, KEY};
 use crate::output;
 use crate::render::table::{or_dash, table};
 use crate::render::text::{clean, time_text};
@@ -95,7 +96,7 @@ async fn create(
     }
     let of = team.map_or_else(|| "all teams".to_owned(), |team| format!("team {team}"));
     let until = time_text(&made.expires_at);
-    let scope = args.scope.as_str();
+    let scope = machine::may(args.scope.as_str());
     let name = clean(&made.name);
     client.screen.say(&format!("machine {name} may {scope} for {of} until {until}"));
     match &made.key {
@@ -103,7 +104,8 @@ async fn create(
             client.screen.say(&format!(
                 "its key is shown this once; put it where your CI keeps secrets, as {KEY}:"
             ));
-            if !is_key(key) {
+            // What is printed raw is looked at first.
+            if ApiKey::parse(key).is_none() {
                 return Err(Failure::new(Exit::Failed, "read the machine's key")
                     .because("the server sent something that is no key"));
             }
@@ -116,13 +118,6 @@ async fn create(
         )),
     }
     Ok(Exit::Ok)
-}
-
-/// What is printed raw is looked at first.
-fn is_key(text: &str) -> bool {
-    text.strip_prefix("srk_").is_some_and(|rest| {
-        rest.len() == 43 && rest.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b))
-    })
 }
 
 fn team(text: &str) -> Result<TeamName, Failure> {
