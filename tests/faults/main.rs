@@ -6,6 +6,7 @@ mod brake;
 mod clock;
 mod crash;
 mod dependencies;
+mod deployed;
 mod drift;
 mod engine;
 mod follow;

@@ -8,6 +8,7 @@
 
 mod api;
 mod approval;
+mod bootstrap;
 mod claims;
 mod corpus;
 mod credential;

@@ -1,13 +1,14 @@
 //! The outermost layer: ids, headers, the time limit, the shape of problems, and one log line.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::body::Body;
-use axum::extract::Request;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::extract::{MatchedPath, Request};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
+use strongroom_domain::metric;
 use uuid::Uuid;
 
 use crate::problem::Problem;
@@ -35,6 +36,9 @@ pub(crate) async fn wrap(request: Request, next: Next) -> Response {
     let id = Uuid::new_v4().to_string();
     let trace = trace_id(request.headers()).unwrap_or_else(|| id.replace('-', ""));
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let route = request.extensions().get::<MatchedPath>();
+    let route = route.map_or_else(|| "unmatched".to_owned(), |route| route.as_str().to_owned());
+    let begun = Instant::now();
     let mut response = match tokio::time::timeout(TIMEOUT, next.run(request)).await {
         Ok(response) => response,
         Err(_) => timed_out().into_response(),
@@ -62,7 +66,27 @@ pub(crate) async fn wrap(request: Request, next: Next) -> Response {
     let status = response.status().as_u16();
     // The path only: a query can hold what a person searched for.
     tracing::info!(request_id = id, trace_id = trace, %method, path, status, "api.request");
+    let took = begun.elapsed().as_secs_f64();
+    let (method, status) = (known_method(&method), status.to_string());
+    metrics::histogram!(metric::API_SECONDS, "route" => route.clone()).record(took);
+    metrics::counter!(
+        metric::API_REQUESTS, "method" => method, "route" => route, "status" => status
+    )
+    .increment(1);
     response
+}
+
+/// A method that somebody made up is not a label.
+fn known_method(method: &Method) -> &'static str {
+    match method.as_str() {
+        "GET" => "GET",
+        "POST" => "POST",
+        "PUT" => "PUT",
+        "PATCH" => "PATCH",
+        "DELETE" => "DELETE",
+        "HEAD" => "HEAD",
+        _ => "other",
+    }
 }
 
 fn write(response: &mut Response, problem: &Problem, trace: &str) {

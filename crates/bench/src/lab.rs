@@ -210,6 +210,8 @@ impl Lab {
     /// Waits until so many accounts of teams with this prefix are attached.
     pub async fn until_attached(&self, prefix: &str, count: usize) -> Result<()> {
         let start = Instant::now();
+        // Each is looked up in the cluster and written in turns: some eight a second here.
+        let patience = Duration::from_mins(10) + Duration::from_millis(250 * count as u64);
         loop {
             let (attached,): (i64,) = sqlx::query_as(
                 "SELECT count(*) FROM binding_states WHERE team LIKE $1 AND state = 'attached'",
@@ -220,7 +222,7 @@ impl Lab {
             if usize::try_from(attached)? >= count {
                 return Ok(());
             }
-            if start.elapsed() > Duration::from_mins(10) {
+            if start.elapsed() > patience {
                 bail!("only {attached} of {count} accounts of {prefix} are attached");
             }
             tokio::time::sleep(Duration::from_millis(100)).await;

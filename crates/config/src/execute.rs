@@ -1,5 +1,6 @@
 //! Configuration of `strongroom execute`.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -30,6 +31,9 @@ pub struct ExecuteConfig {
     /// How drift is looked for.
     #[serde(default)]
     pub drift: DriftConfig,
+    /// Where probes and metrics are answered, in plain HTTP.
+    #[serde(default)]
+    pub probes: Option<SocketAddr>,
 }
 
 /// How often everything is looked at.

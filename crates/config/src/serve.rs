@@ -8,14 +8,20 @@ use strongroom_domain::name::GroupName;
 
 use crate::file::{ConfigError, beside, read_yaml};
 use crate::issuer::{default_groups_claim, default_person_claim};
-use crate::{ClusterKeys, Database, IssuerConfig};
+use crate::{ClusterKeys, Database, IssuerConfig, TlsConfig};
 
 /// What the API process is told. It holds no key that writes anything to an engine.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ServeConfig {
-    /// Where to listen. Only loopback until the process speaks TLS itself.
+    /// Where to listen. Without TLS only on loopback.
     pub listen: SocketAddr,
+    /// The certificate to listen with.
+    #[serde(default)]
+    pub tls: Option<TlsConfig>,
+    /// Where probes and metrics are answered, in plain HTTP.
+    #[serde(default)]
+    pub probes: Option<SocketAddr>,
     /// The database, as the role `strongroom_api`.
     #[serde(default)]
     pub database: Database,
@@ -82,6 +88,11 @@ impl ServeConfig {
         {
             *file = beside(path, file);
         }
+        if let Some(tls) = &mut config.tls {
+            for file in [&mut tls.cert_file, &mut tls.key_file] {
+                *file = beside(path, file);
+            }
+        }
         for cluster in &mut config.clusters {
             cluster.keys_file = beside(path, &cluster.keys_file);
         }
@@ -100,9 +111,9 @@ impl ServeConfig {
             }
         };
         need(
-            self.listen.ip().is_loopback(),
-            "listen: only a loopback address is taken, because the process speaks plain HTTP; put \
-             a TLS proxy before it",
+            self.tls.is_some() || self.listen.ip().is_loopback(),
+            "listen: only a loopback address is taken without `tls`, because sessions would go in \
+             plain HTTP; name a certificate, or put a TLS proxy before it",
         );
         need(!self.platform_groups.is_empty(), "platform_groups: name at least one group");
         need(!self.sign_in_client.is_empty(), "sign_in_client: name the sign-in client");

@@ -13,6 +13,7 @@ pub mod head;
 pub mod hold;
 pub mod id;
 pub mod machine;
+pub mod metric;
 pub mod packed;
 pub mod person;
 pub mod request;

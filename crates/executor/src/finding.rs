@@ -23,7 +23,11 @@ pub(crate) enum Severity {
 }
 
 impl Severity {
-    fn as_str(self) -> &'static str {
+    /// All of them.
+    pub(crate) const ALL: [Self; 3] = [Self::Info, Self::Warning, Self::Alarm];
+
+    /// The word in rows and labels.
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Info => "info",
             Self::Warning => "warning",

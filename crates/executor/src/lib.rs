@@ -29,6 +29,7 @@ mod groups;
 mod hands;
 mod heads;
 mod holds;
+mod measure;
 mod members;
 mod object;
 mod open;
@@ -50,6 +51,7 @@ mod wanted;
 mod write;
 
 pub use error::ExecutorError;
+pub use measure::{Health, Working};
 pub use orders::{LocalOrder, OrderAnswer, order_leave};
 pub use pass::run;
 pub use start::{Executor, keys_read};

@@ -24,7 +24,7 @@ use crate::start::Executor;
 const LEASE_SECONDS: i32 = 20;
 
 /// The same.
-const LEASE: Duration = Duration::from_secs(20);
+pub(crate) const LEASE: Duration = Duration::from_secs(20);
 
 /// How often it is renewed: an estate in which nothing happens should write nothing else. What is
 /// left of it then is longer than any write may take, and each write looks at it again.
@@ -58,6 +58,7 @@ pub async fn run(
         "executor is up"
     );
     loop {
+        let begun = Instant::now();
         let ended = {
             let stopping = std::sync::Arc::clone(&executor.stopping);
             let mut pass = Box::pin(executor.pass(&mut looked));
@@ -74,12 +75,15 @@ pub async fn run(
         if executor.is_stopping() {
             break;
         }
+        if matches!(ended, Err(ExecutorError::LeaseLost)) {
+            executor.epoch = 0;
+        }
+        executor.measure(&ended, begun.elapsed());
         let went_well = ended.is_ok();
         match ended {
             Ok(()) => {}
             Err(ExecutorError::LeaseLost) => {
                 tracing::warn!("the lease is lost; another executor may write now");
-                executor.epoch = 0;
             }
             Err(error @ ExecutorError::Refused(_)) => return Err(error),
             Err(error) => tracing::error!(%error, "pass ended early; the next one tries again"),

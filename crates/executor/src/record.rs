@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use strongroom_domain::Digest;
 use strongroom_domain::event::{Actor, Event, EventKind};
 use strongroom_domain::id::{EventId, RequestId};
+use strongroom_domain::metric;
 use strongroom_domain::person::SignedPerson;
 use strongroom_domain::subject::Subject;
 use strongroom_engine::Envelope;
@@ -162,6 +163,15 @@ impl Executor {
             entries.push((self.journal_entry(write), outcome));
         }
         self.store.journal_receipt(&entries, &events).await?;
+        for (write, outcome, _) in ended {
+            metrics::counter!(
+                metric::WRITES,
+                "operation" => write.operation.to_owned(),
+                "object" => write.object_kind.to_owned(),
+                "outcome" => (*outcome).to_owned()
+            )
+            .increment(1);
+        }
         fault::point("done")
     }
 

@@ -36,6 +36,7 @@ use crate::error::ExecutorError;
 use crate::feed::Feed;
 use crate::follow::FollowedTo;
 use crate::heads::VersionedHead;
+use crate::measure::Health;
 use crate::open::Open;
 use crate::places::Places;
 use crate::selfcheck::SelfCheck;
@@ -104,6 +105,8 @@ pub struct Executor {
     pub(crate) findings: BTreeMap<String, Finding>,
     /// How far the database's clock is ahead of ours, as last seen.
     pub(crate) database_ahead: jiff::SignedDuration,
+    /// How it is, for who asks.
+    pub(crate) health: Arc<Health>,
 }
 
 /// A cluster with its running watch.
@@ -212,6 +215,7 @@ impl Executor {
             stopping: Arc::default(),
             findings: BTreeMap::new(),
             selfcheck: SelfCheck::default(),
+            health: Arc::default(),
             database_ahead: jiff::SignedDuration::ZERO,
         };
         executor.publish(address.ca_pem.as_deref()).await?;
@@ -247,6 +251,16 @@ impl Executor {
         });
         self.store.trust_put(&trust, self.clock.now()).await?;
         Ok(())
+    }
+
+    /// How it is, also while it runs.
+    pub fn health(&self) -> Arc<Health> {
+        Arc::clone(&self.health)
+    }
+
+    /// Where probes are answered.
+    pub fn probes(&self) -> Option<std::net::SocketAddr> {
+        self.config.probes
     }
 }
 

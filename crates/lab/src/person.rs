@@ -16,6 +16,7 @@ pub struct Person {
     context: PathBuf,
     server: String,
     key: Option<String>,
+    ca_file: Option<PathBuf>,
 }
 
 /// What a command printed.
@@ -40,6 +41,7 @@ impl Person {
             context: people.join(format!("{name}.json")),
             server: server.into(),
             key: None,
+            ca_file: None,
         })
     }
 
@@ -54,6 +56,12 @@ impl Person {
     pub fn as_machine(&self, key: &str) -> Self {
         let context = self.context.with_extension("machine.json");
         Self { context, key: Some(key.to_owned()), ..self.clone() }
+    }
+
+    /// The same terminal, on a machine that trusts this CA besides nothing.
+    #[must_use]
+    pub fn trusting(&self, ca_file: &Path) -> Self {
+        Self { ca_file: Some(ca_file.to_owned()), ..self.clone() }
     }
 
     /// Runs a client verb as this person, with a browser that signs them in without clicks.
@@ -74,6 +82,7 @@ impl Person {
             .env_remove("STRONGROOM_API_KEY")
             .env_remove("STRONGROOM_API_KEY_FILE")
             .envs(self.key.iter().map(|key| ("STRONGROOM_API_KEY", key)))
+            .envs(self.ca_file.iter().map(|file| ("SSL_CERT_FILE", file)))
             .env_remove("VAULT_ADDR")
             .env_remove("BAO_ADDR")
             .env_remove("VAULT_TOKEN")

@@ -28,6 +28,7 @@ impl ServerTls {
         {
             return Ok(Self { ca_pem, cert_file, key_file });
         }
+        std::fs::create_dir_all(dir)?;
         let mut ca = CertificateParams::new(Vec::new())?;
         ca.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
         ca.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];

@@ -44,6 +44,9 @@ On the executor's host, when the provider is down:
   strongroom execute --config execute.yaml freeze --reason 'INC-9'
   strongroom execute --config execute.yaml release-brake --reason 'the cluster was rebuilt'")]
     Execute(ExecuteOptions),
+    /// Prepare an engine that is there already
+    #[command(subcommand)]
+    Engine(EngineCommand),
     /// Bring the database schema up to date, as its owner
     #[command(before_help = "Examples:
   strongroom migrate --database-url-file owner-url
@@ -149,6 +152,50 @@ pub enum OrderCommand {
     },
 }
 
+/// `engine`.
+#[derive(Debug, Subcommand)]
+pub enum EngineCommand {
+    /// Show, and on request write, what Strongroom needs in an engine; nothing of anybody else's is touched
+    #[command(before_help = "Examples:
+  export BAO_ADDR=https://openbao.example.com:8200 BAO_TOKEN=…       an administrator's, never stored
+  strongroom engine bootstrap --issuer https://idp.example.com --client-id strongroom-engine \\
+    --client-secret-file client-secret --executor-address 10.0.0.5/32 --secrets-dir /etc/strongroom/secrets
+  … --apply                              writes what is missing, reads it back, and asks the capabilities")]
+    Bootstrap(EngineBootstrap),
+}
+
+/// `engine bootstrap`.
+#[derive(Debug, Args)]
+pub struct EngineBootstrap {
+    /// The engine's active node
+    #[arg(long, env = "BAO_ADDR", value_name = "URL")]
+    pub address: String,
+    /// The CA of the engine, if it is not one of the system's
+    #[arg(long, env = "BAO_CACERT", value_name = "FILE")]
+    pub ca_file: Option<PathBuf>,
+    /// A file with an administrator's token; `BAO_TOKEN` when left out
+    #[arg(long, value_name = "FILE")]
+    pub token_file: Option<PathBuf>,
+    /// The provider that people sign in with at the engine
+    #[arg(long, value_name = "URL")]
+    pub issuer: String,
+    /// The engine's own client there
+    #[arg(long, value_name = "ID")]
+    pub client_id: String,
+    /// A file with that client's secret
+    #[arg(long, value_name = "FILE")]
+    pub client_secret_file: PathBuf,
+    /// Where the executor logs in from, as a CIDR block; may be repeated
+    #[arg(long, required = true, value_name = "CIDR", value_parser = network)]
+    pub executor_address: Vec<String>,
+    /// Where the `RoleIDs` and first `SecretIDs` are kept that `execute.yaml` names
+    #[arg(long, value_name = "DIR")]
+    pub secrets_dir: PathBuf,
+    /// Write what is missing
+    #[arg(long)]
+    pub apply: bool,
+}
+
 /// `migrate`.
 #[derive(Debug, Args)]
 pub struct MigrateOptions {
@@ -188,4 +235,12 @@ pub struct DevBrowserOptions {
     pub user: String,
     /// The page to open
     pub url: String,
+}
+
+/// An address or a network; a wrong one is told before anything is written.
+fn network(text: &str) -> Result<String, String> {
+    let known = strongroom_vault_model::bootstrap::compare::network(text);
+    known
+        .map(|_| text.to_owned())
+        .ok_or_else(|| "an address or network, such as 10.0.0.5/32".into())
 }

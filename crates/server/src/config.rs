@@ -13,6 +13,7 @@ use strongroom_config::{
 use strongroom_executor::{ExecutorError, keys_read};
 
 use crate::arguments::{ConfigCommand, ConfigKind};
+use crate::listen;
 
 /// Allowed, and worth knowing.
 const NO_AUDITOR: &str =
@@ -22,7 +23,7 @@ const NO_AUDITOR: &str =
 type Look = (String, Result<(), Vec<String>>);
 
 /// Prints a sample, or checks a file: exit 2 where something is wrong, as with a wrong document.
-pub fn run(command: &ConfigCommand) -> ExitCode {
+pub async fn run(command: &ConfigCommand) -> ExitCode {
     match command {
         ConfigCommand::Sample { kind } => {
             let text = match kind {
@@ -33,13 +34,13 @@ pub fn run(command: &ConfigCommand) -> ExitCode {
             let _ = std::io::stdout().write_all(text.as_bytes());
             ExitCode::SUCCESS
         }
-        ConfigCommand::Check { file, kind } => check(file, *kind),
+        ConfigCommand::Check { file, kind } => check(file, *kind).await,
     }
 }
 
-fn check(path: &Path, kind: Option<ConfigKind>) -> ExitCode {
+async fn check(path: &Path, kind: Option<ConfigKind>) -> ExitCode {
     let looks = match kind.map_or_else(|| kind_of(path), Ok) {
-        Ok(ConfigKind::Serve) => serve(path),
+        Ok(ConfigKind::Serve) => serve(path).await,
         Ok(ConfigKind::Execute) => execute(path),
         Ok(ConfigKind::Floor) => vec![floor(path)],
         Err(faults) => vec![(path.display().to_string(), Err(faults))],
@@ -98,7 +99,7 @@ fn look<T>(what: impl Into<String>, result: Result<T, ConfigError>) -> Look {
     (what.into(), result.map(drop).map_err(|error| told(&error)))
 }
 
-fn serve(path: &Path) -> Vec<Look> {
+async fn serve(path: &Path) -> Vec<Look> {
     let config = match ServeConfig::read(path) {
         Ok(config) => config,
         Err(error) => return vec![(path.display().to_string(), Err(told(&error)))],
@@ -108,6 +109,11 @@ fn serve(path: &Path) -> Vec<Look> {
         look("the database's address", config.database.url(path)),
         look("the issuer's CA", config.issuer.ca_pem(path)),
     ];
+    if let Some(files) = &config.tls {
+        let read = listen::certificate(files).await.map(drop);
+        let told = read.map_err(|error| vec![format!("{error:#}")]);
+        looks.push(("the certificate and its key".to_owned(), told));
+    }
     for cluster in &config.clusters {
         let what = format!("the keys of cluster {}", cluster.name);
         looks.push((what, keys(&cluster.keys_file)));

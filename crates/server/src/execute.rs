@@ -1,5 +1,7 @@
 //! `strongroom execute`: the executor, and local orders to it.
 
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,9 +9,10 @@ use anyhow::{Context as _, Result, bail};
 use strongroom_config::ExecuteConfig;
 use strongroom_domain::clock::Clock;
 use strongroom_domain::hold::Target;
-use strongroom_executor::{Executor, LocalOrder, OrderAnswer, order_leave};
+use strongroom_executor::{Executor, LocalOrder, OrderAnswer, Working, order_leave};
 
 use crate::arguments::{ExecuteOptions, OrderCommand};
+use crate::probes::{self, Check, CheckState};
 use crate::{logging, signals};
 
 /// How long a local order is waited for.
@@ -21,8 +24,31 @@ pub async fn run(options: &ExecuteOptions) -> Result<()> {
         return order(options, command).await;
     }
     logging::start();
+    let counted = probes::count()?;
     let executor = Executor::start(&options.config, clock()).await.context("start the executor")?;
+    if let Some(listen) = executor.probes() {
+        let health = executor.health();
+        let look = move || -> Pin<Box<dyn Future<Output = Vec<Check>> + Send>> {
+            let checks = checks(&health.now());
+            Box::pin(async move { checks })
+        };
+        probes::answer(listen, counted, Arc::new(look)).await?;
+    }
     strongroom_executor::run(executor, signals::stop()).await.context("run the executor")
+}
+
+/// Standing by is being ready: it takes over by itself.
+fn checks(working: &Working) -> Vec<Check> {
+    let state = match working {
+        Working::AtWork | Working::StandingBy => CheckState::Good,
+        Working::Starting => CheckState::Bad("it starts".to_owned()),
+        Working::Failing { why, .. } => CheckState::Degraded(why.clone()),
+    };
+    let lease = match working {
+        Working::AtWork | Working::Failing { held: true, .. } => CheckState::Good,
+        _ => CheckState::Degraded("it does not hold the lease".to_owned()),
+    };
+    vec![Check { name: "executor", state }, Check { name: "lease", state: lease }]
 }
 
 #[cfg(not(debug_assertions))]

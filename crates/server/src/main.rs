@@ -8,15 +8,18 @@ use clap::{CommandFactory as _, FromArgMatches as _};
 mod arguments;
 mod config;
 mod dev;
+mod engine;
 mod execute;
+mod listen;
 mod logging;
 mod migrate;
+mod probes;
 mod serve;
 #[cfg(debug_assertions)]
 mod shifted;
 mod signals;
 
-use arguments::{Arguments, Command};
+use arguments::{Arguments, Command, EngineCommand};
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -31,7 +34,10 @@ async fn main() -> ExitCode {
         Command::Serve(options) => serve::run(&options).await,
         Command::Execute(options) => execute::run(&options).await,
         Command::Migrate(options) => migrate::run(&options).await,
-        Command::Config(command) => return config::run(&command),
+        Command::Engine(EngineCommand::Bootstrap(options)) => {
+            return engine::bootstrap(&options).await;
+        }
+        Command::Config(command) => return config::run(&command).await,
         Command::Completions { shell } => {
             completions(shell);
             Ok(())

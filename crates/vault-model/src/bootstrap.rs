@@ -4,6 +4,8 @@
 //! A pure list of requests, so that the same list serves the `initialize` stanza of a new engine
 //! and the command that prepares an existing one. It holds no grant on any team's data.
 
+pub mod compare;
+
 use serde_json::{Value, json};
 
 use crate::object::{HEADS_MOUNT, PEOPLE_MOUNT};
@@ -283,5 +285,31 @@ impl Bootstrap {
                 }),
             ),
         ]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    pub(super) fn bootstrap() -> Bootstrap {
+        Bootstrap {
+            oidc_discovery_url: "https://idp.example.com".into(),
+            oidc_client_id: "engine".into(),
+            oidc_client_secret: "secret".into(),
+            executor_role_id: "role".into(),
+            executor_secret_id: "first".into(),
+            auditor_role_id: "auditor".into(),
+            auditor_secret_id: "second".into(),
+            executor_addresses: vec!["10.0.0.5/32".into()],
+        }
+    }
+
+    #[test]
+    fn every_request_has_a_name_of_its_own() {
+        let requests = bootstrap().requests();
+        let names: std::collections::BTreeSet<&str> =
+            requests.iter().map(|request| request.name).collect();
+        assert_eq!(names.len(), requests.len());
     }
 }
