@@ -14,6 +14,7 @@ use strongroom_lab::tls::ServerTls;
 use strongroom_test_support::program;
 use tokio::process::{Child, Command};
 
+use crate::database_tls::DatabaseTls;
 use crate::private::PrivateLab;
 
 /// What a file of `deploy/` says, as data.
@@ -47,7 +48,7 @@ fn free_address() -> String {
 }
 
 /// The delivered files, edited for a lab.
-fn site(private: &PrivateLab) -> Site {
+async fn site(private: &PrivateLab) -> Site {
     let lab = private.dir();
     let dir = lab.join("site");
     std::fs::create_dir_all(dir.join("secrets")).unwrap();
@@ -58,11 +59,15 @@ fn site(private: &PrivateLab) -> Site {
         (of_lab("serve.yaml"), of_lab("execute.yaml"), of_lab("floor.yaml"));
     let absolute = |value: &Value| json!(lab.join(value.as_str().unwrap()));
     // Each role by its own URL, in a file, over TLS that is verified.
-    let database_ca = lab.join("postgres/tls/ca.pem");
-    for verb in ["serve", "execute"] {
+    let of_role = |verb: &str| {
         let url = std::fs::read_to_string(lab.join(format!("{verb}-database-url"))).unwrap();
-        let url =
-            format!("{}?sslmode=verify-full&sslrootcert={}", url.trim(), database_ca.display());
+        let port = url.rsplit_once('@').unwrap().1.split(['/', ':']).nth(1).unwrap().to_owned();
+        (url, port.parse::<u16>().unwrap())
+    };
+    let (_, port) = of_role("serve");
+    let database = DatabaseTls::before(port, &dir.join("database-tls")).await;
+    for verb in ["serve", "execute"] {
+        let url = database.url(&of_role(verb).0, port);
         std::fs::write(dir.join(format!("secrets/{verb}-database-url")), url).unwrap();
     }
     let tls = ServerTls::in_dir(&dir.join("tls"), &["127.0.0.1"]).unwrap();
@@ -181,7 +186,7 @@ async fn the_delivered_files_run_a_deployment() {
     let private = PrivateLab::start().await;
     let lab = &private.lab;
     let team = lab.new_team("deployed").await;
-    let site = site(&private);
+    let site = site(&private).await;
     for verb in ["serve", "execute"] {
         let check = ["config", "check"];
         let file = site.dir.join(format!("{verb}.yaml"));

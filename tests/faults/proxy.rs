@@ -66,15 +66,7 @@ impl Proxy {
     pub fn before(address: &str, ca_pem: &str) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let tls = ServerTls::in_dir(dir.path(), &["127.0.0.1"]).unwrap();
-        let certificates = CertificateDer::pem_file_iter(&tls.cert_file).unwrap();
-        let key = PrivateKeyDer::from_pem_file(&tls.key_file).unwrap();
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let config = ServerConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_no_client_auth()
-            .with_single_cert(certificates.map(Result::unwrap).collect(), key)
-            .unwrap();
+        let config = server_config(&tls);
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let own = format!("https://{}", listener.local_addr().unwrap());
         let ca = reqwest::Certificate::from_pem(ca_pem.as_bytes()).unwrap();
@@ -128,6 +120,19 @@ impl Proxy {
     pub fn hits(&self) -> u64 {
         self.state.lock().unwrap().hits
     }
+}
+
+/// What a server of the tests' own shows.
+pub fn server_config(tls: &ServerTls) -> ServerConfig {
+    let certificates = CertificateDer::pem_file_iter(&tls.cert_file).unwrap();
+    let key = PrivateKeyDer::from_pem_file(&tls.key_file).unwrap();
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(certificates.map(Result::unwrap).collect(), key)
+        .unwrap()
 }
 
 type Stream = StreamOwned<ServerConnection, TcpStream>;

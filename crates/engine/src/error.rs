@@ -65,9 +65,23 @@ impl EngineError {
         Self { failure, template, operation: None, request_id: None, write_id: None }
     }
 
-    /// Whether the object is not there.
+    /// Whether the object is not there. What is beneath a mount or a role that is not there is told by a
+    /// sentence, not by 404; so is an audit header that is not set.
     pub fn is_not_found(&self) -> bool {
-        self.failure == Failure::NotFound
+        let absent = |error: &String| {
+            let begins = [
+                "No auth engine at",
+                "No secret engine mount at",
+                "Could not find header in config",
+            ];
+            begins.iter().any(|words| error.starts_with(words))
+                || (error.starts_with("role \"") && error.ends_with("does not exist"))
+        };
+        match &self.failure {
+            Failure::NotFound => true,
+            Failure::Invalid(errors) => errors.iter().any(absent),
+            _ => false,
+        }
     }
 
     /// Whether the write may have happened all the same.

@@ -151,24 +151,14 @@ impl Session {
     }
 
     /// Reads a path; `None` when nothing is there.
-    ///
-    /// A mount that is not there answers 400 with a sentence, not 404; so does what is beneath it, and an
-    /// audit header that is not set.
     pub async fn get(
         &self,
         path: &str,
         template: &'static str,
     ) -> Result<Option<Envelope>, EngineError> {
-        let absent =
-            ["No auth engine at", "No secret engine mount at", "Could not find header in config"];
         match self.call(Call::new(Method::Get, path, template)).await {
             Ok(envelope) => Ok(Some(envelope)),
-            Err(EngineError { failure: Failure::NotFound, .. }) => Ok(None),
-            Err(EngineError { failure: Failure::Invalid(errors), .. })
-                if errors.iter().any(|error| absent.iter().any(|m| error.starts_with(m))) =>
-            {
-                Ok(None)
-            }
+            Err(error) if error.is_not_found() => Ok(None),
             Err(error) => Err(error),
         }
     }

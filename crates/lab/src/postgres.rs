@@ -10,10 +10,8 @@ use tokio::process::Command;
 
 use crate::parts::Parts;
 use crate::process::{Process, random_word, remembered, remembered_port};
-use crate::tls::ServerTls;
 
-/// A running private Postgres on a loopback port, with a password; it speaks TLS to who asks for it, by
-/// the CA in `tls/ca.pem`.
+/// A running private Postgres on a loopback port, with a password.
 #[derive(Debug)]
 pub struct Postgres {
     process: Process,
@@ -75,16 +73,10 @@ impl Postgres {
         }
         let address = IpAddr::V4(Ipv4Addr::LOCALHOST);
         let port = remembered_port(dir, "postgres", address)?;
-        let tls = ServerTls::in_dir(&dir.join("tls"), &["127.0.0.1", "localhost"])?;
-        if let Some(user) = &run_as {
-            user.give(&tls.key_file)?;
-        }
         let mut server = command("postgres");
         server.arg("-D").arg(&data).args(["-p", &port.to_string()]);
         server.args(["-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories="]);
-        server.args(["-c", "max_connections=400", "-c", "ssl=on"]);
-        server.arg("-c").arg(format!("ssl_cert_file={}", tls.cert_file.display()));
-        server.arg("-c").arg(format!("ssl_key_file={}", tls.key_file.display()));
+        server.args(["-c", "max_connections=400"]);
         if !safe {
             server.args(["-c", "fsync=off", "-c", "full_page_writes=off"]);
         }
@@ -107,8 +99,7 @@ impl Postgres {
 
     /// A URL as some other user.
     pub fn url(&self, user: &str, password: &str, database: &str) -> String {
-        // TLS is for who asks for it: figures are comparable with those from before.
-        format!("postgres://{user}:{password}@127.0.0.1:{}/{database}?sslmode=disable", self.port)
+        format!("postgres://{user}:{password}@127.0.0.1:{}/{database}", self.port)
     }
 
     /// What a database administrator at a terminal would do: statements in one session.
