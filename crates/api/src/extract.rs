@@ -43,7 +43,11 @@ pub(crate) async fn require(
         Some(Credential::Token(token)) => workload(&state, &token).await?,
         None => None,
     };
-    let ctx = ctx.ok_or_else(Problem::unauthenticated)?;
+    let Some(ctx) = ctx else {
+        state.limits.take_nobody(request.extensions())?;
+        return Err(Problem::unauthenticated());
+    };
+    state.limits.take(&ctx)?;
     is_allowed(&ctx, guard, path)?;
     request.extensions_mut().insert(ctx);
     Ok(next.run(request).await)

@@ -4,13 +4,19 @@
 //! policy and no engine call. Which routes need no session stands in one table, [`routes()`].
 
 mod body;
+mod description;
 mod edge;
+mod etag;
 mod extract;
+mod limit;
 mod problem;
 mod routes;
+mod shape;
 mod state;
 mod v1;
 
+pub use description::description;
+pub use limit::{CallsPerMinute, Limits};
 pub use problem::Problem;
 pub use routes::{Guard, Route, Within, router, routes};
 pub use state::{AppState, SignIn};

@@ -10,6 +10,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 use strongroom_app::error::Cause;
 use strongroom_app::{AppError, FieldFault};
+use strongroom_domain::document::reader::is_unsafe_in_text;
 
 /// An outcome that is not the one asked for.
 #[derive(Debug)]
@@ -24,6 +25,7 @@ struct Parts {
     hint: String,
     errors: Vec<FieldFault>,
     cause: Option<Cause>,
+    retry_after: Option<u64>,
 }
 
 impl Problem {
@@ -43,6 +45,7 @@ impl Problem {
             hint: hint.into(),
             errors: Vec::new(),
             cause: None,
+            retry_after: None,
         }))
     }
 
@@ -96,6 +99,12 @@ impl Problem {
         self
     }
 
+    /// The same problem, with the seconds after which it is over.
+    pub(crate) fn retried_after(mut self, seconds: u64) -> Self {
+        self.0.retry_after = Some(seconds);
+        self
+    }
+
     pub(crate) fn status(&self) -> StatusCode {
         self.0.status
     }
@@ -124,19 +133,27 @@ impl Problem {
             .0
             .errors
             .iter()
-            .map(|fault| json!({ "pointer": fault.pointer, "message": fault.message }))
+            .map(|fault| json!({ "pointer": fault.pointer, "message": one_line(&fault.message) }))
             .collect();
         json!({
             "type": format!("urn:strongroom:problem:{}", self.0.code),
             "title": self.0.title,
             "status": self.0.status.as_u16(),
             "code": self.0.code,
-            "detail": self.0.detail,
+            "detail": one_line(&self.0.detail),
             "hint": self.0.hint,
             "errors": errors,
             "traceId": trace_id,
         })
     }
+}
+
+/// A sentence that may quote what was sent: what would end its line, or show something else than what is
+/// there, is shown as a sign of its own.
+fn one_line(text: &str) -> String {
+    text.chars()
+        .map(|c| if is_unsafe_in_text(c) { char::REPLACEMENT_CHARACTER } else { c })
+        .collect()
 }
 
 impl From<AppError> for Problem {
@@ -177,8 +194,9 @@ impl IntoResponse for Problem {
             let scheme = HeaderValue::from_static("Bearer");
             response.headers_mut().insert(header::WWW_AUTHENTICATE, scheme);
         }
-        if self.0.status == StatusCode::SERVICE_UNAVAILABLE {
-            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
+        let unavailable = (self.0.status == StatusCode::SERVICE_UNAVAILABLE).then_some(5);
+        if let Some(seconds) = self.0.retry_after.or(unavailable) {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         response.extensions_mut().insert(Arc::new(self));
         response

@@ -7,15 +7,24 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::Method;
 use axum::middleware::{from_fn, from_fn_with_state};
-use axum::routing::{MethodRouter, delete, get, post};
+use axum::routing::MethodRouter;
 use strongroom_authorization::{Resource, Verb};
+use utoipa::openapi::path::Operation;
+use utoipa::openapi::{RefOr, Schema};
+use utoipa_axum::router::UtoipaMethodRouter;
+use utoipa_axum::routes;
 
 use crate::body::MAX_BYTES;
+use crate::description::documentation;
 use crate::edge::{unknown_method, unknown_path, wrap};
+use crate::etag::marked;
 use crate::extract::require;
+use crate::limit::limit_nobody;
 use crate::state::AppState;
-use crate::v1::{acts, clusters, documents, events, findings, health, kit, machines, preview};
-use crate::v1::{public, reach, requests, session, sign_ins, suspensions, teams};
+use crate::v1::{
+    acts, clusters, comments, description, documents, events, findings, health, kit, machines,
+};
+use crate::v1::{preview, public, reach, requests, session, sign_ins, status, suspensions, teams};
 
 /// One route.
 #[derive(Debug)]
@@ -23,9 +32,13 @@ pub struct Route {
     /// The method.
     pub method: Method,
     /// The path.
-    pub path: &'static str,
+    pub path: String,
     /// Who is let through.
     pub guard: Guard,
+    /// What it takes and gives.
+    pub(crate) operation: Operation,
+    /// The shapes that it names.
+    pub(crate) schemas: Vec<(String, RefOr<Schema>)>,
     handler: MethodRouter<AppState>,
 }
 
@@ -50,6 +63,17 @@ pub enum Within {
 }
 
 impl Route {
+    fn of(described: UtoipaMethodRouter<AppState>, guard: Guard) -> Self {
+        let (schemas, mut paths, handler) = described;
+        let (path, item) = paths.paths.pop_first().expect("a handler says where it is");
+        let (method, operation) =
+            [(Method::GET, item.get), (Method::POST, item.post), (Method::DELETE, item.delete)]
+                .into_iter()
+                .find_map(|(method, operation)| Some((method, operation?)))
+                .expect("a handler says its method");
+        Self { method, path, guard, operation, schemas, handler }
+    }
+
     /// Whether it needs no session.
     pub fn is_open(&self) -> bool {
         self.guard == Guard::Open
@@ -64,128 +88,55 @@ impl Route {
     }
 }
 
-/// Every route there is.
+/// Every route there is. Where each stands, and what it takes and gives, is said at its handler.
 pub fn routes() -> Vec<Route> {
     use Resource as R;
     use Verb as V;
-    let open = |method, path, handler| Route { method, path, guard: Guard::Open, handler };
-    let closed = |resource, verb, method, path, handler| {
-        let guard = Guard::Right(resource, verb, Within::Nowhere);
-        Route { method, path, guard, handler }
+    let open = |described| Route::of(described, Guard::Open);
+    let closed = |resource, verb, described| {
+        Route::of(described, Guard::Right(resource, verb, Within::Nowhere))
     };
     vec![
-        open(Method::GET, "/livez", get(health::live)),
-        open(Method::GET, "/readyz", get(health::ready)),
-        open(Method::GET, "/api/v1/trust", get(public::trust)),
-        open(Method::GET, "/api/v1/schema", get(public::schema)),
-        open(Method::POST, "/api/v1/sign-ins", post(sign_ins::begin)),
-        open(Method::POST, "/api/v1/sign-ins/{id}/complete", post(sign_ins::complete)),
-        closed(R::Session, V::Read, Method::GET, "/api/v1/session", get(session::show)),
-        closed(R::Session, V::End, Method::DELETE, "/api/v1/session", delete(session::end)),
-        closed(R::Session, V::List, Method::GET, "/api/v1/sessions", get(session::list)),
-        closed(
-            R::Session,
-            V::End,
-            Method::DELETE,
-            "/api/v1/sessions/{id}",
-            delete(session::end_other),
-        ),
-        closed(
-            R::Request,
-            V::Preview,
-            Method::POST,
-            "/api/v1/requests/preview",
-            post(preview::make),
-        ),
-        closed(R::Request, V::Submit, Method::POST, "/api/v1/requests", post(requests::submit)),
-        closed(R::Request, V::List, Method::GET, "/api/v1/requests", get(requests::list)),
-        closed(R::Request, V::Read, Method::GET, "/api/v1/requests/{id}", get(requests::show)),
-        closed(
-            R::Request,
-            V::Read,
-            Method::GET,
-            "/api/v1/requests/{id}/submission",
-            get(requests::submission),
-        ),
-        closed(R::Request, V::Read, Method::GET, "/api/v1/requests/{id}/plan", get(requests::plan)),
-        closed(R::Request, V::Read, Method::GET, "/api/v1/requests/{id}/acts", get(acts::list)),
-        closed(R::Request, V::Act, Method::POST, "/api/v1/requests/{id}/acts", post(acts::create)),
-        closed(
-            R::TeamDocument,
-            V::Read,
-            Method::GET,
-            "/api/v1/documents/{kind}/{name}",
-            get(documents::show),
-        )
-        .within(Within::Subject),
-        closed(R::Team, V::List, Method::GET, "/api/v1/teams", get(teams::list)),
-        closed(
-            R::Binding,
-            V::List,
-            Method::GET,
-            "/api/v1/teams/{name}/bindings",
-            get(teams::bindings),
-        )
-        .within(Within::Team),
-        closed(
-            R::Kit,
-            V::Read,
-            Method::GET,
-            "/api/v1/teams/{name}/bindings/{binding}/kit",
-            get(kit::show),
-        )
-        .within(Within::Team),
-        closed(R::Machine, V::List, Method::GET, "/api/v1/machines", get(machines::list)),
-        closed(R::Machine, V::Create, Method::POST, "/api/v1/machines", post(machines::create)),
-        closed(
-            R::Machine,
-            V::End,
-            Method::DELETE,
-            "/api/v1/machines/{machine}",
-            delete(machines::end),
-        ),
-        closed(
-            R::Machine,
-            V::Create,
-            Method::POST,
-            "/api/v1/teams/{name}/machines",
-            post(machines::create_in_team),
-        )
-        .within(Within::Team),
-        closed(
-            R::Machine,
-            V::End,
-            Method::DELETE,
-            "/api/v1/teams/{name}/machines/{machine}",
-            delete(machines::end_in_team),
-        )
-        .within(Within::Team),
-        closed(R::Cluster, V::List, Method::GET, "/api/v1/clusters", get(clusters::list)),
-        closed(
-            R::Inventory,
-            V::Read,
-            Method::GET,
-            "/api/v1/clusters/{name}/inventory",
-            get(clusters::inventory),
-        ),
-        closed(R::Reach, V::Read, Method::GET, "/api/v1/who-can", get(reach::who_can)),
-        closed(R::Reach, V::Read, Method::GET, "/api/v1/what-can", get(reach::what_can)),
-        closed(R::Event, V::List, Method::GET, "/api/v1/events", get(events::list)),
-        closed(R::Finding, V::List, Method::GET, "/api/v1/findings", get(findings::list)),
-        closed(
-            R::Suspension,
-            V::Submit,
-            Method::POST,
-            "/api/v1/suspensions",
-            post(suspensions::create),
-        ),
-        closed(
-            R::Suspension,
-            V::Read,
-            Method::GET,
-            "/api/v1/suspensions/{id}",
-            get(suspensions::show),
-        ),
+        open(routes!(health::live)),
+        open(routes!(health::ready)),
+        open(routes!(public::trust)),
+        open(routes!(public::schema)),
+        open(routes!(sign_ins::begin)),
+        open(routes!(sign_ins::complete)),
+        closed(R::Session, V::Read, routes!(session::show)),
+        closed(R::Session, V::End, routes!(session::end)),
+        closed(R::Session, V::List, routes!(session::list)),
+        closed(R::Session, V::End, routes!(session::end_other)),
+        closed(R::Request, V::Preview, routes!(preview::make)),
+        closed(R::Request, V::Submit, routes!(requests::submit)),
+        closed(R::Request, V::List, routes!(requests::list)),
+        closed(R::Request, V::Read, routes!(requests::show)),
+        closed(R::Request, V::Read, routes!(requests::submission)),
+        closed(R::Request, V::Read, routes!(requests::plan)),
+        closed(R::Request, V::Read, routes!(acts::list)),
+        closed(R::Request, V::Act, routes!(acts::create)),
+        closed(R::Request, V::Comment, routes!(comments::create)),
+        closed(R::TeamDocument, V::Read, routes!(documents::show)).within(Within::Subject),
+        closed(R::Team, V::List, routes!(teams::list)),
+        closed(R::Binding, V::List, routes!(teams::bindings)).within(Within::Team),
+        closed(R::Kit, V::Read, routes!(kit::show)).within(Within::Team),
+        closed(R::Machine, V::List, routes!(machines::list)),
+        closed(R::Machine, V::Create, routes!(machines::create)),
+        closed(R::Machine, V::End, routes!(machines::end)),
+        closed(R::Machine, V::Create, routes!(machines::create_in_team)).within(Within::Team),
+        closed(R::Machine, V::End, routes!(machines::end_in_team)).within(Within::Team),
+        closed(R::Cluster, V::List, routes!(clusters::list)),
+        closed(R::Inventory, V::Read, routes!(clusters::inventory)),
+        closed(R::Reach, V::Read, routes!(reach::who_can)),
+        closed(R::Reach, V::Read, routes!(reach::what_can)),
+        closed(R::Event, V::List, routes!(events::list)),
+        closed(R::Event, V::List, routes!(events::follow)),
+        closed(R::Finding, V::List, routes!(findings::list)),
+        closed(R::Suspension, V::Submit, routes!(suspensions::create)),
+        closed(R::Suspension, V::Read, routes!(suspensions::show)),
+        closed(R::Status, V::Read, routes!(status::show)),
+        closed(R::Person, V::List, routes!(status::people)),
+        open(routes!(description::show)),
     ]
 }
 
@@ -194,15 +145,19 @@ pub fn router(state: AppState) -> Router {
     let mut router = Router::new();
     for route in routes() {
         let handler = match route.guard {
-            Guard::Open => route.handler,
+            Guard::Open if route.method == Method::GET => route.handler,
+            Guard::Open => {
+                route.handler.route_layer(from_fn_with_state(state.clone(), limit_nobody))
+            }
             guard @ Guard::Right(..) => {
                 let layer = from_fn_with_state((state.clone(), guard), require);
-                route.handler.route_layer(layer)
+                route.handler.route_layer(from_fn(marked)).route_layer(layer)
             }
         };
-        router = router.route(route.path, handler);
+        router = router.route(&route.path, handler);
     }
     router
+        .merge(documentation())
         .fallback(unknown_path)
         .method_not_allowed_fallback(unknown_method)
         .layer(DefaultBodyLimit::max(MAX_BYTES))

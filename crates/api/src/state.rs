@@ -5,6 +5,8 @@ use std::sync::Arc;
 use strongroom_app::App;
 use strongroom_authn::{Issuer, SignInRules, WorkloadIssuer};
 
+use crate::limit::Limits;
+
 /// What all handlers share.
 #[derive(Debug, Clone)]
 pub struct AppState {
@@ -14,6 +16,8 @@ pub struct AppState {
     pub issuer: Arc<Issuer>,
     /// How people sign in.
     pub sign_in: Arc<SignIn>,
+    /// How often somebody may ask.
+    pub limits: Arc<Limits>,
     /// Clusters whose service accounts may show their tokens.
     pub workloads: Arc<[WorkloadIssuer]>,
 }

@@ -2,6 +2,8 @@
 
 pub(crate) mod acts;
 pub(crate) mod clusters;
+pub(crate) mod comments;
+pub(crate) mod description;
 pub(crate) mod documents;
 pub(crate) mod events;
 pub(crate) mod findings;
@@ -15,13 +17,15 @@ pub(crate) mod requests;
 pub(crate) mod session;
 pub(crate) mod sign_ins;
 pub(crate) mod signers;
+pub(crate) mod status;
 pub(crate) mod suspensions;
 pub(crate) mod teams;
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 /// A list.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Page<T> {
     items: Vec<T>,

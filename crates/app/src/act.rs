@@ -30,7 +30,7 @@ use crate::request::submission_of;
 use crate::trust::{Trust, trust};
 
 /// The most characters of a comment.
-const MAX_COMMENT: usize = 2000;
+pub(crate) const MAX_COMMENT: usize = 2000;
 
 /// The most bytes of an ID token.
 const MAX_TOKEN: usize = 64 * 1024;

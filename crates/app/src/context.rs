@@ -19,6 +19,7 @@ use uuid::Uuid;
 
 use crate::access::Access;
 use crate::error::AppError;
+use crate::live::Live;
 use crate::reach::ReachCache;
 
 /// What the configuration of `serve` says about who sees what. The executor has its own lists.
@@ -50,6 +51,8 @@ pub struct App {
     pub access: Access,
     /// Who can reach what.
     pub reach: ReachCache,
+    /// Who waits for what is new.
+    pub live: Live,
 }
 
 impl fmt::Debug for App {

@@ -188,11 +188,14 @@ async fn is_there(ctx: &Ctx, team: &TeamName) -> Result<(), AppError> {
     }
 }
 
+fn is_name(text: &str) -> bool {
+    (1..=MOST_NAME).contains(&text.len())
+        && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+}
+
 fn shape(input: &MachineInput, now: Timestamp) -> Vec<FieldFault> {
     let mut faults = Vec::new();
-    let slug =
-        input.name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
-    if !slug || !(1..=MOST_NAME).contains(&input.name.len()) {
+    if !is_name(&input.name) {
         let message = "a name has 1 to 63 lower-case letters, digits and hyphens";
         faults.push(FieldFault::new("/name", message));
     }
@@ -266,6 +269,10 @@ pub async fn machine_list(ctx: &Ctx) -> Result<Vec<MachineRow>, AppError> {
 /// Ends a machine; its next call is refused.
 pub async fn machine_end(ctx: &Ctx, team: Option<&TeamName>, name: &str) -> Result<(), AppError> {
     must_change(ctx)?;
+    // What can be no name is nobody's, and not every text can be asked for.
+    if !is_name(name) {
+        return Err(AppError::NotFound);
+    }
     let subject = team.cloned().map(Subject::Team);
     let event = |machine: MachineId| {
         let detail = json!({ "machine": machine, "name": name });

@@ -307,7 +307,7 @@ fn taken_out(findings: &[FindingRow], changes: &[Change]) -> BTreeSet<PolicyName
 }
 
 /// What stands still, as last published by the executor.
-async fn holds_now(ctx: &Ctx) -> Result<Holds, AppError> {
+pub(crate) async fn holds_now(ctx: &Ctx) -> Result<Holds, AppError> {
     let mut holds = Holds::default();
     for state in ctx.app.store.subject_states_standing_still().await? {
         let held = serde_json::from_value::<BTreeMap<Target, String>>(state.holds);

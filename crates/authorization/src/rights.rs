@@ -83,6 +83,10 @@ words! {
         Finding = "finding",
         /// Acts that make something stand still.
         Suspension = "suspension",
+        /// How the deployment stands.
+        Status = "status",
+        /// People as of their sign-ins.
+        Person = "person",
     }
 }
 
@@ -103,6 +107,8 @@ words! {
         Submit = "submit",
         /// Bringing in a signed act about one.
         Act = "act",
+        /// Saying something about one.
+        Comment = "comment",
         /// Ending one's own.
         End = "end",
         /// Ending anybody's.
@@ -124,7 +130,7 @@ pub const RULES: &[Rule] = {
     use Verb as V;
     &[
         (Person, R::Session, &[V::Read, V::List, V::End]),
-        (Person, R::Request, &[V::Read, V::List, V::Preview, V::Submit, V::Act]),
+        (Person, R::Request, &[V::Read, V::List, V::Preview, V::Submit, V::Act, V::Comment]),
         (Person, R::Team, &[V::List]),
         (Person, R::Cluster, &[V::List]),
         (Person, R::Inventory, &[V::Read]),
@@ -147,8 +153,10 @@ pub const RULES: &[Rule] = {
         (Auditor, R::Event, &[V::List]),
         (Auditor, R::Finding, &[V::List]),
         (Auditor, R::Suspension, &[V::Read]),
+        (Auditor, R::Status, &[V::Read]),
+        (Auditor, R::Person, &[V::List]),
         (Platform, R::Session, &[V::Read, V::List, V::ListAll, V::End, V::EndAny]),
-        (Platform, R::Request, &[V::Read, V::List, V::Preview, V::Submit, V::Act]),
+        (Platform, R::Request, &[V::Read, V::List, V::Preview, V::Submit, V::Act, V::Comment]),
         (Platform, R::TeamDocument, &[V::Read]),
         (Platform, R::PlatformDocument, &[V::Read, V::Submit]),
         (Platform, R::Team, &[V::List]),
@@ -160,6 +168,8 @@ pub const RULES: &[Rule] = {
         (Platform, R::Event, &[V::List]),
         (Platform, R::Finding, &[V::List]),
         (Platform, R::Suspension, &[V::Read, V::Submit]),
+        (Platform, R::Status, &[V::Read]),
+        (Platform, R::Person, &[V::List]),
         (Platform, R::Machine, &[V::List, V::Create, V::End]),
         (Reader, R::Session, &[V::Read]),
         (Reader, R::Request, &[V::Read, V::List, V::Preview]),
@@ -171,7 +181,7 @@ pub const RULES: &[Rule] = {
         (Reader, R::Finding, &[V::List]),
         (Reader, R::Suspension, &[V::Read]),
         (Proposer, R::Session, &[V::Read]),
-        (Proposer, R::Request, &[V::Read, V::List, V::Preview, V::Submit]),
+        (Proposer, R::Request, &[V::Read, V::List, V::Preview, V::Submit, V::Comment]),
         (Proposer, R::Team, &[V::List]),
         (Proposer, R::Cluster, &[V::List]),
         (Proposer, R::Inventory, &[V::Read]),
@@ -193,9 +203,11 @@ pub const RULES: &[Rule] = {
         (WideReader, R::Event, &[V::List]),
         (WideReader, R::Finding, &[V::List]),
         (WideReader, R::Suspension, &[V::Read]),
+        (WideReader, R::Status, &[V::Read]),
+        (WideReader, R::Person, &[V::List]),
         (WideProposer, R::Session, &[V::Read]),
         (WideProposer, R::Machine, &[V::List]),
-        (WideProposer, R::Request, &[V::Read, V::List, V::Preview, V::Submit]),
+        (WideProposer, R::Request, &[V::Read, V::List, V::Preview, V::Submit, V::Comment]),
         (WideProposer, R::TeamDocument, &[V::Read]),
         (WideProposer, R::PlatformDocument, &[V::Read, V::Submit]),
         (WideProposer, R::Team, &[V::List]),
@@ -207,6 +219,8 @@ pub const RULES: &[Rule] = {
         (WideProposer, R::Event, &[V::List]),
         (WideProposer, R::Finding, &[V::List]),
         (WideProposer, R::Suspension, &[V::Read]),
+        (WideProposer, R::Status, &[V::Read]),
+        (WideProposer, R::Person, &[V::List]),
         (Owner, R::Machine, &[V::Create, V::End]),
         (Owner, R::TeamDocument, &[V::Read]),
         (Owner, R::Binding, &[V::List]),

@@ -1,6 +1,7 @@
 //! Configuration of `strongroom serve`.
 
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::path::Path;
 
 use serde::Deserialize;
@@ -46,6 +47,9 @@ pub struct ServeConfig {
     /// How many open requests one person may have.
     #[serde(default = "default_open_requests")]
     pub open_requests_per_person: u32,
+    /// How many calls a minute are taken.
+    #[serde(default)]
+    pub calls_per_minute: CallsPerMinute,
     /// How long sessions live.
     #[serde(default)]
     pub session: SessionConfig,
@@ -60,6 +64,25 @@ fn default_scopes() -> Vec<String> {
 
 fn default_open_requests() -> u32 {
     100
+}
+
+/// How many calls a minute are taken; as many may come at once.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct CallsPerMinute {
+    /// Of one person or machine.
+    pub caller: NonZeroU32,
+    /// Of all machines of one team.
+    pub team: NonZeroU32,
+    /// From one address, by whoever is nobody yet.
+    pub nobody: NonZeroU32,
+}
+
+impl Default for CallsPerMinute {
+    fn default() -> Self {
+        let calls = |count| NonZeroU32::new(count).unwrap_or(NonZeroU32::MIN);
+        Self { caller: calls(1200), team: calls(6000), nobody: calls(600) }
+    }
 }
 
 /// How long sessions live.

@@ -45,6 +45,8 @@ kinds! {
     MachineEnded = "machine.ended";
     /// Documents were proposed.
     RequestSubmitted = "request.submitted";
+    /// Somebody said something about a request.
+    RequestCommented = "request.commented";
     /// A signed act came in; the executor has not judged it yet.
     ActReceived = "act.received";
     /// The executor verified an act and counts it.

@@ -9,8 +9,9 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use jiff::SignedDuration;
 use secrecy::ExposeSecret as _;
-use strongroom_api::{AppState, SignIn};
+use strongroom_api::{AppState, CallsPerMinute, Limits, SignIn};
 use strongroom_app::access::Access;
+use strongroom_app::live::{self, Live};
 use strongroom_app::reach::ReachCache;
 use strongroom_app::{App, Rules, health};
 use strongroom_authn::{Issuer, SignInRules, WorkloadIssuer};
@@ -50,10 +51,16 @@ pub async fn run(options: &ConfigFile) -> Result<()> {
         },
         access: Access::default(),
         reach: ReachCache::default(),
+        live: Live::default(),
     };
     let state = AppState {
         app: Arc::new(app),
         issuer: Arc::new(issuer),
+        limits: Arc::new(Limits::new(CallsPerMinute {
+            caller: config.calls_per_minute.caller,
+            team: config.calls_per_minute.team,
+            nobody: config.calls_per_minute.nobody,
+        })),
         workloads: config.clusters.iter().map(workloads).collect(),
         sign_in: Arc::new(SignIn {
             rules: SignInRules {
@@ -64,6 +71,7 @@ pub async fn run(options: &ConfigFile) -> Result<()> {
             scopes: config.sign_in_scopes.clone(),
         }),
     };
+    tokio::spawn(live::keep(Arc::clone(&state.app)));
     let listening = Listening::begin(config.listen, config.tls.as_ref()).await?;
     if let Some(listen) = config.probes {
         let (app, issuer) = (Arc::clone(&state.app), Arc::clone(&state.issuer));

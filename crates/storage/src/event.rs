@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde_json::Value;
 use sqlx::PgConnection;
-use strongroom_domain::event::{Event, SCHEMA_VERSION};
+use strongroom_domain::event::{Event, EventKind, SCHEMA_VERSION};
 use strongroom_domain::id::RequestId;
 use uuid::Uuid;
 
@@ -99,6 +99,23 @@ impl Store {
         let mut tx = self.begin().await?;
         append(&mut tx, events).await?;
         Ok(tx.commit().await?)
+    }
+
+    /// The place of the newest event; 0 where there is none.
+    pub async fn event_newest(&self) -> Result<i64, StorageError> {
+        let query = "SELECT coalesce(max(sequence), 0) FROM ledger_events";
+        Ok(sqlx::query_scalar(query).fetch_one(&self.pool).await?)
+    }
+
+    /// How many events of a kind one request has.
+    pub async fn event_count(
+        &self,
+        request: RequestId,
+        kind: EventKind,
+    ) -> Result<i64, StorageError> {
+        let query = "SELECT count(*) FROM ledger_events WHERE request_id = $1 AND kind = $2";
+        let count = sqlx::query_scalar(query).bind(request.as_uuid()).bind(kind.as_str());
+        Ok(count.fetch_one(&self.pool).await?)
     }
 
     /// Events that the viewer may see, in order.

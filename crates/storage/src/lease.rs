@@ -17,9 +17,13 @@ pub fn executor_lease(engine: EngineId) -> String {
     format!("executor/{engine}")
 }
 
-/// Whether somebody holds a lease.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Who holds a lease, or held it last.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LeaseState {
+    /// The process.
+    pub holder: String,
+    /// Grows with every change of holder.
+    pub epoch: i64,
     /// Until when it lasts or lasted, by the database's clock.
     pub until: Timestamp,
     /// Whether that is yet to come.
@@ -113,16 +117,19 @@ impl Store {
         Ok(left.unwrap_or_default())
     }
 
-    /// Whether somebody holds a lease now; `None` when nobody ever did.
+    /// Who holds a lease, or held it last; `None` when nobody ever did.
     pub async fn lease_get(&self, name: &str) -> Result<Option<LeaseState>, StorageError> {
-        let row: Option<(jiff_sqlx::Timestamp, bool, Option<jiff_sqlx::Timestamp>)> =
-            sqlx::query_as(
-                "SELECT expires_at, expires_at > now(), looked_at FROM leases WHERE name = $1",
-            )
-            .bind(name)
-            .fetch_optional(&self.pool)
-            .await?;
-        Ok(row.map(|(until, is_held, looked_at)| LeaseState {
+        type Row = (String, i64, jiff_sqlx::Timestamp, bool, Option<jiff_sqlx::Timestamp>);
+        let row: Option<Row> = sqlx::query_as(
+            "SELECT holder, epoch, expires_at, expires_at > now(), looked_at FROM leases \
+             WHERE name = $1",
+        )
+        .bind(name)
+        .fetch_optional(&self.pool)
+        .await?;
+        Ok(row.map(|(holder, epoch, until, is_held, looked_at)| LeaseState {
+            holder,
+            epoch,
             until: until.to_jiff(),
             is_held,
             looked_at: from_db(looked_at),

@@ -20,6 +20,7 @@ mod records;
 pub mod request;
 pub mod roles;
 pub mod state;
+pub mod status;
 pub mod submit;
 pub mod time;
 pub mod trust;

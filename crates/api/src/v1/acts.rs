@@ -8,16 +8,19 @@ use serde_json::Value;
 use strongroom_app::act::{self, ActInput, ActRow, ReceiptRow};
 use strongroom_domain::act::Statement;
 use strongroom_domain::id::ActId;
+use utoipa::ToSchema;
 
 use crate::body::Body;
 use crate::extract::{Path, SignedIn, named};
 use crate::problem::Problem;
+use crate::shape::StatementShape;
 use crate::v1::{Page, base64};
 
 /// A signed act as it is sent.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub(crate) struct SignedAct {
+    #[schema(value_type = StatementShape)]
     statement: Statement,
     id_token: String,
     comment: String,
@@ -30,13 +33,22 @@ impl From<SignedAct> for ActInput {
 }
 
 /// An act that is stored.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Stored {
+    #[schema(value_type = Uuid)]
     pub(crate) act_id: ActId,
 }
 
-/// `POST /api/v1/requests/{id}/acts`.
+/// Stores a signed act. Whether it counts is judged by the executor, whose receipt comes later.
+#[utoipa::path(
+    post,
+    path = "/api/v1/requests/{id}/acts",
+    operation_id = "act_create",
+    params(("id" = Uuid, Path, description = "The request")),
+    request_body = SignedAct,
+    responses((status = 202, body = Stored))
+)]
 pub(crate) async fn create(
     SignedIn(ctx): SignedIn,
     Path(id): Path<String>,
@@ -47,9 +59,10 @@ pub(crate) async fn create(
 }
 
 /// One act of a list. The token is shown to nobody.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct ActView {
+    #[schema(value_type = Uuid)]
     act_id: ActId,
     kind: String,
     round: u32,
@@ -61,13 +74,13 @@ pub(crate) struct ActView {
 }
 
 /// Whom the session said it was.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Claimed {
     display: String,
 }
 
 /// The executor's receipt. What it says is read from its canonical bytes, which are signed.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Receipt {
     verdict: String,
@@ -82,14 +95,21 @@ pub(crate) struct Receipt {
 }
 
 /// Who signed.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Signer {
     issuer: String,
     person: String,
     display: String,
 }
 
-/// `GET /api/v1/requests/{id}/acts`.
+/// What people signed about a request, and what the executor said about it.
+#[utoipa::path(
+    get,
+    path = "/api/v1/requests/{id}/acts",
+    operation_id = "act_list",
+    params(("id" = Uuid, Path, description = "The request")),
+    responses((status = 200, body = Page<ActView>))
+)]
 pub(crate) async fn list(
     SignedIn(ctx): SignedIn,
     Path(id): Path<String>,

@@ -4,20 +4,27 @@ use axum::Json;
 use jiff::Timestamp;
 use serde::Serialize;
 use strongroom_app::{inventory, team};
+use utoipa::ToSchema;
 
 use crate::extract::{Path, SignedIn, named};
 use crate::problem::Problem;
 use crate::v1::Page;
 use crate::v1::teams::Named;
 
-/// `GET /api/v1/clusters`.
+/// Clusters.
+#[utoipa::path(
+    get,
+    path = "/api/v1/clusters",
+    operation_id = "cluster_list",
+    responses((status = 200, body = Page<Named>))
+)]
 pub(crate) async fn list(SignedIn(ctx): SignedIn) -> Result<Json<Page<Named>>, Problem> {
     let clusters = team::cluster_list(&ctx).await?;
     Ok(Json(Page::whole(clusters.into_iter().map(Into::into).collect())))
 }
 
 /// What a cluster holds.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Inventory {
     known: bool,
@@ -28,7 +35,7 @@ pub(crate) struct Inventory {
 }
 
 /// A namespace. The executor's cache does not hold when it was made.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Namespace {
     name: String,
@@ -37,7 +44,7 @@ pub(crate) struct Namespace {
 }
 
 /// A service account.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Account {
     namespace: String,
@@ -46,7 +53,14 @@ pub(crate) struct Account {
     created_at: Option<Timestamp>,
 }
 
-/// `GET /api/v1/clusters/{name}/inventory`.
+/// Namespaces and service accounts of a cluster, as last seen.
+#[utoipa::path(
+    get,
+    path = "/api/v1/clusters/{name}/inventory",
+    operation_id = "inventory_get",
+    params(("name" = String, Path, description = "The cluster's name", example = "prod-eu")),
+    responses((status = 200, body = Inventory))
+)]
 pub(crate) async fn inventory(
     SignedIn(ctx): SignedIn,
     Path(name): Path<String>,

@@ -4,13 +4,15 @@ use axum::Json;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use strongroom_app::finding::{self, FindingRow};
+use utoipa::ToSchema;
 
 use crate::extract::{Query, SignedIn};
 use crate::problem::Problem;
 use crate::v1::Page;
 
 /// The query of `GET /api/v1/findings`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ListQuery {
     /// Those that are over too.
@@ -19,7 +21,7 @@ pub(crate) struct ListQuery {
 }
 
 /// One finding.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct FindingView {
     key: String,
@@ -54,7 +56,14 @@ impl From<FindingRow> for FindingView {
     }
 }
 
-/// `GET /api/v1/findings`.
+/// What is not as it should be.
+#[utoipa::path(
+    get,
+    path = "/api/v1/findings",
+    operation_id = "finding_list",
+    params(ListQuery),
+    responses((status = 200, body = Page<FindingView>))
+)]
 pub(crate) async fn list(
     SignedIn(ctx): SignedIn,
     Query(query): Query<ListQuery>,

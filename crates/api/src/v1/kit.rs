@@ -3,12 +3,14 @@
 use axum::Json;
 use serde::{Deserialize, Serialize};
 use strongroom_app::kit::{self, KitShown, Wish};
+use utoipa::ToSchema;
 
 use crate::extract::{Path, Query, SignedIn, named};
 use crate::problem::Problem;
 
 /// The query of `GET /api/v1/teams/{name}/bindings/{binding}/kit`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct KitQuery {
     /// One of the binding's accounts.
@@ -18,7 +20,7 @@ pub(crate) struct KitQuery {
 }
 
 /// A binding's kit.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct KitView {
     team: String,
@@ -40,7 +42,7 @@ pub(crate) struct KitView {
 }
 
 /// Where the engine is.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct EngineView {
     address: String,
@@ -48,7 +50,7 @@ struct EngineView {
 }
 
 /// One secret that the files read.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct SecretView {
     mount: String,
@@ -61,7 +63,7 @@ struct SecretView {
 }
 
 /// Ready files of one format.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct FormatView {
     format: String,
@@ -71,7 +73,7 @@ struct FormatView {
 }
 
 /// One file.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct FileView {
     name: String,
@@ -118,7 +120,14 @@ impl From<KitShown> for KitView {
     }
 }
 
-/// `GET /api/v1/teams/{name}/bindings/{binding}/kit`.
+/// Ready files for the workload of a binding.
+#[utoipa::path(
+    get,
+    path = "/api/v1/teams/{name}/bindings/{binding}/kit",
+    operation_id = "kit_get",
+    params(("name" = String, Path, description = "The team's name", example = "payments"), ("binding" = String, Path, description = "The binding's name", example = "api"), KitQuery),
+    responses((status = 200, body = KitView))
+)]
 pub(crate) async fn show(
     SignedIn(ctx): SignedIn,
     Path((name, binding)): Path<(String, String)>,

@@ -10,20 +10,23 @@ use strongroom_authn::ApiKey;
 use strongroom_domain::id::MachineId;
 use strongroom_domain::machine::Scope;
 use strongroom_domain::name::TeamName;
+use utoipa::ToSchema;
 
 use crate::body::Body;
 use crate::extract::{Path, SignedIn, named};
 use crate::problem::{Problem, no_randomness};
+use crate::shape::ScopeWord;
 use crate::v1::Page;
 
 /// How long a machine lives when nothing is asked for.
 const LIFETIME: SignedDuration = SignedDuration::from_hours(90 * 24);
 
 /// The body of `POST /api/v1/machines` and of a team's.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub(crate) struct Create {
     name: String,
+    #[schema(value_type = ScopeWord)]
     scope: Scope,
     /// In 90 days when it is left out.
     expires_at: Option<Timestamp>,
@@ -32,7 +35,7 @@ pub(crate) struct Create {
 }
 
 /// A service account.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct AccountRef {
     cluster: String,
@@ -41,9 +44,10 @@ pub(crate) struct AccountRef {
 }
 
 /// A machine that was made. The key is shown this once.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Created {
+    #[schema(value_type = Uuid)]
     machine_id: MachineId,
     name: String,
     expires_at: Timestamp,
@@ -54,7 +58,14 @@ pub(crate) struct Created {
     key: Option<String>,
 }
 
-/// `POST /api/v1/machines`.
+/// Makes a machine that sees all teams. A key is shown this once.
+#[utoipa::path(
+    post,
+    path = "/api/v1/machines",
+    operation_id = "machine_create",
+    request_body = Create,
+    responses((status = 201, body = Created))
+)]
 pub(crate) async fn create(
     SignedIn(ctx): SignedIn,
     Body(body): Body<Create>,
@@ -62,7 +73,15 @@ pub(crate) async fn create(
     make(&ctx, None, body).await
 }
 
-/// `POST /api/v1/teams/{name}/machines`.
+/// Makes a machine of a team. A key is shown this once.
+#[utoipa::path(
+    post,
+    path = "/api/v1/teams/{name}/machines",
+    operation_id = "machine_create_in_team",
+    params(("name" = String, Path, description = "The team's name", example = "payments")),
+    request_body = Create,
+    responses((status = 201, body = Created))
+)]
 pub(crate) async fn create_in_team(
     SignedIn(ctx): SignedIn,
     Path(team): Path<String>,
@@ -92,12 +111,14 @@ async fn make(
 }
 
 /// A live machine.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct MachineView {
+    #[schema(value_type = Uuid)]
     machine_id: MachineId,
     name: String,
     team: Option<String>,
+    #[schema(value_type = ScopeWord)]
     scope: Scope,
     key_hint: Option<String>,
     account: Option<AccountRef>,
@@ -132,13 +153,26 @@ impl From<MachineRow> for MachineView {
     }
 }
 
-/// `GET /api/v1/machines`.
+/// Live machines that one may see.
+#[utoipa::path(
+    get,
+    path = "/api/v1/machines",
+    operation_id = "machine_list",
+    responses((status = 200, body = Page<MachineView>))
+)]
 pub(crate) async fn list(SignedIn(ctx): SignedIn) -> Result<Json<Page<MachineView>>, Problem> {
     let rows = machine::machine_list(&ctx).await?;
     Ok(Json(Page::whole(rows.into_iter().map(MachineView::from).collect())))
 }
 
-/// `DELETE /api/v1/machines/{machine}`.
+/// Ends a machine that sees all teams.
+#[utoipa::path(
+    delete,
+    path = "/api/v1/machines/{machine}",
+    operation_id = "machine_end",
+    params(("machine" = String, Path, description = "The machine's name", example = "ci")),
+    responses((status = 204))
+)]
 pub(crate) async fn end(
     SignedIn(ctx): SignedIn,
     Path(name): Path<String>,
@@ -147,7 +181,14 @@ pub(crate) async fn end(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// `DELETE /api/v1/teams/{name}/machines/{machine}`.
+/// Ends a machine of a team.
+#[utoipa::path(
+    delete,
+    path = "/api/v1/teams/{name}/machines/{machine}",
+    operation_id = "machine_end_in_team",
+    params(("name" = String, Path, description = "The team's name", example = "payments"), ("machine" = String, Path, description = "The machine's name", example = "ci")),
+    responses((status = 204))
+)]
 pub(crate) async fn end_in_team(
     SignedIn(ctx): SignedIn,
     Path((team, name)): Path<(String, String)>,

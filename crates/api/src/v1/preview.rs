@@ -9,31 +9,36 @@ use strongroom_domain::Digest;
 use strongroom_domain::hold::Target;
 use strongroom_domain::risk::{Risk, RiskReason};
 use strongroom_domain::subject::Subject;
+use utoipa::ToSchema;
 
 use crate::body::Body;
 use crate::extract::SignedIn;
 use crate::problem::Problem;
+use crate::shape::{HashText, RiskReasonShape, RiskWord, SubjectText, TargetText};
 use crate::v1::signers::Stage;
 
 /// The body of `POST /api/v1/requests/preview`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Make {
     documents: Vec<Value>,
     #[serde(default)]
     attest: Vec<String>,
     #[serde(default)]
+    #[schema(value_type = Vec<TargetText>)]
     lift: Vec<Target>,
 }
 
 /// What documents would change.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Preview {
     documents: Vec<DocumentView>,
     unchanged: bool,
     steps: Vec<StepView>,
+    #[schema(value_type = RiskWord)]
     risk: Risk,
+    #[schema(value_type = Vec<RiskReasonShape>)]
     reasons: Vec<RiskReason>,
     stages: Vec<Stage>,
     summary: Vec<String>,
@@ -43,11 +48,13 @@ pub(crate) struct Preview {
 }
 
 /// One document.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct DocumentView {
+    #[schema(value_type = SubjectText)]
     subject: Subject,
     base_revision: i64,
+    #[schema(value_type = Option<HashText>)]
     base_hash: Option<Digest>,
     document: Value,
     changed: bool,
@@ -55,7 +62,7 @@ pub(crate) struct DocumentView {
 }
 
 /// One engine write.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct StepView {
     action: &'static str,
     kind: &'static str,
@@ -64,7 +71,7 @@ pub(crate) struct StepView {
 }
 
 /// One field of a step.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Change {
     field: String,
     before: Option<Value>,
@@ -72,15 +79,16 @@ pub(crate) struct Change {
 }
 
 /// What stands still whatever is applied.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct HoldView {
+    #[schema(value_type = TargetText)]
     target: Target,
     reason: String,
     blocks: bool,
 }
 
 /// A service account as the cluster last reported it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct AccountView {
     cluster: String,
@@ -91,7 +99,14 @@ pub(crate) struct AccountView {
     created_at: Option<Timestamp>,
 }
 
-/// `POST /api/v1/requests/preview`.
+/// What documents would change, with the risk and who would have to sign. Nothing is stored.
+#[utoipa::path(
+    post,
+    path = "/api/v1/requests/preview",
+    operation_id = "preview_make",
+    request_body = Make,
+    responses((status = 200, body = Preview))
+)]
 pub(crate) async fn make(
     SignedIn(ctx): SignedIn,
     Body(body): Body<Make>,

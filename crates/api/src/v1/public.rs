@@ -9,7 +9,13 @@ use strongroom_domain::document::schema;
 use crate::problem::Problem;
 use crate::state::AppState;
 
-/// `GET /api/v1/trust`.
+/// The trust of the deployment, to be pinned: keys, act clients and addresses.
+#[utoipa::path(
+    get,
+    path = "/api/v1/trust",
+    operation_id = "trust_get",
+    responses((status = 200, body = Object))
+)]
 pub(crate) async fn trust(State(state): State<AppState>) -> Result<Json<Value>, Problem> {
     let mut value = trust::trust_get(&state.app).await?;
     let sign_in = &state.sign_in;
@@ -17,7 +23,13 @@ pub(crate) async fn trust(State(state): State<AppState>) -> Result<Json<Value>, 
     Ok(Json(value))
 }
 
-/// `GET /api/v1/schema`.
+/// The JSON schema of all kinds of documents.
+#[utoipa::path(
+    get,
+    path = "/api/v1/schema",
+    operation_id = "schema_get",
+    responses((status = 200, body = Object))
+)]
 pub(crate) async fn schema() -> Json<Value> {
     Json(schema::schema())
 }

@@ -10,12 +10,14 @@ use strongroom_domain::id::RequestId;
 use strongroom_domain::name::{
     ClusterName, GroupName, MountName, NamespaceName, ServiceAccountName, TeamName,
 };
+use utoipa::ToSchema;
 
 use crate::extract::{Query, SignedIn};
 use crate::problem::Problem;
 
 /// The query of `GET /api/v1/who-can`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct WhoQuery {
     /// `TEAM/MOUNT/SECRET`.
@@ -23,7 +25,8 @@ pub(crate) struct WhoQuery {
 }
 
 /// The query of `GET /api/v1/what-can`: one of the two.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct WhatQuery {
     /// `CLUSTER/NAMESPACE/ACCOUNT`.
@@ -35,7 +38,7 @@ pub(crate) struct WhatQuery {
 }
 
 /// An answer, and how far it goes.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct AnswerView<T> {
     items: Vec<T>,
@@ -44,7 +47,7 @@ pub(crate) struct AnswerView<T> {
 }
 
 /// Somebody who may do something with the secret.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct WhoView {
     holder: String,
@@ -56,7 +59,7 @@ pub(crate) struct WhoView {
 }
 
 /// What is allowed, now or once the policies count, and the rule that decides.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct DeedView {
     deed: &'static str,
@@ -77,7 +80,7 @@ impl DeedView {
 }
 
 /// A rule that the holder has.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct WhatView {
     rule: String,
@@ -86,7 +89,7 @@ pub(crate) struct WhatView {
 }
 
 /// How a policy stands for the holder.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct ThroughView {
     policy: String,
@@ -94,6 +97,7 @@ pub(crate) struct ThroughView {
     reason: Option<String>,
     account_uid: Option<String>,
     revision: i64,
+    #[schema(value_type = Option<Uuid>)]
     request: Option<RequestId>,
     differs: Vec<String>,
 }
@@ -151,7 +155,14 @@ fn view<T, V: From<T>>(answer: Answer<T>) -> Json<AnswerView<V>> {
     })
 }
 
-/// `GET /api/v1/who-can`.
+/// Who may do what with one secret, through which policy, and whether that counts now.
+#[utoipa::path(
+    get,
+    path = "/api/v1/who-can",
+    operation_id = "who_can",
+    params(WhoQuery),
+    responses((status = 200, body = AnswerView<WhoView>))
+)]
 pub(crate) async fn who_can(
     SignedIn(ctx): SignedIn,
     Query(query): Query<WhoQuery>,
@@ -160,7 +171,14 @@ pub(crate) async fn who_can(
     Ok(view(reach::who_can(&ctx, &mount, &secret).await?))
 }
 
-/// `GET /api/v1/what-can`.
+/// What an account or a group may do.
+#[utoipa::path(
+    get,
+    path = "/api/v1/what-can",
+    operation_id = "what_can",
+    params(WhatQuery),
+    responses((status = 200, body = AnswerView<WhatView>))
+)]
 pub(crate) async fn what_can(
     SignedIn(ctx): SignedIn,
     Query(query): Query<WhatQuery>,

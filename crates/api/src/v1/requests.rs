@@ -13,32 +13,44 @@ use strongroom_domain::act::Submission;
 use strongroom_domain::id::RequestId;
 use strongroom_domain::request::State;
 use strongroom_domain::subject::Subject;
+use utoipa::ToSchema;
 
 use crate::body::Body;
 use crate::extract::{Path, Query, SignedIn, limit, named};
 use crate::problem::Problem;
+use crate::shape::{StateWord, SubjectText, SubmissionShape};
 use crate::v1::acts::SignedAct;
 use crate::v1::signers::Stage;
 use crate::v1::{Page, base64, hex};
 
 /// The body of `POST /api/v1/requests`.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Submit {
+    #[schema(value_type = SubmissionShape)]
     submission: Submission,
     /// What a person signed; a machine leaves it out.
     act: Option<SignedAct>,
 }
 
 /// What became of a submission.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Submitted {
+    #[schema(value_type = Uuid)]
     request_id: RequestId,
+    #[schema(value_type = StateWord)]
     state: State,
 }
 
-/// `POST /api/v1/requests`.
+/// Submits a change request. The same submission again gives the request that it made.
+#[utoipa::path(
+    post,
+    path = "/api/v1/requests",
+    operation_id = "request_submit",
+    request_body = Submit,
+    responses((status = 201, body = Submitted, headers(("location" = String))), (status = 200, description = "It was there already", body = Submitted, headers(("location" = String))))
+)]
 pub(crate) async fn submit(
     SignedIn(ctx): SignedIn,
     Body(body): Body<Submit>,
@@ -52,7 +64,7 @@ pub(crate) async fn submit(
 }
 
 /// Who submitted.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Submitter {
     issuer: String,
     person: String,
@@ -60,10 +72,12 @@ pub(crate) struct Submitter {
 }
 
 /// What a request has in lists and alone.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Head {
+    #[schema(value_type = Uuid)]
     request_id: RequestId,
+    #[schema(value_type = StateWord)]
     state: State,
     state_reason: Option<String>,
     round: i32,
@@ -104,15 +118,16 @@ impl From<request::RequestRow> for Head {
 }
 
 /// A request of a list; its documents are named only.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Summary {
     #[serde(flatten)]
     head: Head,
+    #[schema(value_type = Vec<SubjectText>)]
     documents: Vec<Subject>,
 }
 
 /// A request with its documents.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Detail {
     #[serde(flatten)]
     head: Head,
@@ -121,9 +136,10 @@ pub(crate) struct Detail {
 }
 
 /// One document of a request.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct DetailDocument {
+    #[schema(value_type = SubjectText)]
     subject: Subject,
     revision: i64,
     base_revision: i64,
@@ -132,7 +148,8 @@ pub(crate) struct DetailDocument {
 }
 
 /// The query of `GET /api/v1/requests`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ListQuery {
     state: Option<String>,
@@ -141,7 +158,14 @@ pub(crate) struct ListQuery {
     cursor: Option<String>,
 }
 
-/// `GET /api/v1/requests`.
+/// Change requests, newest first.
+#[utoipa::path(
+    get,
+    path = "/api/v1/requests",
+    operation_id = "request_list",
+    params(ListQuery),
+    responses((status = 200, body = Page<Summary>))
+)]
 pub(crate) async fn list(
     SignedIn(ctx): SignedIn,
     Query(query): Query<ListQuery>,
@@ -183,7 +207,14 @@ fn place(cursor: &str) -> Option<(Timestamp, RequestId)> {
     Some((at.parse().ok()?, request.parse().ok()?))
 }
 
-/// `GET /api/v1/requests/{id}`.
+/// A change request with its documents and who must sign.
+#[utoipa::path(
+    get,
+    path = "/api/v1/requests/{id}",
+    operation_id = "request_get",
+    params(("id" = Uuid, Path, description = "The request")),
+    responses((status = 200, body = Detail))
+)]
 pub(crate) async fn show(
     SignedIn(ctx): SignedIn,
     Path(id): Path<String>,
@@ -202,12 +233,19 @@ pub(crate) async fn show(
 }
 
 /// A submission, as it was signed.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct SubmissionView {
     canonical: String,
 }
 
-/// `GET /api/v1/requests/{id}/submission`.
+/// A submission, as it was signed.
+#[utoipa::path(
+    get,
+    path = "/api/v1/requests/{id}/submission",
+    operation_id = "submission_get",
+    params(("id" = Uuid, Path, description = "The request")),
+    responses((status = 200, body = SubmissionView))
+)]
 pub(crate) async fn submission(
     SignedIn(ctx): SignedIn,
     Path(id): Path<String>,
@@ -217,7 +255,7 @@ pub(crate) async fn submission(
 }
 
 /// A frozen plan, as it was signed.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Plan {
     round: i32,
@@ -229,7 +267,14 @@ pub(crate) struct Plan {
     expires_at: Timestamp,
 }
 
-/// `GET /api/v1/requests/{id}/plan`.
+/// The frozen plan, as the executor signed it.
+#[utoipa::path(
+    get,
+    path = "/api/v1/requests/{id}/plan",
+    operation_id = "plan_get",
+    params(("id" = Uuid, Path, description = "The request")),
+    responses((status = 200, body = Plan))
+)]
 pub(crate) async fn plan(
     SignedIn(ctx): SignedIn,
     Path(id): Path<String>,

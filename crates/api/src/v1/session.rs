@@ -12,13 +12,15 @@ use strongroom_domain::id::{MachineId, SessionId};
 use strongroom_domain::machine::Scope;
 use strongroom_domain::name::TeamName;
 use strongroom_domain::person::SignedPerson;
+use utoipa::ToSchema;
 
 use crate::extract::{Path, Query, SignedIn, named};
 use crate::problem::Problem;
+use crate::shape::ScopeWord;
 use crate::v1::Page;
 
 /// A person as of the sign-in.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct PersonView {
     issuer: String,
@@ -39,7 +41,7 @@ impl From<&SignedPerson> for PersonView {
 }
 
 /// The caller's session.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Session {
     #[serde(flatten)]
@@ -55,15 +57,25 @@ pub(crate) struct Session {
 }
 
 /// The machine that asks.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = SessionMachine)]
 pub(crate) struct MachineView {
+    #[schema(value_type = Uuid)]
     machine_id: MachineId,
+    #[schema(value_type = Option<String>)]
     team: Option<TeamName>,
+    #[schema(value_type = ScopeWord)]
     scope: Scope,
 }
 
-/// `GET /api/v1/session`.
+/// Who asks, and until when.
+#[utoipa::path(
+    get,
+    path = "/api/v1/session",
+    operation_id = "session_get",
+    responses((status = 200, body = Session))
+)]
 pub(crate) async fn show(SignedIn(ctx): SignedIn) -> Json<Session> {
     let person = PersonView::from(&ctx.person);
     Json(Session {
@@ -80,7 +92,8 @@ pub(crate) async fn show(SignedIn(ctx): SignedIn) -> Json<Session> {
 }
 
 /// The query of `GET /api/v1/sessions`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ListQuery {
     /// Everybody's.
@@ -89,9 +102,10 @@ pub(crate) struct ListQuery {
 }
 
 /// A live session. Its token is known to nobody but who holds it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct LiveView {
+    #[schema(value_type = Uuid)]
     session_id: SessionId,
     person: String,
     display: String,
@@ -103,7 +117,14 @@ pub(crate) struct LiveView {
     expires_at: Timestamp,
 }
 
-/// `GET /api/v1/sessions`.
+/// Live sessions: one's own, or everybody's for the platform.
+#[utoipa::path(
+    get,
+    path = "/api/v1/sessions",
+    operation_id = "session_list",
+    params(ListQuery),
+    responses((status = 200, body = Page<LiveView>))
+)]
 pub(crate) async fn list(
     SignedIn(ctx): SignedIn,
     Query(query): Query<ListQuery>,
@@ -122,7 +143,14 @@ pub(crate) async fn list(
     Ok(Json(Page::whole(rows.into_iter().map(view).collect())))
 }
 
-/// `DELETE /api/v1/sessions/{id}`.
+/// Ends another session: one of one's own, or anybody's for the platform.
+#[utoipa::path(
+    delete,
+    path = "/api/v1/sessions/{id}",
+    operation_id = "session_end_other",
+    params(("id" = Uuid, Path, description = "The session")),
+    responses((status = 204))
+)]
 pub(crate) async fn end_other(
     SignedIn(ctx): SignedIn,
     Path(id): Path<String>,
@@ -131,7 +159,13 @@ pub(crate) async fn end_other(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// `DELETE /api/v1/session`.
+/// Ends the session that asks.
+#[utoipa::path(
+    delete,
+    path = "/api/v1/session",
+    operation_id = "session_end",
+    responses((status = 204))
+)]
 pub(crate) async fn end(SignedIn(ctx): SignedIn) -> Result<StatusCode, Problem> {
     session::session_end(&ctx).await?;
     Ok(StatusCode::NO_CONTENT)

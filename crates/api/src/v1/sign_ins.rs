@@ -9,6 +9,7 @@ use strongroom_app::session;
 use strongroom_authn::session::random_text;
 use strongroom_authn::{IssuerError, SessionToken, SignInError, verify_sign_in};
 use strongroom_domain::id::SignInId;
+use utoipa::ToSchema;
 
 use crate::body::Body;
 use crate::extract::{Path, named};
@@ -17,14 +18,15 @@ use crate::state::AppState;
 use crate::v1::session::PersonView;
 
 /// The body of `POST /api/v1/sign-ins`: nothing yet.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Begin {}
 
 /// A sign-in that was begun.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Begun {
+    #[schema(value_type = Uuid)]
     sign_in_id: SignInId,
     nonce: String,
     issuer: String,
@@ -33,7 +35,14 @@ pub(crate) struct Begun {
     expires_at: Timestamp,
 }
 
-/// `POST /api/v1/sign-ins`.
+/// Begins a sign-in: a nonce for the provider's token.
+#[utoipa::path(
+    post,
+    path = "/api/v1/sign-ins",
+    operation_id = "sign_in_begin",
+    request_body = Begin,
+    responses((status = 201, body = Begun))
+)]
 pub(crate) async fn begin(
     State(state): State<AppState>,
     Body(Begin {}): Body<Begin>,
@@ -52,14 +61,14 @@ pub(crate) async fn begin(
 }
 
 /// The body of `POST /api/v1/sign-ins/{id}/complete`.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub(crate) struct Complete {
     id_token: String,
 }
 
 /// A session that was opened. The token is shown this once.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Completed {
     token: String,
@@ -67,7 +76,15 @@ pub(crate) struct Completed {
     person: PersonView,
 }
 
-/// `POST /api/v1/sign-ins/{id}/complete`.
+/// Opens a session with the provider's token. The session's token is shown this once.
+#[utoipa::path(
+    post,
+    path = "/api/v1/sign-ins/{id}/complete",
+    operation_id = "sign_in_complete",
+    params(("id" = Uuid, Path, description = "The sign-in that was begun")),
+    request_body = Complete,
+    responses((status = 201, body = Completed))
+)]
 pub(crate) async fn complete(
     State(state): State<AppState>,
     Path(id): Path<String>,

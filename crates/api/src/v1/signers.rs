@@ -3,9 +3,10 @@
 use jiff::Timestamp;
 use serde::Serialize;
 use strongroom_app::signers::{Signer, Signers};
+use utoipa::ToSchema;
 
 /// One stage.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Stage {
     name: String,
     groups: Vec<String>,
@@ -14,7 +15,7 @@ pub(crate) struct Stage {
 }
 
 /// Somebody who has signed in with a group of the stage.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Known {
     display: String,

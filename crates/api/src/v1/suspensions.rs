@@ -5,28 +5,38 @@ use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use strongroom_app::suspension;
 use strongroom_domain::hold::Target;
+use utoipa::ToSchema;
 
 use crate::body::Body;
 use crate::extract::{Path, SignedIn, named};
 use crate::problem::Problem;
+use crate::shape::TargetText;
 use crate::v1::acts::{ActView, SignedAct, Stored};
 
 /// The body of `POST /api/v1/suspensions`. The reason is the act's comment.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Suspend {
+    #[schema(value_type = TargetText)]
     target: Target,
     act: SignedAct,
 }
 
 /// A suspension and what the executor said about it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct SuspensionView {
     target: String,
     act: ActView,
 }
 
-/// `POST /api/v1/suspensions`.
+/// Makes a binding, a team, a cluster or the platform stand still, by one signed act.
+#[utoipa::path(
+    post,
+    path = "/api/v1/suspensions",
+    operation_id = "suspension_create",
+    request_body = Suspend,
+    responses((status = 202, body = Stored))
+)]
 pub(crate) async fn create(
     SignedIn(ctx): SignedIn,
     Body(body): Body<Suspend>,
@@ -35,7 +45,14 @@ pub(crate) async fn create(
     Ok((StatusCode::ACCEPTED, Json(Stored { act_id })))
 }
 
-/// `GET /api/v1/suspensions/{id}`.
+/// A suspension, and what the executor said about it.
+#[utoipa::path(
+    get,
+    path = "/api/v1/suspensions/{id}",
+    operation_id = "suspension_get",
+    params(("id" = Uuid, Path, description = "The act")),
+    responses((status = 200, body = SuspensionView))
+)]
 pub(crate) async fn show(
     SignedIn(ctx): SignedIn,
     Path(id): Path<String>,

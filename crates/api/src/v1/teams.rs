@@ -4,13 +4,14 @@ use axum::Json;
 use jiff::Timestamp;
 use serde::Serialize;
 use strongroom_app::team::{self, Bound};
+use utoipa::ToSchema;
 
 use crate::extract::{Path, SignedIn, named};
 use crate::problem::Problem;
 use crate::v1::Page;
 
 /// A team or a cluster of a list.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Named {
     name: String,
@@ -33,14 +34,20 @@ impl From<team::Named> for Named {
     }
 }
 
-/// `GET /api/v1/teams`.
+/// Teams.
+#[utoipa::path(
+    get,
+    path = "/api/v1/teams",
+    operation_id = "team_list",
+    responses((status = 200, body = Page<Named>))
+)]
 pub(crate) async fn list(SignedIn(ctx): SignedIn) -> Result<Json<Page<Named>>, Problem> {
     let teams = team::team_list(&ctx).await?;
     Ok(Json(Page::whole(teams.into_iter().map(Into::into).collect())))
 }
 
 /// How one service account of a binding stands.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct BindingView {
     /// The team whose binding it is: another one for a guest in this team's namespace.
@@ -58,7 +65,14 @@ pub(crate) struct BindingView {
     updated_at: Timestamp,
 }
 
-/// `GET /api/v1/teams/{name}/bindings`.
+/// A team's bindings and how each of their accounts stands, guests in its namespaces too.
+#[utoipa::path(
+    get,
+    path = "/api/v1/teams/{name}/bindings",
+    operation_id = "binding_list",
+    params(("name" = String, Path, description = "The team's name", example = "payments")),
+    responses((status = 200, body = Page<BindingView>))
+)]
 pub(crate) async fn bindings(
     SignedIn(ctx): SignedIn,
     Path(name): Path<String>,

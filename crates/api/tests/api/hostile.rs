@@ -23,6 +23,7 @@ async fn bodies_that_are_none() {
         ("{\"documents\":[],\"colour\":1}", json_type, 422, "invalid"),
         ("{\"documents\":{}}", json_type, 422, "invalid"),
         ("{\"documents\":[],\"documents\":[]}", json_type, 422, "invalid"),
+        ("{\"documents\":[{\"kind\":1,\"kind\":2}]}", json_type, 422, "invalid"),
         ("\u{feff}{}", json_type, 400, "malformed"),
         (&deep, json_type, 400, "malformed"),
         (&large, json_type, 413, "too_large"),
@@ -34,6 +35,22 @@ async fn bodies_that_are_none() {
             .await;
         let start: String = body.chars().take(40).collect();
         assert_eq!((answer.status, answer.text("/code")), (status, code), "{start}");
+    }
+}
+
+/// What is small when it is sent stays small here.
+#[tokio::test]
+async fn no_body_is_inflated() {
+    let app = TestApp::start().await;
+    for (coding, status) in [("gzip", 415), ("br, gzip", 415), ("x", 415), ("identity", 201)] {
+        let answer = app
+            .nobody()
+            .send("POST", "/api/v1/sign-ins", |request| {
+                let request = request.header("content-type", "application/json");
+                request.header("content-encoding", coding).body("{}")
+            })
+            .await;
+        assert_eq!(answer.status, status, "{coding}: {:#}", answer.body);
     }
 }
 

@@ -4,13 +4,18 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on ends here")]
 
 mod acts;
+mod comments;
+mod description;
 mod hostile;
+mod limits;
 mod machines;
 mod membership;
 mod preview;
 mod reading;
 mod requests;
+mod robust;
 mod routes;
 mod sign_in;
+mod status;
 mod support;
 mod tenants;

@@ -245,3 +245,26 @@ async fn a_host_sees_who_is_in_its_namespaces_and_which_requests_are_about_it() 
     assert_eq!(of(bob.get("/api/v1/teams/payments/bindings").await), wanted);
     assert_eq!(of(carol.get("/api/v1/teams/orders/bindings").await), wanted);
 }
+
+/// What a caller has is not sent again, and what is another is.
+#[tokio::test]
+async fn an_answer_is_marked_by_what_is_in_it() {
+    let app = TestApp::start().await;
+    app.executor.apply(&payments(), 1, json!({})).await;
+    let bob = app.sign_in("bob", &["payments-leads"]).await;
+    let path = "/api/v1/documents/team/payments";
+    let first = bob.get(path).await;
+    let mark = first.headers["etag"].to_str().unwrap().to_owned();
+    let again =
+        |mark: String| bob.send("GET", path, move |request| request.header("if-none-match", mark));
+    let same = again(mark.clone()).await;
+    assert_eq!((same.status, &same.body), (304, &Value::Null));
+    assert_eq!(same.headers["etag"], mark.as_str());
+    app.executor.apply(&payments(), 2, json!({})).await;
+    let other = again(mark.clone()).await;
+    assert_eq!((other.status, &other.body["revision"]), (200, &json!(2)));
+    // Whoever may not see it is not told whether it changed.
+    let eve = app.sign_in("eve", &["others"]).await;
+    let asked = eve.send("GET", path, |request| request.header("if-none-match", "*")).await;
+    assert_eq!(asked.status, 404);
+}

@@ -7,12 +7,14 @@ pub mod documents;
 pub mod executor;
 pub mod provider;
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
-use strongroom_api::{AppState, SignIn, router};
+use strongroom_api::{AppState, CallsPerMinute, Limits, SignIn, router};
 use strongroom_app::access::Access;
+use strongroom_app::live::{self, Live};
 use strongroom_app::reach::ReachCache;
 use strongroom_app::{App, Rules};
 use strongroom_authn::{Issuer, SignInRules};
@@ -54,6 +56,12 @@ impl TestApp {
 
     /// An API whose executor never ran.
     pub async fn start_without_trust() -> Self {
+        Self::start_with(NonZeroU32::MAX, NonZeroU32::MAX, NonZeroU32::MAX).await
+    }
+
+    /// The same that takes so many calls a minute: of a caller, of a team, of nobody.
+    pub async fn start_with(caller: NonZeroU32, team: NonZeroU32, nobody: NonZeroU32) -> Self {
+        let calls = CallsPerMinute { caller, team, nobody };
         let database = Database::fresh().await;
         let provider = Provider::start().await;
         let now: Timestamp = "2026-11-23T12:00:00Z".parse().unwrap();
@@ -73,7 +81,9 @@ impl TestApp {
                 },
                 access: Access::default(),
                 reach: ReachCache::default(),
+                live: Live::default(),
             }),
+            limits: Arc::new(Limits::new(calls)),
             workloads: Arc::new([]),
             issuer: Arc::new(Issuer::new(&provider.url, None, &[]).unwrap()),
             sign_in: Arc::new(SignIn {
@@ -85,6 +95,7 @@ impl TestApp {
                 scopes: vec!["openid".to_owned(), "groups".to_owned()],
             }),
         };
+        tokio::spawn(live::keep(Arc::clone(&state.app)));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         tokio::spawn(async move { axum::serve(listener, router(state)).await });

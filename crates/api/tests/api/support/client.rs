@@ -44,6 +44,11 @@ impl Client {
         }
     }
 
+    /// What it shows.
+    pub fn token(&self) -> Option<&str> {
+        self.token.as_deref()
+    }
+
     /// `GET`.
     pub async fn get(&self, path: &str) -> Answer {
         self.send("GET", path, |request| request).await
