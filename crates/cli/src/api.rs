@@ -4,6 +4,8 @@
 //! receipts are verified elsewhere, by keys that were pinned.
 
 mod callers;
+mod follow;
+mod hello;
 pub mod problem;
 pub mod types;
 
@@ -25,8 +27,8 @@ use crate::failure::Failure;
 use problem::Problem;
 use types::{
     ActItemView, ActPosted, AnswerView, AppliedDocument, BindingView, Completed, EventView,
-    FindingView, KitView, Named, Page, Plan, Preview, RequestSummary, RequestView, SignIn,
-    SubmissionView, Submitted, SuspensionView, TrustView, WhatView, WhoView,
+    FindingView, KitView, KnownPerson, Named, Page, Plan, Preview, RequestSummary, RequestView,
+    SignIn, StatusView, SubmissionView, Submitted, SuspensionView, TrustView, WhatView, WhoView,
 };
 
 /// The most bytes of one answer that are read.
@@ -173,6 +175,30 @@ impl Api {
     ) -> Result<ActPosted, Failure> {
         let id = id.to_string();
         self.post(&format!("send the act on {id}"), &["requests", &id, "acts"], body).await
+    }
+
+    /// Says something about a request.
+    pub async fn comment(&self, id: RequestId, text: &str) -> Result<(), Failure> {
+        let (id, what) = (id.to_string(), "comment on the request");
+        let path = ["requests", &id, "comments"];
+        let request = self.request(Method::POST, &path, &[]).json(&json!({ "text": text }));
+        let answer = self.send(what, request).await?;
+        refuse_problem(what, answer).await.map(drop)
+    }
+
+    /// How the deployment stands.
+    pub async fn status(&self) -> Result<StatusView, Failure> {
+        self.get("read the status", &["status"], &[]).await
+    }
+
+    /// People as of their last sign-ins, newest first.
+    pub async fn people(
+        &self,
+        group: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<KnownPerson>, Failure> {
+        let filters: Vec<_> = group.iter().map(|group| ("group", (*group).to_owned())).collect();
+        self.pages("list people", "people", "cursor", &filters, limit).await
     }
 
     /// Stores a signed suspension.

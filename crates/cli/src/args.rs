@@ -1,15 +1,27 @@
 //! The command line: global options and client verbs. Examples stand first in every help text.
 
+mod export;
+mod get;
+mod globals;
+mod kit;
 mod kv;
 mod machine;
+mod output;
+mod request;
 
 use std::path::PathBuf;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{Args, Command, Subcommand, ValueEnum};
+use clap::{Args, Command, Subcommand};
 
+pub use self::export::ExportArgs;
+pub use self::get::{GetArgs, Kind};
+pub use self::globals::Globals;
+pub use self::kit::{KitArgs, KitFormat};
 pub use self::kv::KvCommand;
 pub use self::machine::{MachineCommand, MachineCreate};
+pub use self::output::Output;
+pub use self::request::{ApproveArgs, RequestCommand, VoteArgs, WaitArgs};
 use crate::exit::TABLE;
 
 /// The same command with the table of exit codes at the end of every help text.
@@ -55,55 +67,6 @@ pub fn verb_hint(error: &clap::Error) -> Option<&'static str> {
     })
 }
 
-/// Options that every client verb takes.
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each is a switch of its own on the command line"
-)]
-#[derive(Debug, Clone, Args)]
-pub struct Globals {
-    /// Address of the Strongroom API; the context file's server when left out
-    #[arg(long, global = true, env = "STRONGROOM_SERVER", value_name = "URL")]
-    pub server: Option<String>,
-    /// The context file: pinned trust and session; made by `login`
-    #[arg(long, global = true, env = "STRONGROOM_CONTEXT", value_name = "FILE")]
-    pub context: Option<PathBuf>,
-    /// Work as a machine, by the key or token in this file; also with the key itself in the variable
-    /// `STRONGROOM_API_KEY`
-    #[arg(long, global = true, env = "STRONGROOM_API_KEY_FILE", value_name = "FILE")]
-    pub api_key_file: Option<PathBuf>,
-    /// How results are written to standard output
-    #[arg(long, short = 'o', global = true, value_name = "FORMAT")]
-    pub output: Option<Output>,
-    /// Tables without their first line
-    #[arg(long, global = true)]
-    pub no_headers: bool,
-    /// Only results and errors
-    #[arg(long, short = 'q', global = true)]
-    pub quiet: bool,
-    /// Do not ask for confirmation
-    #[arg(long, short = 'y', global = true)]
-    pub yes: bool,
-    /// No colours (also with the variable `NO_COLOR`)
-    #[arg(long, global = true)]
-    pub no_color: bool,
-}
-
-/// The shapes results can have.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Output {
-    /// Columns for people
-    Table,
-    /// More columns for people
-    Wide,
-    /// JSON
-    Json,
-    /// YAML
-    Yaml,
-    /// Only names, one a line
-    Name,
-}
-
 /// The client verbs.
 #[derive(Debug, Clone, Subcommand)]
 pub enum ClientCommand {
@@ -144,9 +107,20 @@ Every field of a document: `strongroom explain team`; with examples: docs/docume
   strongroom get events --subject team/payments --limit 20      newest first; --all shows every one
   strongroom get bindings --team payments -o wide               with guests in its namespaces
   strongroom get findings --all                                 those that are over too
+  strongroom get bindings --state waiting                       an unknown state is answered with the known ones
+  strongroom get events --follow                                as they come
   strongroom get sessions                                       where you are signed in
-  strongroom get document team/payments -o yaml")]
+  strongroom get document team/payments -o yaml
+  strongroom get teams -o jsonpath='{.items[*].name}'           what an expression picks, one a line
+  strongroom get machines -o csv > machines.csv                 the columns of `wide`, for a spreadsheet")]
     Get(GetArgs),
+    /// Write the applied documents of all you may read, as YAML that applies as no change
+    #[command(before_help = "Examples:
+  strongroom export --dir teams/                   a file for each; --yes writes over those that differ
+  strongroom export > all.yaml                     one stream: platform, clusters, teams
+  strongroom export payments menus | strongroom apply -f - --dry-run
+What is exported are documents: acts, events and secret values are not in it.")]
+    Export(ExportArgs),
     /// Everything that is known about a team, a binding, a cluster, the platform or a request
     #[command(before_help = "Examples:
   strongroom describe team/payments
@@ -215,6 +189,18 @@ Let it go on again by a request with the Platform document and --lift platform."
     /// Set and read secret values, straight at the engine, signed in as yourself
     #[command(subcommand)]
     Kv(KvCommand),
+    /// How the deployment stands: who writes, what waits, what is seen, what stands still
+    #[command(before_help = "Examples:
+  strongroom status                for the platform and auditors
+  strongroom status -o json")]
+    Status,
+    /// Check from here what a sign-in, a vote and a secret need: context, server, clock, trust, engine
+    #[command(before_help = "Examples:
+  strongroom doctor                                one line a check; exit 0 with nothing red, else 1
+  strongroom doctor --server https://strongroom.example.com
+  strongroom doctor -o json
+It only looks: nothing is pinned or written, and the engine is sent no token.")]
+    Doctor,
     /// The version of this client and of what it knows
     #[command(before_help = "Examples:\n  strongroom version -o json")]
     Version,
@@ -321,156 +307,6 @@ pub struct DiffArgs {
     pub files: Files,
 }
 
-/// What `get` shows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Kind {
-    /// Tenants
-    #[value(alias = "team")]
-    Teams,
-    /// Kubernetes clusters
-    #[value(alias = "cluster")]
-    Clusters,
-    /// Change requests
-    #[value(aliases = ["request", "req"])]
-    Requests,
-    /// What happened
-    #[value(alias = "event")]
-    Events,
-    /// Who reaches what, and whether it is attached
-    #[value(alias = "binding")]
-    Bindings,
-    /// What is not as it should be
-    #[value(alias = "finding")]
-    Findings,
-    /// Where you are signed in; with --all everybody, for the platform and auditors
-    #[value(alias = "session")]
-    Sessions,
-    /// API keys and service accounts that read and propose
-    #[value(alias = "machine")]
-    Machines,
-    /// One applied document, as YAML that applies as no change
-    #[value(aliases = ["document", "doc"])]
-    Documents,
-}
-
-/// `get`.
-#[derive(Debug, Clone, Args)]
-pub struct GetArgs {
-    /// What to show
-    pub kind: Kind,
-    /// Only this one (a document: `team/payments`, `cluster/prod-eu`, `platform`)
-    pub name: Option<String>,
-    /// Only of this change request
-    #[arg(long, value_name = "ID")]
-    pub request: Option<String>,
-    /// Only about this subject, for example `team/payments`
-    #[arg(long, value_name = "SUBJECT")]
-    pub subject: Option<String>,
-    /// Only in this state
-    #[arg(long, value_name = "STATE")]
-    pub state: Option<String>,
-    /// Only of this team
-    #[arg(long, short = 't', value_name = "TEAM")]
-    pub team: Option<String>,
-    /// A document's revision; the applied one when left out
-    #[arg(long, value_name = "NUMBER")]
-    pub revision: Option<u64>,
-    /// Without a limit; findings that are over too; everybody's sessions
-    #[arg(long)]
-    pub all: bool,
-    /// At most this many, the newest first
-    #[arg(long, value_name = "NUMBER", default_value_t = 200, conflicts_with = "all")]
-    pub limit: usize,
-}
-
-impl GetArgs {
-    /// How many rows are shown at most.
-    pub fn limit(&self) -> usize {
-        if self.all { usize::MAX } else { self.limit }
-    }
-}
-
-/// `request`.
-#[derive(Debug, Clone, Subcommand)]
-pub enum RequestCommand {
-    /// Everything about one change request
-    #[command(
-        before_help = "Examples:\n  strongroom request show 0199b5d0-0000-7000-8000-000000000002"
-    )]
-    Show {
-        /// The request's id
-        id: String,
-    },
-    /// Propose the documents of a request that has ended once more, whole as they were
-    ///
-    /// What is proposed are the old documents as a whole, not their difference to what was applied
-    /// then: changes that were applied since are taken back, and read as such in the preview. To
-    /// keep them, edit `strongroom get document … -o yaml` and apply that instead.
-    #[command(before_help = "Examples:
-  strongroom request again 0199b5d0-0000-7000-8000-000000000002 --dry-run      read what changes
-  strongroom request again 0199b5d0-0000-7000-8000-000000000002 --reason 'PAY-12: still wanted'")]
-    Again {
-        /// The request that was superseded, has expired or failed, or was taken back
-        id: String,
-        /// Reason and waiting.
-        #[command(flatten)]
-        propose: ProposeArgs,
-    },
-    /// Change requests, newest first
-    #[command(
-        alias = "ls",
-        before_help = "Examples:\n  strongroom request list\n  strongroom request list --state in_review"
-    )]
-    List {
-        /// Only in this state
-        #[arg(long, value_name = "STATE")]
-        state: Option<String>,
-        /// Only about this subject
-        #[arg(long, value_name = "SUBJECT")]
-        subject: Option<String>,
-        /// At most this many
-        #[arg(long, value_name = "NUMBER", default_value_t = 200)]
-        limit: usize,
-    },
-}
-
-/// `reject` and `withdraw`.
-#[derive(Debug, Clone, Args)]
-pub struct VoteArgs {
-    /// The request's id
-    pub id: String,
-    /// A word to the others; it is part of what is signed
-    #[arg(long, visible_alias = "reason", value_name = "TEXT", default_value = "")]
-    pub comment: String,
-    /// Sign although it is known beforehand that it will not count
-    #[arg(long)]
-    pub anyway: bool,
-}
-
-/// `approve`.
-#[derive(Debug, Clone, Args)]
-pub struct ApproveArgs {
-    /// Request and comment.
-    #[command(flatten)]
-    pub vote: VoteArgs,
-    /// The stage to vote in; the one your groups vote in when left out
-    #[arg(long, value_name = "NAME")]
-    pub stage: Option<String>,
-}
-
-/// `wait`.
-#[derive(Debug, Clone, Args)]
-pub struct WaitArgs {
-    /// The request's id
-    pub id: String,
-    /// The state to wait for; the end, whatever it is, when left out
-    #[arg(long = "for", value_name = "STATE")]
-    pub state: Option<String>,
-    /// How long, in seconds
-    #[arg(long, value_name = "SECONDS", default_value_t = 600)]
-    pub timeout: u64,
-}
-
 /// `suspend`.
 #[derive(Debug, Clone, Args)]
 pub struct SuspendArgs {
@@ -493,44 +329,4 @@ pub struct FreezeArgs {
     /// Sign although it is known beforehand that it will not count
     #[arg(long)]
     pub anyway: bool,
-}
-
-/// The ways to run secrets into a workload.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum KitFormat {
-    /// The agent injector's annotations on a pod
-    Injector,
-    /// An agent's own configuration file
-    Agent,
-    /// Vault Secrets Operator
-    Vso,
-    /// External Secrets Operator
-    Eso,
-    /// Secrets Store CSI driver
-    Csi,
-    /// A CI job under the service account
-    Ci,
-    /// Plain HTTP, with curl
-    Http,
-    /// A Job that says whether the account reads what it should
-    Check,
-}
-
-/// `kit`.
-#[derive(Debug, Clone, Args)]
-pub struct KitArgs {
-    /// TEAM/BINDING
-    pub binding: String,
-    /// The files of this way; a summary and the list of ways when left out
-    #[arg(long, short = 'f', value_name = "FORMAT")]
-    pub format: Option<KitFormat>,
-    /// One of the binding's service accounts; the first by name when left out
-    #[arg(long, value_name = "ACCOUNT")]
-    pub account: Option<String>,
-    /// A secret inside the binding's paths, without the mount; an example when left out
-    #[arg(long, value_name = "PATH")]
-    pub secret: Option<String>,
-    /// Write the files into this directory; one that is there and differs is left alone
-    #[arg(long, value_name = "DIR", requires = "format")]
-    pub dir: Option<PathBuf>,
 }

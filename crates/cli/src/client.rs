@@ -45,7 +45,7 @@ impl Client {
             api,
             trust,
             screen,
-            output: globals.output,
+            output: globals.output.clone(),
             no_headers: globals.no_headers,
             clock: SystemClock,
             patience: PATIENCE,

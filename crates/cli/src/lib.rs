@@ -16,6 +16,7 @@ pub mod failure;
 pub mod files;
 pub mod machine;
 pub mod output;
+pub mod query;
 pub mod render;
 pub mod screen;
 pub mod signin;
@@ -70,8 +71,9 @@ async fn dispatch(
             verbs::diff::run(client, args).await.map_err(verbs::diff::above_one)
         }
         ClientCommand::Get(args) => verbs::get::run(client, args).await,
+        ClientCommand::Export(args) => verbs::export::run(client, args).await,
         ClientCommand::Describe(args) => verbs::describe::run(client, args).await,
-        ClientCommand::Explain(args) => verbs::explain::run(screen, globals.output, args),
+        ClientCommand::Explain(args) => verbs::explain::run(screen, globals.output.as_ref(), args),
         ClientCommand::Request(command) => verbs::request::run(client, command).await,
         ClientCommand::Approve(args) => verbs::vote::approve(&client()?, args).await,
         ClientCommand::Reject(args) => verbs::vote::reject(&client()?, args).await,
@@ -83,7 +85,9 @@ async fn dispatch(
         ClientCommand::WhatCan(args) => verbs::reach::what_can(&client()?, args).await,
         ClientCommand::Kit(args) => verbs::kit::run(client, args).await,
         ClientCommand::Kv(command) => verbs::kv::run(globals, screen, command).await,
-        ClientCommand::Version => verbs::version::run(screen, globals.output),
+        ClientCommand::Status => verbs::status::run(&client()?).await,
+        ClientCommand::Doctor => verbs::doctor::run(globals, screen).await,
+        ClientCommand::Version => verbs::version::run(screen, globals.output.as_ref()),
     }
 }
 

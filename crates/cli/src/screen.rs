@@ -111,7 +111,7 @@ impl Screen {
         if matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes") {
             Ok(())
         } else {
-            Err(Failure::new(Exit::Failed, "stopped before anything was signed"))
+            Err(Failure::new(Exit::Failed, "stopped before anything was signed or written"))
         }
     }
 

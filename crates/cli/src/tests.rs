@@ -77,6 +77,24 @@ fn global_options_stand_before_and_after_the_verb() {
 }
 
 #[test]
+fn a_wrong_format_is_a_usage_error_that_says_what_is_right() {
+    let line = parse("get teams -o jsonpath={.items[*].name}").unwrap();
+    assert!(matches!(line.globals.output, Some(Output::JsonPath(_))));
+    for (format, told) in [
+        ("xml", "the formats are table, wide, csv, json, yaml, name, jsonpath=EXPR"),
+        ("jsonpath={.items[}", "for example jsonpath='{.items[*].name}'"),
+    ] {
+        let error = parse(&format!("get teams -o {format}")).unwrap_err();
+        assert_eq!(error.exit_code(), 2, "{format}");
+        assert!(error.to_string().contains(told), "{error}");
+    }
+    let words = Line::command();
+    let output = words.get_arguments().find(|each| each.get_id() == "output").unwrap();
+    let words = output.get_possible_values();
+    assert!(words.iter().any(|word| word.get_name() == "jsonpath="), "completions have it");
+}
+
+#[test]
 fn help_texts_start_with_examples() {
     let command = Line::command();
     let mut leaves = Vec::new();
@@ -120,7 +138,14 @@ async fn verbs_without_a_context_ask_for_a_login_and_diff_stays_above_one() {
             refused.render()
         );
     }
-    for line in ["get requests --state bogus", "suspend payments --reason x", "request show 7"] {
+    for line in [
+        "get requests --state bogus",
+        "get bindings --state bogus",
+        "get teams --state bogus",
+        "get events --state applied",
+        "suspend payments --reason x",
+        "request show 7",
+    ] {
         assert_eq!(end(line).await.unwrap_err().exit, Exit::Usage, "{line}");
     }
     assert_eq!(end("login").await.unwrap_err().exit, Exit::Usage);

@@ -69,8 +69,8 @@ impl Person {
         self.run_with(arguments, None).await
     }
 
-    /// The same with text on standard input.
-    pub async fn run_with(&self, arguments: &[&str], input: Option<&str>) -> Result<Printed> {
+    /// A client verb as this person, not run yet.
+    pub fn command(&self, arguments: &[&str]) -> Command {
         let browser = format!("{} dev-browser --user {}", self.program.display(), self.name);
         let mut command = Command::new(&self.program);
         command
@@ -87,10 +87,19 @@ impl Person {
             .env_remove("BAO_ADDR")
             .env_remove("VAULT_TOKEN")
             .env_remove("BAO_TOKEN")
-            .stdin(if input.is_some() { Stdio::piped() } else { Stdio::null() })
+            .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .kill_on_drop(true);
+        command
+    }
+
+    /// The same with text on standard input.
+    pub async fn run_with(&self, arguments: &[&str], input: Option<&str>) -> Result<Printed> {
+        let mut command = self.command(arguments);
+        if input.is_some() {
+            command.stdin(Stdio::piped());
+        }
         let mut child = command.spawn().context("start a client verb")?;
         if let (Some(input), Some(mut stdin)) = (input, child.stdin.take()) {
             use tokio::io::AsyncWriteExt as _;

@@ -70,6 +70,19 @@ On the executor's host, when the provider is down:
         /// The shell
         shell: Shell,
     },
+    /// Manual pages: one on standard output, or all of them into a directory
+    #[command(before_help = "Examples:
+  strongroom man | man -l -
+  strongroom man kv get | man -l -
+  strongroom man --dir /usr/local/share/man/man1")]
+    Man {
+        /// The command whose page is shown, for example `kv get`; the program's own when left out
+        #[arg(value_name = "COMMAND", conflicts_with = "dir")]
+        words: Vec<String>,
+        /// Write the pages of all commands into this directory
+        #[arg(long, value_name = "DIR")]
+        dir: Option<PathBuf>,
+    },
     /// A browser for `dev`: signs one of its people in without clicks
     #[command(hide = true)]
     DevBrowser(DevBrowserOptions),

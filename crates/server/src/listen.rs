@@ -24,6 +24,9 @@ const LOOK: Duration = Duration::from_secs(10);
 /// How long a new connection may say nothing, and a request's head may take to come in.
 const PATIENCE: Duration = Duration::from_secs(15);
 
+/// The most bytes of a request's head, which each connection may make the process hold.
+const HEAD: usize = 64 * 1024;
+
 /// A port that is taken, and the certificate for it.
 pub struct Listening {
     listener: TcpListener,
@@ -69,7 +72,7 @@ impl Listening {
             stopping.store(true, Ordering::Relaxed);
             asked.graceful_shutdown(Some(DRAIN));
         });
-        let service = router.into_make_service();
+        let service = router.into_make_service_with_connect_info::<SocketAddr>();
         let served = if let Some(config) = tls {
             let server = axum_server::from_tcp_rustls(listener, config).context("listen")?;
             careful(server).handle(handle).serve(service).await
@@ -86,7 +89,7 @@ fn careful<A>(server: Server<SocketAddr, A>) -> Server<SocketAddr, A> {
     let mut server = server
         .first_request_timeout(PATIENCE)
         .accept_error_handler(|_, error| tracing::error!(%error, "take a connection"));
-    server.http_builder().http1().header_read_timeout(PATIENCE);
+    server.http_builder().http1().header_read_timeout(PATIENCE).max_buf_size(HEAD);
     server.http_builder().http2().keep_alive_interval(PATIENCE).keep_alive_timeout(PATIENCE);
     server
 }

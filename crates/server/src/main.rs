@@ -12,8 +12,11 @@ mod engine;
 mod execute;
 mod listen;
 mod logging;
+mod man;
 mod migrate;
 mod probes;
+#[cfg(test)]
+mod reference;
 mod serve;
 #[cfg(debug_assertions)]
 mod shifted;
@@ -41,6 +44,10 @@ async fn main() -> ExitCode {
         Command::Completions { shell } => {
             completions(shell);
             Ok(())
+        }
+        Command::Man { words, dir } => {
+            let command = strongroom_cli::args::with_exit_codes(Arguments::command());
+            man::run(command, &words, dir.as_deref())
         }
         Command::Dev(options) => return Box::pin(dev::run(&options)).await,
         Command::DevBrowser(options) => dev::browser::run(&options).await,

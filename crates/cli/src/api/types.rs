@@ -18,6 +18,7 @@ mod list;
 mod machine;
 mod preview;
 mod reach;
+mod status;
 
 pub use kit::{KitFile, KitSheet, KitView};
 pub use list::{
@@ -28,6 +29,9 @@ pub use preview::{
     AccountView, FieldChange, HoldView, KnownView, Preview, PreviewDocument, StageView, StepView,
 };
 pub use reach::{AnswerView, DeedView, ThroughView, WhatView, WhoView};
+pub use status::{
+    ClusterStatus, CountView, EngineStatus, ExecutorStatus, KnownPerson, StandingStill, StatusView,
+};
 
 views! {
     /// `GET /trust`.

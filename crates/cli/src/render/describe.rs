@@ -36,7 +36,7 @@ pub fn text(described: &Described, style: Style) -> String {
     findings(&mut out, described, style);
     requests(&mut out, described, style);
     if !described.events.is_empty() {
-        let rows = event::events(&described.events, false, true);
+        let rows = event::events(&described.events, false).table(true);
         section(&mut out, "What happened last", &rows, style);
     }
     next(&mut out, described, style);

@@ -2,19 +2,19 @@
 
 use serde_json::{Map, Value};
 
-use super::table::{or_dash, table};
+use super::table::{Columns, or_dash};
 use super::text::{clean, seconds, short, time_text};
 use crate::api::types::EventView;
 
-/// The events as a table; `wide` shows ids and hashes whole.
-pub fn events(events: &[EventView], wide: bool, no_headers: bool) -> String {
+/// The events in columns; `wide` shows ids and hashes whole.
+pub fn events(events: &[EventView], wide: bool) -> Columns {
     let rows: Vec<Vec<String>> = events.iter().map(|event| row(event, wide)).collect();
     let mut headers = vec!["SEQ", "TIME", "EVENT", "WHO", "ABOUT", "REQUEST"];
     if wide {
         headers.push("HASH");
     }
     headers.push("DETAILS");
-    table(&headers, &rows, no_headers)
+    Columns::new(&headers, rows)
 }
 
 fn row(event: &EventView, wide: bool) -> Vec<String> {
@@ -202,8 +202,8 @@ mod tests {
                     "object": { "kind": "policy", "name": "team.payments.owner" } }),
             ),
         ];
-        insta::assert_snapshot!(events(&all, false, false));
-        let wide = events(&all, true, true);
+        insta::assert_snapshot!(events(&all, false).table(false));
+        let wide = events(&all, true).table(true);
         assert!(wide.contains(&"cd".repeat(32)) && wide.contains(&"ab".repeat(32)));
     }
 }

@@ -2,7 +2,32 @@
 
 use comfy_table::{Cell, ContentArrangement, Table, presets};
 
+use super::csv::csv;
 use super::text::clean;
+
+/// Rows under their headers, before it is known how they are written.
+#[derive(Debug)]
+pub struct Columns {
+    headers: Vec<&'static str>,
+    rows: Vec<Vec<String>>,
+}
+
+impl Columns {
+    /// These rows under these headers.
+    pub fn new(headers: &[&'static str], rows: Vec<Vec<String>>) -> Self {
+        Self { headers: headers.to_vec(), rows }
+    }
+
+    /// For people.
+    pub fn table(&self, no_headers: bool) -> String {
+        table(&self.headers, &self.rows, no_headers)
+    }
+
+    /// For a spreadsheet.
+    pub fn csv(&self, no_headers: bool) -> String {
+        csv(&self.headers, &self.rows, no_headers)
+    }
+}
 
 /// A table. Every cell is made harmless before it is shown.
 pub fn table(headers: &[&str], rows: &[Vec<String>], no_headers: bool) -> String {

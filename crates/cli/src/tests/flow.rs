@@ -5,10 +5,13 @@
 
 mod world;
 
+use serde_json::json;
 use strongroom_acts::SigningKey;
+use strongroom_domain::document::Document;
 
 use super::*;
 use crate::signin::browser::Opened;
+use crate::verbs::doctor::Verdict;
 use crate::verify::tests::{TEAM, sample_plan};
 use world::{Mood, Shared, world};
 
@@ -118,4 +121,61 @@ async fn a_server_with_another_key_is_neither_signed_in_to_nor_believed() {
 
     assert_eq!(person.runs("login --accept-new-trust").await.unwrap(), Exit::Ok);
     assert_eq!(person.runs(&approve()).await.unwrap(), Exit::Ok);
+}
+
+#[tokio::test]
+async fn what_may_be_read_is_exported_once_and_never_over_an_edit() {
+    let world = world(Mood::Counts).await;
+    let person = Person::at(&world);
+    person.runs("login").await.unwrap();
+    let dir = person.dir.path().join("teams");
+    let export = format!("export --dir {}", dir.display());
+    assert_eq!(person.runs(&export).await.unwrap(), Exit::Ok);
+    let files = std::fs::read_dir(&dir).unwrap();
+    let files: Vec<_> = files.map(|each| each.unwrap().file_name()).collect();
+    // The script has no Platform document, and nothing of menus is applied.
+    assert_eq!(files, ["team-payments.yaml"]);
+    let text = std::fs::read_to_string(dir.join("team-payments.yaml")).unwrap();
+    assert!(text.starts_with("# team/payments, revision 4\n"), "{text}");
+    assert_eq!(Document::from_yaml(&text).unwrap(), Document::from_yaml(TEAM).unwrap());
+
+    assert_eq!(person.runs("export payments").await.unwrap(), Exit::Ok);
+    assert_eq!(person.runs("export nobody").await.unwrap_err().exit, Exit::NotFound);
+    assert_eq!(person.runs("export -o json").await.unwrap_err().exit, Exit::Usage);
+}
+
+#[tokio::test]
+async fn the_doctor_looks_and_changes_nothing() {
+    let world = world(Mood::Counts).await;
+    // Nobody listens there.
+    world.lock().unwrap().engine = Some("https://127.0.0.1:1");
+    world.lock().unwrap().session_ends = "2099-01-01T00:00:00Z";
+    let person = Person::at(&world);
+    let red = async || {
+        let (_, globals) = person.globals("doctor");
+        let report = verbs::doctor::look(&globals, Screen::new(&globals)).await.unwrap();
+        let of = |verdict| {
+            let checks = report.checks.iter().filter(move |each| each.verdict == verdict);
+            checks.map(|each| each.name).collect::<Vec<_>>()
+        };
+        (of(Verdict::Red), of(Verdict::Unknown))
+    };
+    let before = red().await;
+    assert_eq!(before.0, ["context", "session"]);
+    assert_eq!(before.1, ["trust", "engine", "executor", "findings"]);
+    assert!(!person.dir.path().join("context.json").exists());
+
+    person.runs("login").await.unwrap();
+    let kept = || std::fs::read(person.dir.path().join("context.json")).unwrap();
+    let signed_in = kept();
+    assert_eq!(red().await, (vec!["engine"], vec![]));
+    assert_eq!(person.runs("doctor -o json").await.unwrap(), Exit::Failed);
+    assert_eq!(person.runs("doctor -o csv").await.unwrap_err().exit, Exit::Usage);
+
+    // An alarm, and another key of the executor, which is told and not taken over.
+    world.lock().unwrap().findings = vec![json!({ "key": "drift x", "kind": "drift",
+        "severity": "alarm", "text": "t", "nextStep": "n", "firstSeen": "2026-11-23T18:00:00Z" })];
+    world.lock().unwrap().key = SigningKey::generate().unwrap();
+    assert_eq!(red().await, (vec!["trust", "engine", "findings"], vec![]));
+    assert_eq!(kept(), signed_in);
 }

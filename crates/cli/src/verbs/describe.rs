@@ -64,10 +64,10 @@ pub async fn run(
             .next("for example team/payments, team/payments/api, cluster/prod-eu or a request's id")
     })?;
     let client = &client()?;
-    output::only(client.output, &[Output::Table, Output::Json, Output::Yaml, Output::Name])?;
+    output::no_columns(client.output.as_ref())?;
     let described = gather(client, &target).await?;
-    match client.output {
-        Some(shape @ (Output::Json | Output::Yaml)) => {
+    match &client.output {
+        Some(shape) if shape.is_value() => {
             client.screen.data(&output::value(&described, shape)?);
         }
         Some(Output::Name) => client.screen.data(&target.to_string()),

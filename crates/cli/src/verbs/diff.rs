@@ -20,10 +20,11 @@ pub async fn run(
 ) -> Result<Exit, Failure> {
     let Loaded { documents, places } = files::load(&args.files.filename)?;
     let client = &client()?;
+    output::refuse(client.output.as_ref(), &[Output::Csv])?;
     let preview = client.api.preview(&documents, &[], &[]).await;
     let preview = preview.map_err(|failure| propose::placed(failure, &places))?;
     propose::check_preview(&documents, &preview)?;
-    match client.output {
+    match &client.output {
         None | Some(Output::Table | Output::Wide) => {
             let text = differences(client, &documents, &preview, client.screen.style_out()).await?;
             client.screen.data(&text);

@@ -33,11 +33,11 @@ pub struct Field {
 }
 
 /// Explains a field, or all beneath one.
-pub fn run(screen: Screen, shape: Option<Output>, args: &ExplainArgs) -> Result<Exit, Failure> {
-    output::only(shape, &[Output::Table, Output::Json, Output::Yaml, Output::Name])?;
+pub fn run(screen: Screen, shape: Option<&Output>, args: &ExplainArgs) -> Result<Exit, Failure> {
+    output::no_columns(shape)?;
     let found = find(&args.field)?;
     match shape {
-        Some(shape @ (Output::Json | Output::Yaml)) => screen.data(&output::value(&found, shape)?),
+        Some(shape) if shape.is_value() => screen.data(&output::value(&found, shape)?),
         Some(Output::Name) => {
             screen.data(&found.iter().map(|each| each.field.clone() + "\n").collect::<String>());
         }

@@ -1,5 +1,9 @@
 //! `get`: lists, and documents as YAML that applies as no change.
 
+mod follow;
+mod people;
+mod words;
+
 use serde::Serialize;
 use strongroom_domain::document::Document;
 use strongroom_domain::request::State;
@@ -13,7 +17,7 @@ use crate::failure::Failure;
 use crate::files::read_from;
 use crate::output;
 use crate::render::event;
-use crate::render::table::{or_dash, table};
+use crate::render::table::{Columns, or_dash};
 use crate::render::text::time_text;
 
 /// Shows what was asked for. What was typed is looked at before anybody has to be signed in.
@@ -23,6 +27,7 @@ pub async fn run(
 ) -> Result<Exit, Failure> {
     let about = subject_filter(args);
     about.as_deref().map(subject).transpose()?;
+    words::check_state(args.kind, args.state.as_deref())?;
     match args.kind {
         Kind::Teams => named(&client()?, args, "teams", "team").await?,
         Kind::Clusters => named(&client()?, args, "clusters", "cluster").await?,
@@ -34,7 +39,9 @@ pub async fn run(
             let state = args.state.as_deref().map(super::request::state).transpose()?;
             requests(&client()?, state, about, args.limit()).await?;
         }
+        Kind::Events if args.follow => return follow::follow(&client()?, args).await,
         Kind::Events => events(&client()?, args).await?,
+        Kind::People => people::people(&client()?, args).await?,
         Kind::Bindings => bindings(&client()?, args).await?,
         Kind::Findings => findings(&client()?, args).await?,
         Kind::Sessions => super::session::list(&client()?, args).await?,
@@ -68,25 +75,31 @@ pub fn rows<T: Serialize>(
     client: &Client,
     items: &[T],
     name: impl Fn(&T) -> String,
-    text: impl Fn(bool) -> String,
+    columns: impl Fn(bool) -> Columns,
 ) -> Result<(), Failure> {
-    match client.output {
-        Some(shape @ (Output::Json | Output::Yaml)) => {
+    match &client.output {
+        Some(shape) if shape.is_value() => {
             client.screen.data(&output::value(&items, shape)?);
         }
         Some(Output::Name) => {
             let names: String = items.iter().map(|item| name(item) + "\n").collect();
             client.screen.data(&names);
         }
+        Some(Output::Csv) => client.screen.data(&columns(true).csv(client.no_headers)),
         _ if items.is_empty() => client.screen.say("nothing found"),
-        shape => client.screen.data(&text(shape == Some(Output::Wide))),
+        shape => {
+            let wide = *shape == Some(Output::Wide);
+            client.screen.data(&columns(wide).table(client.no_headers));
+        }
     }
     Ok(())
 }
 
 async fn named(client: &Client, args: &GetArgs, plural: &str, kind: &str) -> Result<(), Failure> {
     let wanted = args.name.as_deref();
-    if let (Some(name), Some(Output::Json | Output::Yaml)) = (wanted, client.output) {
+    if let Some(name) = wanted
+        && client.output.as_ref().is_some_and(Output::is_value)
+    {
         return document(client, &subject(&format!("{kind}/{name}"))?, args.revision).await;
     }
     let mut items = client.api.named(plural).await?;
@@ -108,8 +121,8 @@ async fn named(client: &Client, args: &GetArgs, plural: &str, kind: &str) -> Res
                 item.updated_at.as_deref().map_or_else(|| "-".to_owned(), time_text),
             ]
         };
-        let rows: Vec<_> = items.iter().map(row).collect();
-        table(&["NAME", "CALLED", "REVISION", "STATE", "UPDATED"], &rows, client.no_headers)
+        let headers = ["NAME", "CALLED", "REVISION", "STATE", "UPDATED"];
+        Columns::new(&headers, items.iter().map(row).collect())
     };
     rows(client, &items, |item| format!("{kind}/{}", item.name), text)
 }
@@ -140,10 +153,9 @@ pub async fn requests(
             }
             row
         };
-        let rows: Vec<_> = items.iter().map(row).collect();
         let headers = ["REQUEST", "STATE", "RISK", "ABOUT", "ASKED BY", "CREATED", "REASON"];
         let shown = if wide { headers.len() } else { headers.len() - 1 };
-        table(&headers[..shown], &rows, client.no_headers)
+        Columns::new(&headers[..shown], items.iter().map(row).collect())
     };
     rows(client, &items, |item| format!("request/{}", item.request_id), text)
 }
@@ -163,16 +175,26 @@ async fn events(client: &Client, args: &GetArgs) -> Result<(), Failure> {
         client,
         &items,
         |item| format!("event/{}", item.sequence),
-        |wide| event::events(&items, wide, client.no_headers),
+        |wide| event::events(&items, wide),
     )
 }
 
+/// The state of a finding that is no more.
+const OVER: &str = "over";
+
+fn standing(finding: &FindingView) -> &'static str {
+    if finding.resolved_at.is_some() { OVER } else { "stands" }
+}
+
 async fn findings(client: &Client, args: &GetArgs) -> Result<(), Failure> {
-    let mut items = client.api.findings(args.all).await?;
-    let subject = subject_filter(args);
-    items.retain(|item| subject.is_none() || item.subject == subject);
+    let state = args.state.as_deref();
+    let mut items = client.api.findings(args.all || state == Some(OVER)).await?;
     // A kind, or the whole key of one.
     let wanted = args.name.as_deref().map(|name| name.trim_start_matches("finding/"));
+    wanted.map(|name| words::check_finding(name, &items)).transpose()?;
+    let subject = subject_filter(args);
+    items.retain(|item| subject.is_none() || item.subject == subject);
+    items.retain(|item| state.is_none_or(|state| standing(item) == state));
     items.retain(|item| {
         wanted.is_none_or(|name| item.key == name || item.key.split(' ').next() == Some(name))
     });
@@ -181,7 +203,7 @@ async fn findings(client: &Client, args: &GetArgs) -> Result<(), Failure> {
         let row = |item: &FindingView| {
             let mut row = vec![
                 item.severity.clone(),
-                item.resolved_at.as_deref().map_or_else(|| "stands".to_owned(), |_| "over".into()),
+                standing(item).to_owned(),
                 or_dash(item.subject.as_deref()),
                 time_text(&item.first_seen),
                 item.text.clone(),
@@ -194,7 +216,7 @@ async fn findings(client: &Client, args: &GetArgs) -> Result<(), Failure> {
         };
         let headers = ["SEVERITY", "STATE", "ABOUT", "SINCE", "WHAT", "BY", "NEXT"];
         let shown = if wide { headers.len() } else { 5 };
-        table(&headers[..shown], &items.iter().map(row).collect::<Vec<_>>(), client.no_headers)
+        Columns::new(&headers[..shown], items.iter().map(row).collect())
     };
     rows(client, &items, |item| format!("finding/{}", item.key), text)
 }
@@ -252,11 +274,11 @@ async fn bindings(client: &Client, args: &GetArgs) -> Result<(), Failure> {
     items.retain(|item| wanted.is_none_or(|name| item.binding.binding == name));
     items.retain(|item| args.state.as_ref().is_none_or(|state| item.binding.state == *state));
     items.truncate(args.limit());
-    let text = |wide| binding_table(&items, wide, client.no_headers);
+    let text = |wide| binding_columns(&items, wide);
     rows(client, &items, |item| format!("binding/{}/{}", item.team, item.binding.binding), text)
 }
 
-fn binding_table(items: &[TeamBinding], wide: bool, no_headers: bool) -> String {
+fn binding_columns(items: &[TeamBinding], wide: bool) -> Columns {
     let row = |item: &TeamBinding| {
         let binding = &item.binding;
         let place = [&binding.cluster, &binding.namespace, &binding.account];
@@ -291,7 +313,7 @@ fn binding_table(items: &[TeamBinding], wide: bool, no_headers: bool) -> String 
         headers.extend(["NAMESPACE UID", "ACCOUNT UID", "UPDATED"]);
     }
     headers.push("WHY");
-    table(&headers, &items.iter().map(row).collect::<Vec<_>>(), no_headers)
+    Columns::new(&headers, items.iter().map(row).collect())
 }
 
 /// The document is decoded and written anew, so that what comes out applies as no change.
@@ -300,14 +322,17 @@ async fn document(
     subject: &Subject,
     revision: Option<u64>,
 ) -> Result<(), Failure> {
+    output::refuse(client.output.as_ref(), &[Output::Csv])?;
     let answer = client.api.document(subject.kind(), subject.name(), revision).await?;
     let document = Document::from_value(&answer.document).map_err(|faults| {
         let mut failure = Failure::new(Exit::Failed, format!("read the document of {subject}"));
         failure.why = faults.iter().map(ToString::to_string).collect();
         failure
     })?;
-    let text = match client.output {
-        Some(Output::Json) => output::value(&document.to_value(), Output::Json)?,
+    let text = match &client.output {
+        Some(shape @ (Output::Json | Output::JsonPath(_))) => {
+            output::value(&document.to_value(), shape)?
+        }
         Some(Output::Name) => document.subject().to_string(),
         _ => format!("{}\n{}", read_from(subject, answer.revision), document.to_yaml()),
     };
@@ -346,14 +371,14 @@ mod tests {
             binding("suspended", Some("job"), Some("the namespace has another UID")),
             binding("people", None, None),
         ];
-        insta::assert_snapshot!(binding_table(&items, false, false), @r"
+        insta::assert_snapshot!(binding_columns(&items, false).table(false), @r"
         TEAM      BINDING  ACCOUNT                                   STATE      WHY
         payments  api      prod-eu/payments-prod/api                 attached   -
         menus     api      prod-eu/payments-prod/till (of payments)  attached   -
         payments  api      prod-eu/payments-prod/job                 suspended  the namespace has another UID
         payments  api      -                                         people     -
         ");
-        assert!(binding_table(&items, true, true).contains("0199"));
+        assert!(binding_columns(&items, true).table(true).contains("0199"));
     }
 
     #[test]

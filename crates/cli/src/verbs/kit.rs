@@ -39,11 +39,11 @@ pub async fn run(
     same_engine(&client, &kit)?;
     let word = args.format.map(word);
     kit.formats.retain(|sheet| word.as_ref().is_none_or(|word| sheet.format == *word));
-    if let Some(shape @ (Output::Json | Output::Yaml)) = client.output {
+    if let Some(shape) = client.output.as_ref().filter(|shape| shape.is_value()) {
         client.screen.data(&output::value(&kit, shape)?);
         return Ok(Exit::Ok);
     }
-    output::only(client.output, &[Output::Table, Output::Wide, Output::Json, Output::Yaml])?;
+    output::refuse(client.output.as_ref(), &[Output::Csv, Output::Name])?;
     match (&args.format, kit.formats.first()) {
         (None, _) => client.screen.data(&summary(&kit)),
         (Some(_), Some(sheet)) => {

@@ -71,15 +71,17 @@ pub async fn run(globals: &Globals, screen: Screen, command: &KvCommand) -> Resu
     let result = match command {
         KvCommand::Put { cas, .. } => {
             let how = How::Replace { cas: *cas };
-            put::put(screen, globals.output, &session, &path, values, how).await
+            put::put(screen, globals.output.as_ref(), &session, &path, values, how).await
         }
         KvCommand::Patch { .. } => {
-            put::put(screen, globals.output, &session, &path, values, How::Merge).await
+            put::put(screen, globals.output.as_ref(), &session, &path, values, How::Merge).await
         }
         KvCommand::Get { field, .. } => {
-            get::get(screen, globals.output, &session, &path, field.as_deref()).await
+            get::get(screen, globals.output.as_ref(), &session, &path, field.as_deref()).await
         }
-        KvCommand::List { .. } => list::list(screen, globals.output, &session, &path).await,
+        KvCommand::List { .. } => {
+            list::list(screen, globals.output.as_ref(), &session, &path).await
+        }
     };
     if !own_token && let Err(error) = session.revoke_self().await {
         // A token that may do nothing may not end itself either.

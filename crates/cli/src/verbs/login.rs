@@ -21,6 +21,7 @@ use crate::trust::{Trust, refuse_change};
 
 /// Signs in; pins trust the first time, holds the server to it afterwards.
 pub async fn login(globals: &Globals, screen: Screen, args: &LoginArgs) -> Result<Exit, Failure> {
+    output::refuse(globals.output.as_ref(), &[Output::Csv])?;
     let path = context::path(globals)?;
     let known = context::read(&path)?;
     let server = match (&globals.server, &known) {
@@ -58,7 +59,7 @@ pub async fn login(globals: &Globals, screen: Screen, args: &LoginArgs) -> Resul
         person: done.person.clone(),
     };
     context::write(&path, &Context::new(server, published.view, Some(session)))?;
-    tell(screen, globals.output, &done.person, &done.expires_at)?;
+    tell(screen, globals.output.as_ref(), &done.person, &done.expires_at)?;
     note(screen, globals);
     Ok(Exit::Ok)
 }
@@ -143,9 +144,10 @@ pub async fn logout(globals: &Globals, screen: Screen) -> Result<Exit, Failure> 
 
 /// Who the server takes this session for.
 pub async fn whoami(client: &Client) -> Result<Exit, Failure> {
+    output::refuse(client.output.as_ref(), &[Output::Csv])?;
     let session = client.api.session().await?;
-    match client.output {
-        Some(shape @ (Output::Json | Output::Yaml)) => {
+    match &client.output {
+        Some(shape) if shape.is_value() => {
             client.screen.data(&output::value(&session, shape)?);
         }
         None | Some(Output::Table | Output::Wide) if session.machine.is_some() => {
@@ -160,19 +162,19 @@ pub async fn whoami(client: &Client) -> Result<Exit, Failure> {
             let (name, until) = (clean(&session.person.display), time_text(&session.expires_at));
             client.screen.data(&format!("{name}\n{machine}until: {until}"));
         }
-        shape => tell(client.screen, shape, &session.person, &session.expires_at)?,
+        shape => tell(client.screen, shape.as_ref(), &session.person, &session.expires_at)?,
     }
     Ok(Exit::Ok)
 }
 
 fn tell(
     screen: Screen,
-    shape: Option<Output>,
+    shape: Option<&Output>,
     person: &PersonView,
     until: &str,
 ) -> Result<(), Failure> {
     match shape {
-        Some(shape @ (Output::Json | Output::Yaml)) => {
+        Some(shape) if shape.is_value() => {
             let told = serde_json::json!({ "person": person, "expiresAt": until });
             screen.data(&output::value(&told, shape)?);
         }

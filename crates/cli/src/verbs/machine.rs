@@ -7,13 +7,13 @@ use strongroom_domain::clock::Clock as _;
 use strongroom_domain::name::TeamName;
 
 use crate::api::types::MachineView;
-use crate::args::{GetArgs, MachineCommand, MachineCreate, Output};
+use crate::args::{GetArgs, MachineCommand, MachineCreate};
 use crate::client::Client;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::machine::{self, KEY};
 use crate::output;
-use crate::render::table::{or_dash, table};
+use crate::render::table::{Columns, or_dash};
 use crate::render::text::{clean, time_text};
 
 /// `get machines`.
@@ -52,7 +52,7 @@ pub async fn list(client: &Client, args: &GetArgs) -> Result<(), Failure> {
         let headers =
             ["NAME", "TEAM", "MAY", "IS", "LAST USED", "ENDS", "MADE BY", "MADE", "ACCOUNT UID"];
         let shown = if wide { headers.len() } else { 7 };
-        table(&headers[..shown], &items.iter().map(row).collect::<Vec<_>>(), client.no_headers)
+        Columns::new(&headers[..shown], items.iter().map(row).collect())
     };
     let name = |item: &MachineView| match &item.team {
         Some(team) => format!("machine/{team}/{}", item.name),
@@ -85,12 +85,13 @@ async fn create(
     let team = args.team.as_deref().map(team).transpose()?;
     let account = args.account.as_deref().map(account).transpose()?;
     let client = client()?;
+    output::no_columns(client.output.as_ref())?;
     let expires_at = end(&args.expires, client.clock.now())?;
     let body = json!({
         "name": args.name, "scope": args.scope, "expiresAt": expires_at, "account": account,
     });
     let made = client.api.create_machine(team.as_ref(), &body).await?;
-    if let Some(shape @ (Output::Json | Output::Yaml)) = client.output {
+    if let Some(shape) = client.output.as_ref().filter(|shape| shape.is_value()) {
         client.screen.data(&output::value(&made, shape)?);
         return Ok(Exit::Ok);
     }

@@ -59,7 +59,7 @@ pub async fn propose(
     proposal: Proposal,
     args: &ProposeArgs,
 ) -> Result<Exit, Failure> {
-    output::only(client.output, &[Output::Table, Output::Json, Output::Yaml, Output::Name])?;
+    output::no_columns(client.output.as_ref())?;
     let Proposal { documents, places, attest, lift, reason: told, unread } = proposal;
     let preview = client.api.preview(&documents, &attest, &lift).await;
     let preview = preview.map_err(|failure| placed(failure, &places))?;
@@ -190,8 +190,8 @@ fn may_submit(session: &Session, preview: &Preview) -> Result<(), Failure> {
 }
 
 fn nothing(client: &Client, documents: &[Document], preview: &Preview) -> Result<Exit, Failure> {
-    match client.output {
-        Some(shape @ (Output::Json | Output::Yaml)) => {
+    match &client.output {
+        Some(shape) if shape.is_value() => {
             let result =
                 json!({ "unchanged": true, "summary": preview.summary, "holds": preview.holds });
             client.screen.data(&output::value(&result, shape)?);
@@ -218,8 +218,8 @@ fn show(
     preview: &Preview,
     documents: &[Document],
 ) -> Result<(), Failure> {
-    match client.output {
-        Some(shape @ (Output::Json | Output::Yaml)) if args.dry_run => {
+    match &client.output {
+        Some(shape) if shape.is_value() && args.dry_run => {
             client.screen.data(&output::value(preview, shape)?);
         }
         None | Some(Output::Table) if args.dry_run => {

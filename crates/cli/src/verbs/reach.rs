@@ -8,7 +8,7 @@ use crate::client::Client;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output;
-use crate::render::table::{or_dash, table};
+use crate::render::table::{Columns, or_dash};
 use crate::render::text::{clean, time_text};
 
 /// Who can reach one secret.
@@ -16,8 +16,8 @@ pub async fn who_can(client: &Client, args: &WhoCanArgs) -> Result<Exit, Failure
     let path = args.path.strip_prefix("team/").unwrap_or(&args.path);
     let answer = client.api.who_can(path).await?;
     let text = |items: &[WhoView], wide| {
-        let rows: Vec<_> = items.iter().flat_map(|item| who_rows(item, wide)).collect();
-        table(&headers(["WHO", "MAY"], wide), &rows, client.no_headers)
+        let rows = items.iter().flat_map(|item| who_rows(item, wide)).collect();
+        Columns::new(&headers(["WHO", "MAY"], wide), rows)
     };
     tell(client, &answer, "nobody, by what is applied", |item| item.holder.clone(), text)
 }
@@ -38,8 +38,7 @@ pub async fn what_can(client: &Client, args: &WhatCanArgs) -> Result<Exit, Failu
             row.extend(chain(&through, wide));
             row
         };
-        let rows: Vec<_> = items.iter().map(row).collect();
-        table(&headers(["RULE", "ALLOWS"], wide), &rows, client.no_headers)
+        Columns::new(&headers(["RULE", "ALLOWS"], wide), items.iter().map(row).collect())
     };
     tell(client, &answer, "nothing, by what is applied", |item| item.rule.clone(), text)
 }
@@ -111,10 +110,10 @@ fn tell<T: serde::Serialize>(
     answer: &AnswerView<T>,
     none: &str,
     name: impl Fn(&T) -> String,
-    text: impl Fn(&[T], bool) -> String,
+    columns: impl Fn(&[T], bool) -> Columns,
 ) -> Result<Exit, Failure> {
-    match client.output {
-        Some(shape @ (Output::Json | Output::Yaml)) => {
+    match &client.output {
+        Some(shape) if shape.is_value() => {
             client.screen.data(&output::value(answer, shape)?);
             return Ok(Exit::Ok);
         }
@@ -123,8 +122,14 @@ fn tell<T: serde::Serialize>(
                 .screen
                 .data(&answer.items.iter().map(|each| name(each) + "\n").collect::<String>());
         }
+        Some(Output::Csv) => {
+            client.screen.data(&columns(&answer.items, true).csv(client.no_headers));
+        }
         _ if answer.items.is_empty() => client.screen.say(none),
-        shape => client.screen.data(&text(&answer.items, shape == Some(Output::Wide))),
+        shape => {
+            let wide = *shape == Some(Output::Wide);
+            client.screen.data(&columns(&answer.items, wide).table(client.no_headers));
+        }
     }
     for line in &answer.beside {
         client.screen.say(&format!("note: {}", clean(line)));

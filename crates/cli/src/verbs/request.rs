@@ -1,4 +1,4 @@
-//! `request show` and `request list`; `request again` is in `again`.
+//! `request show`, `request comment` and `request list`; `request again` is in `again`.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -30,6 +30,14 @@ pub async fn run(
             let id = id(text)?;
             show(&client()?, id).await
         }
+        RequestCommand::Comment { id: text, text: said } => {
+            let id = id(text)?;
+            let said = if said == "-" { read_text()? } else { said.clone() };
+            let client = client()?;
+            client.api.comment(id, &said).await?;
+            client.screen.say("said; whoever sees the request reads it there");
+            Ok(Exit::Ok)
+        }
         RequestCommand::Again { id: text, propose } => {
             let id = id(text)?;
             super::again::run(&client()?, id, propose).await
@@ -40,6 +48,12 @@ pub async fn run(
             Ok(Exit::Ok)
         }
     }
+}
+
+/// What is to be said, from standard input.
+fn read_text() -> Result<String, Failure> {
+    std::io::read_to_string(std::io::stdin())
+        .map_err(|error| Failure::usage("read the comment from standard input").caused_by(&error))
 }
 
 /// A state of requests as a person names it.
@@ -62,6 +76,7 @@ pub fn id(text: &str) -> Result<RequestId, Failure> {
 
 /// Everything about one request. The plan is shown only when the executor's signature holds.
 pub async fn show(client: &Client, id: RequestId) -> Result<Exit, Failure> {
+    output::refuse(client.output.as_ref(), &[Output::Csv])?;
     let view = client.api.change_request(id).await?;
     if client.output == Some(Output::Name) {
         client.screen.data(&format!("request/{id}"));
@@ -69,7 +84,7 @@ pub async fn show(client: &Client, id: RequestId) -> Result<Exit, Failure> {
     }
     let acts = client.api.acts(id).await?;
     let events = client.api.events(&[("request", id.to_string())], TIMELINE).await?;
-    if let Some(shape @ (Output::Json | Output::Yaml)) = client.output {
+    if let Some(shape) = client.output.as_ref().filter(|shape| shape.is_value()) {
         let plan = shown(client, id).await?.map(|verified| verified.plan);
         let whole = json!({ "request": view, "plan": plan, "acts": acts, "events": events });
         client.screen.data(&output::value(&whole, shape)?);

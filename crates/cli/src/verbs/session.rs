@@ -5,7 +5,7 @@ use crate::args::GetArgs;
 use crate::client::Client;
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::render::table::table;
+use crate::render::table::Columns;
 use crate::render::text::{clean, time_text};
 
 /// `get sessions`.
@@ -29,7 +29,7 @@ pub async fn list(client: &Client, args: &GetArgs) -> Result<(), Failure> {
         };
         let headers = ["SESSION", "WHO", "SIGNED IN", "LAST USED", "ENDS UNUSED", "ENDS"];
         let shown = if wide { headers.len() } else { 4 };
-        table(&headers[..shown], &items.iter().map(row).collect::<Vec<_>>(), client.no_headers)
+        Columns::new(&headers[..shown], items.iter().map(row).collect())
     };
     super::get::rows(client, &items, |item| format!("session/{}", item.session_id), text)
 }

@@ -114,7 +114,7 @@ async fn hold(
     reason: &str,
     question: &str,
 ) -> Result<Exit, Failure> {
-    output::only(client.output, &[Output::Table, Output::Json, Output::Yaml, Output::Name])?;
+    output::no_columns(client.output.as_ref())?;
     client.screen.confirm(question).await?;
     let suspension = Suspension { target: target.clone(), reason: reason.to_owned() };
     // A UUID v7 holds the time of its making; the time comes from the one clock.
@@ -154,8 +154,8 @@ fn tell(client: &Client, target: &Target, answer: &Answer) -> Result<Exit, Failu
                 .because(format!("refused: {reason}")));
         }
     };
-    match client.output {
-        Some(shape @ (Output::Json | Output::Yaml)) => {
+    match &client.output {
+        Some(shape) if shape.is_value() => {
             let result = json!({ "target": target, "verdict": word });
             client.screen.data(&output::value(&result, shape)?);
         }

@@ -9,10 +9,11 @@ use crate::output;
 use crate::screen::Screen;
 
 /// The version of this program, of the documents it knows and of the plans it can read.
-pub fn run(screen: Screen, shape: Option<Output>) -> Result<Exit, Failure> {
+pub fn run(screen: Screen, shape: Option<&Output>) -> Result<Exit, Failure> {
+    output::refuse(shape, &[Output::Csv])?;
     let version = env!("CARGO_PKG_VERSION");
     match shape {
-        Some(shape @ (Output::Json | Output::Yaml)) => {
+        Some(shape) if shape.is_value() => {
             let whole = json!({
                 "version": version,
                 "documents": strongroom_domain::document::API_VERSION,

@@ -123,7 +123,7 @@ async fn end(
 }
 
 fn shapes(client: &Client) -> Result<(), Failure> {
-    output::only(client.output, &[Output::Table, Output::Json, Output::Yaml, Output::Name])
+    output::no_columns(client.output.as_ref())
 }
 
 async fn read(client: &Client, args: &VoteArgs) -> Result<(RequestId, VerifiedPlan), Failure> {
@@ -227,8 +227,8 @@ fn tell(
                 .next(format!("look at the request with `strongroom request show {id}`")));
         }
     };
-    match client.output {
-        Some(shape @ (Output::Json | Output::Yaml)) => {
+    match &client.output {
+        Some(shape) if shape.is_value() => {
             let result = json!({ "request": id, "act": act_id, "verdict": word });
             client.screen.data(&output::value(&result, shape)?);
         }

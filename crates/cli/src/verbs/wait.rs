@@ -21,7 +21,7 @@ pub async fn run(
     let id = super::request::id(&args.id)?;
     let wanted = args.state.as_deref().map(super::request::state).transpose()?;
     let client = client()?;
-    output::only(client.output, &[Output::Table, Output::Json, Output::Yaml, Output::Name])?;
+    output::no_columns(client.output.as_ref())?;
     let (view, exit) = until(&client, id, wanted, args.timeout).await?;
     tell(&client, &view, exit)
 }
@@ -74,8 +74,8 @@ pub fn ended(state: &str) -> Option<Exit> {
 /// Says where a request is, and what comes next.
 pub fn tell(client: &Client, view: &RequestView, exit: Exit) -> Result<Exit, Failure> {
     let id = view.request_id;
-    match client.output {
-        Some(shape @ (Output::Json | Output::Yaml)) => {
+    match &client.output {
+        Some(shape) if shape.is_value() => {
             client.screen.data(&output::value(view, shape)?);
         }
         Some(Output::Name) => client.screen.data(&format!("request/{id}")),

@@ -11,6 +11,7 @@ use strongroom_acts::signing::Purpose;
 use strongroom_acts::{SigningKey, nonce, submission_digest};
 use strongroom_domain::Digest;
 use strongroom_domain::act::{ActKind, Statement, Submission};
+use strongroom_domain::clock::{Clock as _, SystemClock};
 use strongroom_domain::document::Document;
 use strongroom_domain::id::ActId;
 use strongroom_domain::person::PersonId;
@@ -39,6 +40,10 @@ pub(super) struct World {
     pub(super) asked: BTreeMap<String, String>,
     pub(super) acts: Vec<Value>,
     pub(super) state: &'static str,
+    pub(super) session_ends: &'static str,
+    pub(super) findings: Vec<Value>,
+    /// Another engine than the one of the sample.
+    pub(super) engine: Option<&'static str>,
 }
 
 pub(super) type Shared = Arc<Mutex<World>>;
@@ -52,6 +57,9 @@ pub(super) async fn world(mood: Mood) -> Shared {
         asked: BTreeMap::new(),
         acts: Vec::new(),
         state: "in_review",
+        session_ends: "2026-11-24T00:00:00Z",
+        findings: Vec::new(),
+        engine: None,
     }));
     let shared = world.clone();
     tokio::spawn(async move {
@@ -112,6 +120,24 @@ impl World {
             }
             ("POST", "/idp/token") => ok(self.redeem(body)),
             ("GET", "trust") => ok(self.trust()),
+            ("GET", "/livez") => {
+                let date = SystemClock.now();
+                let date = date.strftime("date: %a, %d %b %Y %H:%M:%S GMT\r\n").to_string();
+                let version = env!("CARGO_PKG_VERSION");
+                (200, date, json!({ "status": "ok", "version": version }).to_string())
+            }
+            ("GET", "what-can") => ok(json!({ "items": [], "beside": [],
+                "observedAt": SystemClock.now() })),
+            ("GET", "findings") => ok(json!({ "items": self.findings })),
+            ("GET", "clusters") => ok(json!({ "items": [] })),
+            ("GET", "teams") => ok(json!({ "items": [
+                { "name": "payments", "revision": 4, "state": "applied" },
+                { "name": "menus", "revision": 0, "state": "applying" }] })),
+            ("GET", "documents/team/payments") => {
+                let document = Document::from_yaml(TEAM).unwrap().remove(0).to_value();
+                ok(json!({ "subject": "team/payments", "revision": 4,
+                    "hash": Digest::of(b"x"), "document": document }))
+            }
             ("POST", "sign-ins") => ok(json!({ "signInId": "s-1", "nonce": "sign-in-nonce",
                 "issuer": format!("{}/idp", self.base), "clientId": "signin",
                 "scopes": ["openid", "groups"], "expiresAt": "2026-11-23T20:00:00Z" })),
@@ -123,7 +149,7 @@ impl World {
             }
             ("GET", "session") => {
                 let mut session = person();
-                session["expiresAt"] = json!("2026-11-24T00:00:00Z");
+                session["expiresAt"] = json!(self.session_ends);
                 ok(session)
             }
             ("POST", "requests/preview") => {
@@ -174,6 +200,9 @@ impl World {
     fn trust(&self) -> Value {
         let mut view = trust::tests::view(&[self.key.public()]);
         view.issuer = format!("{}/idp", self.base);
+        if let Some(engine) = self.engine {
+            view.engine.address = engine.to_owned();
+        }
         serde_json::to_value(view).unwrap()
     }
 

@@ -15,11 +15,12 @@ use crate::screen::Screen;
 /// Reads them.
 pub(super) async fn get(
     screen: Screen,
-    shape: Option<Output>,
+    shape: Option<&Output>,
     session: &Session,
     place: &Place,
     field: Option<&str>,
 ) -> Result<Exit, Failure> {
+    output::refuse(shape, &[Output::Csv])?;
     let (mount, secret) = (place.mount.to_string(), place.secret.to_string());
     let what = format!("read {mount}/{secret}");
     let found = kv::read(session, &mount, &secret)
@@ -39,7 +40,7 @@ pub(super) async fn get(
         return Ok(Exit::Ok);
     }
     match shape {
-        Some(shape @ (Output::Json | Output::Yaml)) => {
+        Some(shape) if shape.is_value() => {
             screen.data(&output::value(&found.data, shape)?);
         }
         Some(Output::Name) => {

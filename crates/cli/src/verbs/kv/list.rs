@@ -14,11 +14,11 @@ use crate::screen::Screen;
 /// Lists them.
 pub(super) async fn list(
     screen: Screen,
-    shape: Option<Output>,
+    shape: Option<&Output>,
     session: &Session,
     place: &Place,
 ) -> Result<Exit, Failure> {
-    output::only(shape, &[Output::Table, Output::Json, Output::Yaml, Output::Name])?;
+    output::no_columns(shape)?;
     let folder = place.secret.to_string();
     let folder = folder.trim_end_matches('*');
     let mount = place.mount.to_string();
@@ -27,7 +27,7 @@ pub(super) async fn list(
         .await
         .map_err(|error| engine_failure(&error, &what, Wish::List))?;
     match shape {
-        Some(shape @ (Output::Json | Output::Yaml)) => screen.data(&output::value(&names, shape)?),
+        Some(shape) if shape.is_value() => screen.data(&output::value(&names, shape)?),
         _ if names.is_empty() => screen.say(&format!("there is nothing in {mount}/{folder}")),
         _ => screen.data(&names.iter().map(|name| clean(name) + "\n").collect::<String>()),
     }

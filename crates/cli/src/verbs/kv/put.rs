@@ -96,13 +96,13 @@ pub(super) enum How {
 /// Sets them.
 pub(super) async fn put(
     screen: Screen,
-    shape: Option<Output>,
+    shape: Option<&Output>,
     session: &Session,
     place: &Place,
     values: Map<String, Value>,
     how: How,
 ) -> Result<Exit, Failure> {
-    output::only(shape, &[Output::Table, Output::Json, Output::Yaml, Output::Name])?;
+    output::no_columns(shape)?;
     let (mount, secret) = (place.mount.to_string(), place.secret.to_string());
     let data = Value::Object(values);
     let written = match how {
@@ -117,7 +117,7 @@ pub(super) async fn put(
     let version = written
         .map_err(|error| engine_failure(&error, &format!("set {mount}/{secret}"), Wish::Put))?;
     match shape {
-        Some(shape @ (Output::Json | Output::Yaml)) => {
+        Some(shape) if shape.is_value() => {
             let told = serde_json::json!({ "mount": mount, "path": secret, "version": version });
             screen.data(&output::value(&told, shape)?);
         }
