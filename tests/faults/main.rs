@@ -3,13 +3,16 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod brake;
+mod callers;
 mod clock;
 mod crash;
+mod database_tls;
 mod dependencies;
 mod deployed;
 mod drift;
 mod engine;
 mod follow;
+mod garbage;
 mod holds;
 mod members;
 mod open;
@@ -28,3 +31,5 @@ mod tamper;
 mod turns;
 mod unrecorded;
 mod unsigned;
+#[path = "../flows/wire.rs"]
+mod wire;
