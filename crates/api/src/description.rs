@@ -162,5 +162,6 @@ fn problems(responses: &mut Responses) {
 
 /// The page, from files that are in the binary.
 pub(crate) fn documentation() -> Router<AppState> {
-    SwaggerUi::new(PAGE).config(Config::from(FILE).validator_url("none")).into()
+    // Without the bar in which another description could be asked for.
+    SwaggerUi::new(PAGE).config(Config::from(FILE).use_base_layout().validator_url("none")).into()
 }

@@ -3,7 +3,7 @@
 //! People and machines are counted wherever they come from, a team's machines together besides;
 //! whoever is nobody is counted by address. It must not keep anything of whom it does not see again.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -71,7 +71,7 @@ impl Limits {
     /// Takes one call of nobody.
     pub(crate) fn take_nobody(&self, extensions: &Extensions) -> Result<(), Problem> {
         self.sweep();
-        let address = extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
+        let address = extensions.get::<ConnectInfo<SocketAddr>>().map(|info| place(info.0.ip()));
         let taken = self.addresses.check_key(&address);
         let now = DefaultClock::default().now();
         taken.map_err(|until| too_many(until.wait_time_from(now).as_secs() + 1))
@@ -82,6 +82,17 @@ impl Limits {
             self.callers.retain_recent();
             self.teams.retain_recent();
             self.addresses.retain_recent();
+        }
+    }
+}
+
+/// Whoever has one address of version 6 has all that share its first half.
+fn place(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(_) => address,
+        IpAddr::V6(whole) => {
+            let [a, b, c, d, ..] = whole.segments();
+            Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0).into()
         }
     }
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use strongroom_domain::person::PersonId;
 use strongroom_storage::event::{EventFilter, LedgerRow};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 use crate::context::{App, Ctx};
 use crate::error::AppError;
@@ -21,6 +21,15 @@ const LOOK: Duration = Duration::from_millis(500);
 /// How many may wait at once as one person or machine.
 const MOST: u32 = 10;
 
+/// How many may wait at once in all.
+const MOST_IN_ALL: u32 = 500;
+
+/// How many of them read at once: the others' calls need the database too.
+const READERS: usize = 4;
+
+/// Between two full pages: whoever reads all there is takes their time.
+const PAUSE: Duration = Duration::from_millis(200);
+
 /// How many events may come before one that has a smaller number.
 const SLOW: i64 = 100;
 
@@ -28,10 +37,21 @@ const SLOW: i64 = 100;
 const PAGE: u32 = 100;
 
 /// Those who wait.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Live {
     newest: watch::Sender<i64>,
     waiting: Arc<Mutex<BTreeMap<PersonId, u32>>>,
+    readers: Arc<Semaphore>,
+}
+
+impl Default for Live {
+    fn default() -> Self {
+        Self {
+            newest: watch::Sender::default(),
+            waiting: Arc::default(),
+            readers: Arc::new(Semaphore::new(READERS)),
+        }
+    }
 }
 
 /// Looks for all who wait, for ever.
@@ -62,6 +82,8 @@ pub struct Follower {
     after: i64,
     newest: watch::Receiver<i64>,
     waiting: Arc<Mutex<BTreeMap<PersonId, u32>>>,
+    readers: Arc<Semaphore>,
+    was_full: bool,
 }
 
 impl Drop for Follower {
@@ -90,6 +112,12 @@ pub async fn event_follow(
     };
     {
         let mut waiting = waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        if waiting.values().sum::<u32>() >= MOST_IN_ALL {
+            return Err(AppError::conflict(
+                format!("{MOST_IN_ALL} callers follow events already"),
+                "read `GET /api/v1/events?after=…`, or try again later",
+            ));
+        }
         let count = waiting.entry(ctx.person.id.clone()).or_insert(0);
         if *count >= MOST {
             return Err(AppError::conflict(
@@ -99,16 +127,30 @@ pub async fn event_follow(
         }
         *count += 1;
     }
-    Ok(Follower { ctx, filter, after, newest, waiting })
+    let readers = Arc::clone(&live.readers);
+    Ok(Follower { ctx, filter, after, newest, waiting, readers, was_full: false })
 }
 
 impl Follower {
+    /// Where it begins: whoever is cut off before anything came goes on from here.
+    pub fn place(&self) -> i64 {
+        self.after
+    }
+
     /// Waits until there is something new that one may see. Oldest first.
     pub async fn next(&mut self) -> Result<Vec<LedgerRow>, AppError> {
         loop {
             let newest = *self.newest.borrow_and_update();
+            if self.was_full {
+                tokio::time::sleep(PAUSE).await;
+            }
             let place = EventPlace::After(self.after);
-            let (rows, more) = event_list(&self.ctx, &self.filter, place, PAGE).await?;
+            let (rows, more) = {
+                // It is never closed.
+                let _reads = self.readers.acquire().await.ok();
+                event_list(&self.ctx, &self.filter, place, PAGE).await?
+            };
+            self.was_full = more;
             if let Some(last) = rows.last() {
                 self.after = last.sequence;
                 return Ok(rows);

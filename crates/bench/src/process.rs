@@ -11,6 +11,9 @@ use tokio::process::{Child, Command};
 
 use crate::measure::float;
 
+/// How long something may take: ten thousand teams are looked at through a proxy for many minutes.
+const PATIENCE: Duration = Duration::from_hours(1);
+
 /// A real `strongroom execute`.
 pub struct Executor {
     child: Child,
@@ -53,7 +56,7 @@ impl Executor {
     pub async fn until_said(&mut self, message: &str, times: usize) -> Result<Duration> {
         let start = Instant::now();
         while self.said(message).len() < times {
-            if self.child.try_wait()?.is_some() || start.elapsed() > Duration::from_mins(20) {
+            if self.child.try_wait()?.is_some() || start.elapsed() > PATIENCE {
                 bail!("the executor never says {message:?}:\n{}", self.tail());
             }
             tokio::time::sleep(Duration::from_millis(20)).await;

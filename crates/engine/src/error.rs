@@ -65,21 +65,17 @@ impl EngineError {
         Self { failure, template, operation: None, request_id: None, write_id: None }
     }
 
-    /// Whether the object is not there. What is beneath a mount or a role that is not there is told by a
-    /// sentence, not by 404; so is an audit header that is not set.
+    /// Whether the object is not there.
     pub fn is_not_found(&self) -> bool {
-        let absent = |error: &String| {
-            let begins = [
-                "No auth engine at",
-                "No secret engine mount at",
-                "Could not find header in config",
-            ];
-            begins.iter().any(|words| error.starts_with(words))
-                || (error.starts_with("role \"") && error.ends_with("does not exist"))
-        };
+        self.failure == Failure::NotFound
+    }
+
+    /// Whether the engine refused it, and each of its sentences says this.
+    pub fn is_refused_with(&self, says: impl Fn(&str) -> bool) -> bool {
         match &self.failure {
-            Failure::NotFound => true,
-            Failure::Invalid(errors) => errors.iter().any(absent),
+            Failure::Invalid(errors) => {
+                !errors.is_empty() && errors.iter().all(|error| says(error))
+            }
             _ => false,
         }
     }

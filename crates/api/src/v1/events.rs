@@ -76,8 +76,9 @@ pub(crate) async fn list(
     Ok(Json(Page { items, next_cursor }))
 }
 
-/// How long one answer goes on: who it is and what they may see is asked anew then.
-const LENGTH: Duration = Duration::from_mins(1);
+/// How long one answer goes on: who it is and what they may see is asked anew then. Shorter than the
+/// process waits for calls that are under way when it is asked to stop.
+const LENGTH: Duration = Duration::from_secs(20);
 
 /// The query of `GET /api/v1/events/stream`.
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
@@ -91,9 +92,10 @@ pub(crate) struct FollowQuery {
     after: Option<i64>,
 }
 
-/// Events as they come (server-sent events), each with its sequence as its id. The answer ends after a
-/// minute; a browser goes on by itself, and other programs with the last id as `Last-Event-ID`. It is
-/// for live views: the list has what came in late.
+/// Events as they come (server-sent events), each with its sequence as its id. The answer ends after 20
+/// seconds; a browser goes on by itself, and other programs with the last id as `Last-Event-ID`. The
+/// first message holds only an id, to go on from where nothing came. It is for live views: the list
+/// has what came in late.
 #[utoipa::path(
     get,
     path = "/api/v1/events/stream",
@@ -114,7 +116,7 @@ pub(crate) async fn follow(
     });
     let after = last.transpose()?.or(query.after);
     let follower = live::event_follow(ctx, filter, after).await?;
-    let end = Instant::now() + LENGTH;
+    let (begins, end) = (follower.place(), Instant::now() + LENGTH);
     let pages = futures::stream::unfold(follower, move |mut follower| async move {
         let page = tokio::time::timeout_at(end, follower.next()).await.ok()?;
         Some((page, follower))
@@ -123,7 +125,8 @@ pub(crate) async fn follow(
         let sent = page.map(|rows| rows.into_iter().map(|row| Ok(sent(row))).collect::<Vec<_>>());
         futures::stream::iter(sent.unwrap_or_else(|error| vec![Err(error)]))
     });
-    Ok(Sse::new(events).keep_alive(KeepAlive::default()))
+    let place = futures::stream::iter([Ok(Sent::default().id(begins.to_string()))]);
+    Ok(Sse::new(place.chain(events)).keep_alive(KeepAlive::default()))
 }
 
 fn sent(row: LedgerRow) -> Sent {

@@ -4,6 +4,7 @@ use axum::Json;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use strongroom_app::status::{self, ClusterRow, CountRow, LeaseState, PersonRow, Still};
+use strongroom_domain::name::GroupName;
 use utoipa::ToSchema;
 
 use crate::extract::{Query, SignedIn, limit};
@@ -152,6 +153,9 @@ pub(crate) async fn show(SignedIn(ctx): SignedIn) -> Result<Json<Status>, Proble
     }))
 }
 
+/// The longest name of somebody at the provider.
+const MOST_PERSON: usize = 256;
+
 /// The query of `GET /api/v1/people`.
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -186,10 +190,14 @@ pub(crate) async fn people(
     SignedIn(ctx): SignedIn,
     Query(query): Query<PeopleQuery>,
 ) -> Result<Json<Page<SeenPerson>>, Problem> {
+    if let Some(group) = &query.group {
+        GroupName::new(group.as_str()).map_err(|error| Problem::malformed(error.to_string()))?;
+    }
     let before = query.cursor.as_deref().map(|text| {
-        let place = text
-            .split_once('|')
-            .and_then(|(at, person)| Some((at.parse::<Timestamp>().ok()?, person.to_owned())));
+        let place = text.split_once('|').and_then(|(at, person)| {
+            let is_one = !person.contains('\0') && person.len() <= MOST_PERSON;
+            is_one.then_some((at.parse::<Timestamp>().ok()?, person.to_owned()))
+        });
         place.ok_or_else(|| Problem::malformed("`cursor` is not one that this list gave"))
     });
     let most = limit(query.limit)?;

@@ -29,7 +29,7 @@ async fn call_everything(app: &TestApp, who: &str, caller: &Client, examples: u3
     // It would be nobody from there on; it finds its own session in the list.
     command.args(["--exclude-operation-id", "session_end"]);
     command.args(["--exclude-operation-id", "session_end_other"]);
-    // It goes on for a minute each time.
+    // It goes on for 20 seconds each time.
     command.args(["--exclude-operation-id", "event_follow"]);
     if let Some(token) = caller.token() {
         command.args(["--header", &format!("Authorization: Bearer {token}")]);

@@ -91,6 +91,8 @@ async fn people_are_listed_as_of_their_sign_ins() {
         cursor = format!("&cursor={next}");
     }
     assert_eq!(seen, names(&all));
-    let odd = sue.get("/api/v1/people?cursor=x").await;
-    assert_eq!((odd.status, odd.text("/code")), (400, "malformed"));
+    for odd in ["cursor=x", "cursor=2026-11-23T12%3A00%3A00Z%7C%00", "group=%00", "group="] {
+        let odd = sue.get(&format!("/api/v1/people?{odd}")).await;
+        assert_eq!((odd.status, odd.text("/code")), (400, "malformed"));
+    }
 }

@@ -42,10 +42,9 @@ impl Api {
             kept.extend_from_slice(&chunk);
             while let Some(end) = kept.windows(2).position(|pair| pair == b"\n\n") {
                 let block: Vec<u8> = kept.drain(..end + 2).collect();
-                if let Some(event) = event(&block)? {
-                    place = Some(event.sequence);
-                    each(event)?;
-                }
+                // The first one holds only where to go on from.
+                place = id(&block).or(place);
+                event(&block)?.map(&mut each).transpose()?;
             }
             if kept.len() > MOST {
                 let failure = Failure::new(Exit::Failed, WHAT);
@@ -53,6 +52,16 @@ impl Api {
             }
         }
     }
+}
+
+/// The place of one block.
+fn id(block: &[u8]) -> Option<i64> {
+    std::str::from_utf8(block)
+        .ok()?
+        .lines()
+        .find_map(|line| line.strip_prefix("id: "))?
+        .parse()
+        .ok()
 }
 
 /// The event of one block; what only keeps the connection open holds none.
@@ -78,7 +87,10 @@ mod tests {
         let data = r#"{"sequence":7,"at":"2026-11-23T12:00:00Z","kind":"x","hash":"","event":{}}"#;
         let block = format!("id: 7\nevent: x\ndata: {data}\n\n");
         assert_eq!(event(block.as_bytes()).unwrap().unwrap().sequence, 7);
+        assert_eq!(id(block.as_bytes()), Some(7));
         assert!(event(b":\n\n").unwrap().is_none());
+        assert!(event(b"id: 9\n\n").unwrap().is_none());
+        assert_eq!((id(b"id: 9\n\n"), id(b":\n\n")), (Some(9), None));
         for bad in [&b"data: {}\n\n"[..], b"data: \xff\n\n", b"data: {\"sequence\":\n\n"] {
             assert_eq!(event(bad).unwrap_err().exit, Exit::Failed);
         }
