@@ -8,6 +8,7 @@ use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::Response;
+use strongroom_app::AppError;
 use strongroom_domain::Digest;
 
 use crate::problem::Problem;
@@ -26,16 +27,7 @@ pub(crate) async fn marked(request: Request, next: Next) -> Result<Response, Pro
         return Ok(response);
     }
     let (mut parts, body) = response.into_parts();
-    let bytes = to_bytes(body, MOST).await.map_err(|error| {
-        Problem::new(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            "internal",
-            "Something went wrong",
-            "something went wrong here",
-            "tell the platform team the trace id",
-        )
-        .caused_by(error)
-    })?;
+    let bytes = to_bytes(body, MOST).await.map_err(|error| AppError::Internal(error.into()))?;
     let mark = format!("\"{}\"", Digest::of(&bytes));
     let same = has(&known, &mark);
     if let Ok(value) = HeaderValue::from_str(&mark) {

@@ -40,16 +40,16 @@ const PAGE: u32 = 100;
 #[derive(Debug)]
 pub struct Live {
     newest: watch::Sender<i64>,
-    waiting: Arc<Mutex<BTreeMap<PersonId, u32>>>,
-    readers: Arc<Semaphore>,
+    waiting: Mutex<BTreeMap<PersonId, u32>>,
+    readers: Semaphore,
 }
 
 impl Default for Live {
     fn default() -> Self {
         Self {
             newest: watch::Sender::default(),
-            waiting: Arc::default(),
-            readers: Arc::new(Semaphore::new(READERS)),
+            waiting: Mutex::default(),
+            readers: Semaphore::new(READERS),
         }
     }
 }
@@ -81,14 +81,13 @@ pub struct Follower {
     filter: EventFilter,
     after: i64,
     newest: watch::Receiver<i64>,
-    waiting: Arc<Mutex<BTreeMap<PersonId, u32>>>,
-    readers: Arc<Semaphore>,
     was_full: bool,
 }
 
 impl Drop for Follower {
     fn drop(&mut self) {
-        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let waiting = &self.ctx.app.live.waiting;
+        let mut waiting = waiting.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(count) = waiting.get_mut(&self.ctx.person.id) {
             *count -= 1;
             if *count == 0 {
@@ -105,13 +104,13 @@ pub async fn event_follow(
     after: Option<i64>,
 ) -> Result<Follower, AppError> {
     let live = &ctx.app.live;
-    let (newest, waiting) = (live.newest.subscribe(), Arc::clone(&live.waiting));
+    let newest = live.newest.subscribe();
     let after = match after {
         Some(after) => after,
         None => ctx.app.store.event_newest().await?,
     };
     {
-        let mut waiting = waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut waiting = live.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         if waiting.values().sum::<u32>() >= MOST_IN_ALL {
             return Err(AppError::conflict(
                 format!("{MOST_IN_ALL} callers follow events already"),
@@ -127,8 +126,7 @@ pub async fn event_follow(
         }
         *count += 1;
     }
-    let readers = Arc::clone(&live.readers);
-    Ok(Follower { ctx, filter, after, newest, waiting, readers, was_full: false })
+    Ok(Follower { ctx, filter, after, newest, was_full: false })
 }
 
 impl Follower {
@@ -147,7 +145,7 @@ impl Follower {
             let place = EventPlace::After(self.after);
             let (rows, more) = {
                 // It is never closed.
-                let _reads = self.readers.acquire().await.ok();
+                let _reads = self.ctx.app.live.readers.acquire().await.ok();
                 event_list(&self.ctx, &self.filter, place, PAGE).await?
             };
             self.was_full = more;

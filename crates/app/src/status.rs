@@ -3,13 +3,13 @@
 use jiff::Timestamp;
 use strongroom_authorization::{Resource, Verb};
 use strongroom_domain::subject::Subject;
-use strongroom_storage::lease::executor_lease;
 
 pub use strongroom_storage::lease::LeaseState;
 pub use strongroom_storage::status::{ClusterRow, CountRow, EngineRow, PersonRow};
 
 use crate::context::Ctx;
 use crate::error::AppError;
+use crate::health::executor_get;
 use crate::preview::holds_now;
 
 /// Something that stands still.
@@ -48,10 +48,6 @@ pub struct Status {
 pub async fn status_get(ctx: &Ctx) -> Result<Status, AppError> {
     ctx.must(Resource::Status, Verb::Read)?;
     let store = &ctx.app.store;
-    let executor = match store.engine_get().await? {
-        Some(engine) => store.lease_get(&executor_lease(engine)).await?,
-        None => None,
-    };
     let holds = holds_now(ctx).await?;
     let held = holds.now.into_iter().map(|(target, reason)| Still {
         target: target.to_string(),
@@ -65,7 +61,7 @@ pub async fn status_get(ctx: &Ctx) -> Result<Status, AppError> {
     });
     Ok(Status {
         engine: store.engine_row().await?,
-        executor,
+        executor: executor_get(&ctx.app).await?,
         clusters: store.cluster_counts().await?,
         requests: store.request_counts().await?,
         queue: store.queue_counts().await?,

@@ -13,11 +13,11 @@ use strongroom_plan::sharing::{host_roles, shared};
 use strongroom_plan::{Change, Context, Holds, Observed};
 use strongroom_storage::finding::FindingRow;
 use strongroom_storage::inventory::Inventory;
-use strongroom_storage::lease::executor_lease;
 use strongroom_vault_model::object::{self, AnchorName, ObjectKey};
 
 use crate::context::Ctx;
 use crate::error::AppError;
+use crate::health::executor_get;
 
 /// Stands for the UID of a namespace whose cluster is not known now. It is shown to nobody.
 const UNKNOWN_UID: &str = "unknown";
@@ -25,18 +25,13 @@ const UNKNOWN_UID: &str = "unknown";
 /// When the executor last knew what a preview is made from, and what is to be said when none is at
 /// work.
 pub(crate) async fn seen(ctx: &Ctx) -> Result<(Option<Timestamp>, Option<String>), AppError> {
-    let store = &ctx.app.store;
-    let lease = match store.engine_get().await? {
-        Some(engine) => store.lease_get(&executor_lease(engine)).await?,
-        None => None,
-    };
     let nobody = |when: String| {
         format!(
             "no executor is at work{when}: what is in the engine and the clusters now is not known, \
              and nothing is frozen or applied before there is one again"
         )
     };
-    Ok(match lease {
+    Ok(match executor_get(&ctx.app).await? {
         Some(lease) if lease.is_held => (lease.looked_at, None),
         Some(lease) => (lease.looked_at, Some(nobody(format!(" since {:.0}", lease.until)))),
         None => (None, Some(nobody(String::new()))),
