@@ -14,6 +14,7 @@ mod engine;
 mod follow;
 mod garbage;
 mod holds;
+mod meanwhile;
 mod members;
 mod open;
 mod poison;

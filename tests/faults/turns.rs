@@ -106,3 +106,66 @@ async fn while_everything_is_looked_at_nobody_waits() {
     );
     private.end().await;
 }
+
+/// How many bindings the long plan makes, each with a policy and a group.
+const BINDINGS: usize = 96;
+
+#[tokio::test]
+async fn while_a_long_plan_is_applied_nobody_waits() {
+    let private = PrivateLab::start().await;
+    let lab = &private.lab;
+    private.executor_end(Signal::TERM).await;
+    let proxy = Proxy::before(lab.text("/engine/address"), lab.text("/engine/ca_pem"));
+    let config = proxy.configure(private.dir());
+    let _executor = private.executor("turns", Some(&config), &[]);
+    until_said(&private, "swept", 1).await;
+    let (long, other) = (lab.new_team("long").await, lab.new_team("other").await);
+    lab.onboard(&long).await;
+    lab.onboard(&other).await;
+    let path = |account: &str| format!("team/{}/kv/data/prod/{account}/db", other.slug);
+    let live = lab.workload(&other.slug, "api").await;
+    live.reads_soon(&path("api")).await;
+    let batch = lab.workload(&other.slug, "batch").await;
+    batch.reads_soon(&path("batch")).await;
+
+    let mut text = document(&long.slug, true);
+    for number in 0..BINDINGS {
+        let binding = format!(
+            "    - name: more-{number}\n      cluster: prod-eu\n      namespace: {}\n      \
+             serviceAccounts: [more-{number}]\n      access: [{{ mount: kv, path: \
+             prod/more-{number}/*, level: read }}]\n",
+            long.slug
+        );
+        text = text.replace("  limits:", &format!("{binding}  limits:"));
+    }
+    let file = lab.write("long.yaml", &text);
+    let bob = lab.person("bob").await;
+    let request = bob.submits(&file, "many more", &[]).await.unwrap();
+    lab.until(&request, "in_review").await;
+    proxy.set(Fault::Slow(Duration::from_millis(500)), To::All);
+    lab.person("sue").await.approves(&request).await.unwrap();
+    lab.until(&request, "applying").await;
+    let start = Instant::now();
+
+    let target = format!("team/{}/api", other.slug);
+    bob.does(&["suspend", &target, "--reason", "INC-10", "--yes"]).await.unwrap();
+    live.refused_soon(&path("api")).await;
+    let suspended = start.elapsed();
+    // An account that is made anew loses what the old one had, and gets it as its own.
+    let api = lab.kubernetes();
+    api.delete_service_account(&other.slug, "batch").await.unwrap();
+    api.create_service_account(&other.slug, "batch").await.unwrap();
+    batch.refused_soon(&path("batch")).await;
+    let replaced = start.elapsed();
+    assert_eq!(lab.request(&request).await["state"], "applying", "they waited for the long plan");
+    lab.until(&request, "applied").await;
+    let took = start.elapsed();
+    proxy.clear();
+    let again = lab.workload(&other.slug, "batch").await;
+    again.reads_soon(&path("batch")).await;
+    println!(
+        "turns: during a plan of {took:?}, suspended after {suspended:?}, a new account after \
+         {replaced:?}"
+    );
+    private.end().await;
+}

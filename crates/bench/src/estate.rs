@@ -106,8 +106,8 @@ impl Estate {
         let floor = Floor::read(&lab.dir.join("floor.yaml"))?;
         let head = kv::read(&lab.admin, HEADS_MOUNT, "heads/cluster/prod-eu").await?;
         let head = head.context("the lab's cluster is not applied")?;
-        let document = head.data.pointer("/applied/document").context("an empty head")?;
-        let Ok(Document::Cluster(cluster)) = Document::from_value(document) else {
+        let applied = Head::from_stored(head.data)?.applied.context("an empty head")?;
+        let Ok(Document::Cluster(cluster)) = applied.document() else {
             bail!("the head of the cluster holds no cluster");
         };
         let clusters = [(cluster.name.clone(), *cluster)].into();
@@ -195,7 +195,7 @@ impl Estate {
         stream::iter(heads)
             .map(|(name, head)| async move {
                 anyhow::ensure!(head.applied.is_some(), "a head has another shape now");
-                let value = serde_json::to_value(&head)?;
+                let value = head.to_stored()?;
                 let path = format!("heads/team/{name}");
                 kv::write_cas(&lab.admin, HEADS_MOUNT, &path, &value, 0).await?;
                 anyhow::Ok(())

@@ -61,6 +61,7 @@ pub struct Applying {
     /// What will be applied when the last step is done.
     pub target: Applied,
     /// The frozen plan's canonical text, so that a lost database loses no half-done plan.
+    #[serde(with = "crate::stored")]
     pub plan: String,
 }
 

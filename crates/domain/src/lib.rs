@@ -18,6 +18,7 @@ pub mod packed;
 pub mod person;
 pub mod request;
 pub mod risk;
+mod stored;
 pub mod subject;
 
 pub use strongroom_vault_model::canonical::{self, Digest};

@@ -88,6 +88,11 @@ impl EngineError {
         )
     }
 
+    /// Whether the engine refused the request as wrong, so that nothing was done.
+    pub fn is_refused(&self) -> bool {
+        matches!(self.failure, Failure::Invalid(_))
+    }
+
     /// Whether trying again later can help, with nothing changed by us.
     pub fn is_temporary(&self) -> bool {
         matches!(

@@ -66,14 +66,14 @@ impl Executor {
         let row = &self.enter_applying(row, &plan, &stored).await?;
         match self.carry_out(&plan, &stored, &begin, &mut reading, resume).await? {
             None => self.finish(row, &plan, &stored).await,
-            Some((step, why)) => self.fail(row, &plan, Some(step), &why).await,
+            Some((step, why)) => self.fail(row, &plan, step, &why).await,
         }
     }
 
     /// Whether anything may be written now.
     pub(crate) async fn may_write(&self, plan: &Plan) -> Result<(), ExecutorError> {
         if let Some(why) = self.held.get(&Target::Platform)
-            && !plan.lift.contains(&Target::Platform)
+            && !self.lifted(plan).contains(&Target::Platform)
         {
             return Err(ExecutorError::Wait(why.clone()));
         }
@@ -237,7 +237,10 @@ impl Executor {
         });
         let mut events =
             vec![self.event(EventKind::RequestApplied, Some(row.request), None, detail)];
-        for target in &plan.lift {
+        let stands = |target: &Target| {
+            self.heads.get(&target.subject()).is_some_and(|h| h.head.holds.contains_key(target))
+        };
+        for target in plan.lift.iter().filter(|target| !stands(target)) {
             let (subject, detail) = (Some(target.subject()), json!({ "target": target }));
             events.push(self.event(EventKind::HoldLifted, Some(row.request), subject, detail));
         }

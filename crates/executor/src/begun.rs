@@ -73,7 +73,7 @@ impl Executor {
         tracing::warn!(request = %plan.request, "goes on by the heads alone");
         let mut reading = self.reading();
         let failed = self.carry_out(&plan, &stored, &rest, &mut reading, true).await?;
-        let failed = failed.map(|(step, why)| (step.ordinal, why));
+        let failed = failed.map(|(step, why)| (step.map(|step| step.ordinal), why));
         if failed.is_some() {
             self.heads_back(&plan).await?;
         }

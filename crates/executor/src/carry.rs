@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 use std::ops::Range;
+use std::time::Instant;
 
 use serde_json::Value;
 use strongroom_domain::document::Document;
@@ -22,6 +23,7 @@ use strongroom_vault_model::policy::PolicyName;
 use crate::error::ExecutorError;
 use crate::fault;
 use crate::heads::Order;
+use crate::meanwhile::{LOOK, STANDS_STILL, gives_back};
 use crate::object::Reading;
 use crate::record::{Write, Written};
 use crate::start::Executor;
@@ -31,7 +33,7 @@ use crate::start::Executor;
 pub(crate) const SIDE_BY_SIDE: usize = 16;
 
 impl Executor {
-    /// Heads, steps, heads. Gives the step that it stopped at for good, and why.
+    /// Heads, steps, heads. Gives the step that it stopped at for good, if it came to one, and why.
     pub(crate) async fn carry_out<'p>(
         &mut self,
         plan: &'p Plan,
@@ -39,9 +41,15 @@ impl Executor {
         begin: &[usize],
         reading: &mut Reading,
         resume: bool,
-    ) -> Result<Option<(&'p Step, String)>, ExecutorError> {
+    ) -> Result<Option<(Option<&'p Step>, String)>, ExecutorError> {
         // After an interruption those that are missing: nothing was written before the last of them.
-        self.heads_applying(plan, stored, begin).await?;
+        match self.heads_applying(plan, stored, begin).await {
+            Ok(()) => {}
+            Err(ExecutorError::Engine(error)) if error.is_refused() => {
+                return Ok(Some((None, error.to_string())));
+            }
+            Err(error) => return Err(error),
+        }
         // After an interruption too: nobody is attached while the head says `applying`, and a
         // token from before the vote must never be adopted.
         self.reset_entities(plan).await?;
@@ -52,11 +60,20 @@ impl Executor {
             let anchors = names.filter_map(|name| ObjectKey::parse("anchor", name).ok()).collect();
             self.observe(reading, &anchors).await?;
         }
+        // What was planned just now knows of every hold.
+        let mut again = if resume { Some(self.groups_still(plan)?) } else { None };
+        let mut looked = Instant::now();
         for batch in batches(&plan.steps, SIDE_BY_SIDE) {
             self.lease_keep().await?;
-            let stopped = self.batch_write(plan, stored, batch, reading, resume).await?;
-            if stopped.is_some() {
-                return Ok(stopped);
+            if looked.elapsed() > LOOK {
+                if self.others_look().await? || again.is_some() {
+                    again = Some(self.groups_still(plan)?);
+                }
+                looked = Instant::now();
+            }
+            let stopped = self.batch_write(plan, stored, batch, reading, again.as_ref()).await?;
+            if let Some((step, why)) = stopped {
+                return Ok(Some((Some(step), why)));
             }
         }
         self.roles_follow(plan, reading).await?;
@@ -65,17 +82,24 @@ impl Executor {
     }
 
     /// Writes one batch. After an interruption each step is looked at alone: as before: do it; as
-    /// after: it was done; anything else: stop.
+    /// after: it was done; anything else: stop. What stands still since then is left out.
     async fn batch_write<'p>(
         &self,
         plan: &'p Plan,
         stored: &PlanRow,
         batch: Range<usize>,
         reading: &mut Reading,
-        resume: bool,
+        again: Option<&BTreeSet<PolicyName>>,
     ) -> Result<Option<(&'p Step, String)>, ExecutorError> {
         let names: Vec<String> =
             plan.steps[batch.clone()].iter().map(|step| step.object.name()).collect();
+        let mut found_now = Vec::new();
+        if again.is_some() {
+            let keys: Vec<&ObjectKey> =
+                plan.steps[batch.clone()].iter().map(|step| &step.object).collect();
+            found_now = self.read_now_each(reading, &keys).await?;
+        }
+        let mut found_now = found_now.into_iter();
         let (mut todo, mut ended) = (Vec::new(), Vec::new());
         for (place, name) in batch.zip(&names) {
             let step = &plan.steps[place];
@@ -90,8 +114,16 @@ impl Executor {
                 object_name: name,
                 after: step.after.as_ref().map(fingerprint),
             };
-            if resume {
-                let (found, id) = self.read_now(reading, &step.object).await?;
+            if let (Some(still), Some((found, id))) = (again, found_now.next()) {
+                if gives_back(step, still) {
+                    if found.is_some() {
+                        let why = format!("{} is taken away first: it stands still", step.object);
+                        return Err(ExecutorError::Wait(why));
+                    }
+                    let written = Written { read_back: id, ..Written::default() };
+                    ended.push((write, STANDS_STILL, written));
+                    continue;
+                }
                 match judge(&plan.steps, place, found.as_ref()) {
                     Verdict::Already => {
                         let written = Written { read_back: id, ..Written::default() };
@@ -200,12 +232,13 @@ impl Executor {
     /// Which of them comes first says nothing any more: every step is done.
     async fn heads_applied(&mut self, plan: &Plan) -> Result<(), ExecutorError> {
         let mut heads = Vec::new();
+        let lifted = self.lifted(plan);
         for document in &plan.documents {
             let Some(mut head) = self.heads.get(&document.subject).cloned() else {
                 continue;
             };
             let come_back = comes_back(plan, &head.head);
-            if head.head.finish(&plan.lift) {
+            if head.head.finish(&lifted) {
                 head.head.taken_out.retain(|binding| !come_back.contains(binding));
                 for binding in come_back {
                     if let Subject::Team(team) = &document.subject {

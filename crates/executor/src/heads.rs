@@ -1,6 +1,5 @@
 //! The executor's memory in the engine: one head per subject, written by check-and-set.
 
-use serde_json::Value;
 use strongroom_domain::document::Document;
 use strongroom_domain::head::{HEAD_VERSION, Head};
 use strongroom_domain::id::RequestId;
@@ -92,7 +91,7 @@ impl Executor {
             let head = Head::new(self.floor.deployment, subject.clone());
             return Ok(VersionedHead { head, version: 0 });
         };
-        let head: Head = serde_json::from_value(stored.data).map_err(|error| {
+        let head = Head::from_stored(stored.data).map_err(|error| {
             ExecutorError::Stopped(format!("the head of {subject} cannot be read: {error}"))
         })?;
         if head.deployment != self.floor.deployment {
@@ -276,7 +275,9 @@ impl Executor {
             }
         }
         let recorded = self.receipts(&ended).await;
-        if failed.is_some() || recorded.is_err() {
+        // What the engine refuses as wrong was not written, and nothing else was either.
+        let unknown = |error: &ExecutorError| !matches!(error, ExecutorError::Engine(error) if error.is_refused());
+        if failed.as_ref().is_some_and(unknown) || recorded.is_err() {
             // What is remembered of a head may be wrong now, and other subjects are judged by it:
             // nothing more is written until all are loaded again.
             self.epoch = 0;
@@ -290,8 +291,8 @@ impl Executor {
 
     async fn head_send(&self, head: &VersionedHead) -> Result<(u64, Envelope), ExecutorError> {
         fault::point("write")?;
-        let value: Value = serde_json::to_value(&head.head)
-            .map_err(|error| ExecutorError::Stopped(error.to_string()))?;
+        let value =
+            head.head.to_stored().map_err(|error| ExecutorError::Stopped(error.to_string()))?;
         let path = path(&head.head.subject);
         Ok(kv::write_cas(&self.engine, HEADS_MOUNT, &path, &value, head.version).await?)
     }

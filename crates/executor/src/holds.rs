@@ -16,6 +16,7 @@ use strongroom_storage::act::SuspensionRow;
 
 use crate::acts::About;
 use crate::error::ExecutorError;
+use crate::meanwhile::newer_than_lift;
 use crate::record::signed_actor;
 use crate::start::Executor;
 
@@ -135,14 +136,17 @@ impl Executor {
             }
             _ => return Err(ExecutorError::Wait(format!("{subject} is not applied"))),
         }
-        // One that only freezes takes nothing away: a person's hold stands over it.
-        if head.head.holds.get(target).is_some_and(|standing| !standing.frozen) {
-            self.head_remember(subject, head);
-            return Ok(());
-        }
         let since = Timestamp::from_second(self.clock.now().as_second())
             .map_err(|error| ExecutorError::Stopped(error.to_string()))?;
-        let hold = Hold { by, reason: reason.to_owned(), since, frozen: false };
+        let mut hold = Hold { by, reason: reason.to_owned(), since, frozen: false };
+        // One that only freezes takes nothing away: a person's hold stands over it.
+        if head.head.holds.get(target).is_some_and(|standing| !standing.frozen) {
+            let Some(newer) = newer_than_lift(&head.head, target, hold) else {
+                self.head_remember(subject, head);
+                return Ok(());
+            };
+            hold = newer;
+        }
         tracing::warn!(%target, by = hold.by.display(), "is held");
         head.head.holds.insert(target.clone(), hold.clone());
         self.head_write(head, None, "hold").await?;

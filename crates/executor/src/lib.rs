@@ -29,6 +29,7 @@ mod groups;
 mod hands;
 mod heads;
 mod holds;
+mod meanwhile;
 mod measure;
 mod members;
 mod object;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use serde_json::Value;
-use strongroom_engine::EngineError;
+use strongroom_engine::{EngineError, Envelope};
 use strongroom_plan::steps::Observed;
 use strongroom_vault_model::object::{Fields, ObjectKey};
 use strongroom_vault_model::policy;
@@ -94,7 +94,8 @@ impl Executor {
         reading: &mut Reading,
         keys: &BTreeSet<ObjectKey>,
     ) -> Result<Observed, ExecutorError> {
-        self.read_missing(reading, keys).await?;
+        // A slow engine must not make a large plan outlive the lease before its first write.
+        self.lease_keep_during(self.read_missing(reading, keys)).await?;
         let mut observed = Vec::new();
         // In this order anchors are known before the groups that name them.
         for key in keys {
@@ -157,10 +158,36 @@ impl Executor {
         reading: &mut Reading,
         key: &ObjectKey,
     ) -> Result<(Option<Fields>, Option<String>), ExecutorError> {
-        let path = wire::read_path(key);
-        let envelope = self.engine.get(&path, wire::template(key)).await?;
+        let envelope = self.engine.get(&wire::read_path(key), wire::template(key)).await?;
+        self.learn(reading, key, envelope).await
+    }
+
+    /// Reads some objects now, side by side.
+    pub(crate) async fn read_now_each(
+        &self,
+        reading: &mut Reading,
+        keys: &[&ObjectKey],
+    ) -> Result<Vec<(Option<Fields>, Option<String>)>, ExecutorError> {
+        let get = |key: &&ObjectKey| {
+            let (path, template) = (wire::read_path(key), wire::template(key));
+            async move { self.engine.get(&path, template).await }
+        };
+        let answers = futures::future::try_join_all(keys.iter().map(get)).await?;
+        let mut found = Vec::new();
+        for (key, envelope) in keys.iter().zip(answers) {
+            found.push(self.learn(reading, key, envelope).await?);
+        }
+        Ok(found)
+    }
+
+    async fn learn(
+        &self,
+        reading: &mut Reading,
+        key: &ObjectKey,
+        envelope: Option<Envelope>,
+    ) -> Result<(Option<Fields>, Option<String>), ExecutorError> {
         let request_id = envelope.as_ref().and_then(|envelope| envelope.request_id.clone());
-        reading.answers.insert(path, envelope.map(|envelope| envelope.data));
+        reading.know(wire::read_path(key), envelope.map(|envelope| envelope.data));
         Ok((self.observe_one(reading, key).await?, request_id))
     }
 }

@@ -317,7 +317,7 @@ impl Executor {
     }
 
     /// Stores what the clusters hold, for people.
-    async fn inventory_store(&mut self) -> Result<(), ExecutorError> {
+    pub(crate) async fn inventory_store(&mut self) -> Result<(), ExecutorError> {
         let (engine, now) = (self.config.engine.id, self.clock.now());
         for (name, watched) in &mut self.clusters {
             let state = watched.inventory.borrow_and_update().clone();

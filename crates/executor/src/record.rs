@@ -1,5 +1,6 @@
 //! Ledger events and journal lines, made in one place so that they all say the same things.
 
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -106,6 +107,7 @@ impl Executor {
     pub(crate) async fn intents(&self, writes: &[Write<'_>]) -> Result<(), ExecutorError> {
         self.lease_lasts().await?;
         fault::point("intent")?;
+        self.written.fetch_add(writes.len() as u64, Ordering::Relaxed);
         // A plan's writes follow its own event; what nobody asked for just now has none yet.
         let announced = |write: &Write<'_>| {
             let detail = json!({

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::time::{Duration, Instant};
 
 use secrecy::{ExposeSecret as _, SecretString};
@@ -97,6 +97,8 @@ pub struct Executor {
     pub(crate) unbelieved: BTreeMap<Subject, String>,
     /// How far the roles have come that follow a plan.
     pub(crate) followed_to: Option<FollowedTo>,
+    /// How many writes were begun, by whatever asked for them.
+    pub(crate) written: AtomicU64,
     /// Whether the process was asked to end.
     pub(crate) stopping: Arc<AtomicBool>,
     /// The marks of the rows in which people see the subjects.
@@ -212,6 +214,7 @@ impl Executor {
             published: BTreeMap::new(),
             unbelieved: BTreeMap::new(),
             followed_to: None,
+            written: AtomicU64::new(0),
             stopping: Arc::default(),
             findings: BTreeMap::new(),
             selfcheck: SelfCheck::default(),

@@ -121,7 +121,9 @@ impl Executor {
         exists: bool,
     ) -> Result<Envelope, ExecutorError> {
         let members = match key {
-            ObjectKey::Group(_) => self.kept_members(reading, key, fields).await?,
+            ObjectKey::Group(_) => {
+                self.lease_keep_during(self.kept_members(reading, key, fields)).await?
+            }
             _ => Vec::new(),
         };
         // Reading who stays may have taken long.

@@ -23,6 +23,7 @@ use crate::pins;
 use crate::regain::{regained, returning, shortened};
 use crate::risk::{Assessment, assess, true_together};
 use crate::sharing::{Sharing, host_roles, shared};
+use crate::size::too_large;
 use crate::stages::{FloorVotes, Submitter, stages, unfillable};
 use crate::steps::{Observed, steps};
 use crate::summary;
@@ -108,6 +109,9 @@ pub enum Refusal {
     /// What stands there is of another type and cannot be changed into ours.
     #[error("{0} exists with another type")]
     OtherType(ObjectKey),
+    /// The engine would refuse it in the middle of the plan.
+    #[error("{0} would be larger than the engine takes in one request (some 900 names): {1}")]
+    TooLarge(ObjectKey, &'static str),
     /// The cluster did not tell about a namespace, so neither a grant nor a removal may follow.
     #[error("the namespace {0} could not be read from its cluster")]
     UnknownNamespace(String),
@@ -286,6 +290,11 @@ pub fn build_since_vote<'g>(
     }
     let steps = steps(&context.mark, &base, &wanted, observed)?;
 
+    let large = too_large(&steps);
+    if !large.is_empty() {
+        return Err(large);
+    }
+
     let mut regained = regained(&base, &steps);
     let come_back = context.taken_out.iter().map(|name| ObjectKey::Group(name.clone()));
     regained.extend(come_back.filter(|key| wanted.contains_key(key)));
@@ -367,7 +376,7 @@ fn named(team: &Team) -> impl Iterator<Item = &GroupName> {
 
 /// The objects of the applied document. Those of suspended and of ended bindings are among them:
 /// what is still there of them goes.
-fn render_base(context: &Context, document: &Document) -> Result<Objects, Refusal> {
+pub(crate) fn render_base(context: &Context, document: &Document) -> Result<Objects, Refusal> {
     let always = Context { today: Date::MIN, holds: Holds::default(), ..context.clone() };
     Ok(desired(&always, document, &BTreeSet::new())?)
 }

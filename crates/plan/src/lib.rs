@@ -18,6 +18,7 @@ mod regain;
 pub mod resume;
 pub mod risk;
 pub mod sharing;
+mod size;
 pub mod stages;
 pub mod steps;
 pub mod summary;

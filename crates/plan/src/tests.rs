@@ -14,6 +14,7 @@ mod resume;
 mod risk;
 mod rounds;
 mod sharing;
+mod size;
 mod stages;
 mod summary;
 mod support;

@@ -79,8 +79,7 @@ async fn heads_bare(lab: &Lab, estate: &Estate) -> Result<f64> {
         .map(|number| async move {
             let path = format!("heads/team/{}", slug(number));
             let read = kv::read(&lab.admin, HEADS_MOUNT, &path).await?;
-            let head: strongroom_domain::head::Head =
-                serde_json::from_value(read.context("no head")?.data)?;
+            let head = strongroom_domain::head::Head::from_stored(read.context("no head")?.data)?;
             anyhow::ensure!(head.applied.is_some(), "an empty head");
             Ok(())
         })

@@ -18,7 +18,8 @@ use super::documents::{Edit, edit, edited, narrowing, reading, reordered, team};
 use super::engine::{Engine, Grant, texts};
 use super::support::{change, context, first, live, plan, uid};
 use crate::batch::batches;
-use crate::build::LiveNamespaces;
+use crate::build::{LiveNamespaces, render_base};
+use crate::desired::Objects;
 use crate::model::{Action, Step};
 use crate::risk::assess;
 use crate::{Change, Draft, Refusal, build};
@@ -233,12 +234,18 @@ fn no_unowned_object_is_ever_touched() {
         ] {
             keys.push(ObjectKey::parse(kind, name).unwrap());
         }
+        // With the bindings that have ended: what they left behind is ours until it is taken away.
+        let applied: Objects = changes
+            .iter()
+            .filter_map(|change| change.base.as_ref())
+            .flat_map(|base| render_base(&context(), base).unwrap())
+            .collect();
         let mut strangers = BTreeMap::new();
         for place in places {
             let key = keys[place % keys.len()].clone();
             // What cannot carry a mark is somebody else's only where the applied documents do not
             // stand for it, and follows its parent otherwise.
-            let own = engine.0.contains_key(&key) || scene.base_engine().0.contains_key(&key);
+            let own = engine.0.contains_key(&key) || applied.contains_key(&key);
             let unmarked = matches!(
                 key,
                 ObjectKey::Role(..)

@@ -1,0 +1,113 @@
+//! What people make to stand still while a plan is half done stays so, although the plan goes on.
+
+use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
+use serde_json::Value;
+use strongroom_lab::Person;
+
+use crate::private::{Executor, PrivateLab};
+use crate::support::document;
+
+/// An executor that dies right before the first step of the next plan: its heads say `applying`.
+async fn dies_half_way(private: &PrivateLab, request: &str, voters: &[&Person]) {
+    let mut executor = private.executor("half-way", None, &[("STRONGROOM_FAULT", "kill:step")]);
+    private.lab.until(request, "in_review").await;
+    for voter in voters {
+        // It may die before it answers; the act is stored.
+        voter.run(&["approve", request, "--yes"]).await.unwrap();
+    }
+    let start = Instant::now();
+    while !executor.is_over() {
+        assert!(start.elapsed() < Duration::from_secs(40), "it does not come to a step");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let database = private.database().await;
+    sqlx::query("UPDATE leases SET expires_at = now()").execute(&database).await.unwrap();
+    assert_eq!(private.lab.request(request).await["state"], "applying");
+}
+
+/// Stores a suspension while nobody is there to answer it.
+async fn suspends(private: &PrivateLab, target: &str, reason: &str) {
+    let bob = private.lab.person("bob").await;
+    let asked = bob.run(&["suspend", target, "--reason", reason, "--yes"]).await.unwrap();
+    let told = format!("{}{}", asked.out, asked.err);
+    assert!(told.contains("not answered"), "{told}");
+}
+
+/// Writes that the engine let through at this path, by its audit log.
+fn writes(private: &PrivateLab, path: &str) -> Vec<String> {
+    let log = std::fs::read_to_string(private.lab.text("/engine/audit_log")).unwrap();
+    let lines = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let operations = lines.filter_map(|line| {
+        let request = &line["request"];
+        let is_change = ["create", "update"].contains(&request["operation"].as_str()?);
+        let ours = line["type"] == "response" && request["path"] == path && is_change;
+        ours.then(|| request["operation"].to_string())
+    });
+    operations.collect()
+}
+
+async fn ends(mut executor: Executor) {
+    executor.signal(Signal::TERM);
+    assert!(executor.ends_within(Duration::from_secs(20)).await);
+}
+
+#[tokio::test]
+async fn a_hold_that_is_newer_than_the_plan_stands_although_the_plan_goes_on() {
+    let private = PrivateLab::start().await;
+    let lab = &private.lab;
+    let (bob, sue) = (lab.person("bob").await, lab.person("sue").await);
+    let team = lab.new_team("meanwhile").await;
+    lab.onboard(&team).await;
+    let slug = &team.slug;
+    let humans = "    - name: humans\n      people: { group: payments-dev }\n      access: [{ mount: kv, path: \
+                  prod/api/*, level: read }]\n      until: 2099-01-01\n";
+    let text = document(slug, true).replace("  limits:", &format!("{humans}  limits:"));
+    let file = lab.write("meanwhile.yaml", &text);
+    let group = format!("identity/group/name/team.{slug}.binding.humans");
+    let admin = lab.admin().await;
+    let there = || async { admin.read(&group, "{group}").await.unwrap().is_some() };
+    private.executor_end(Signal::TERM).await;
+
+    // Suspended while the plan that makes the binding is half done: its group is never written.
+    let executor = private.executor("clean", None, &[]);
+    let request = bob.submits(&file, "people may look", &[]).await.unwrap();
+    lab.until(&request, "in_review").await;
+    ends(executor).await;
+    dies_half_way(&private, &request, &[&sue]).await;
+    let target = format!("team/{slug}");
+    suspends(&private, &target, "INC-20").await;
+    let executor = private.executor("clean", None, &[]);
+    lab.until(&request, "applied").await;
+    assert_eq!(writes(&private, &group), Vec::<String>::new(), "given while the team is held");
+    assert!(!there().await);
+
+    // Suspended anew while the plan that lifts it is half done: the newer hold stands.
+    let request = bob.submits(&file, "it is over", &["--lift", &target]).await.unwrap();
+    lab.until(&request, "in_review").await;
+    ends(executor).await;
+    dies_half_way(&private, &request, &[&sue]).await;
+    suspends(&private, &target, "INC-21").await;
+    let executor = private.executor("clean", None, &[]);
+    lab.until(&request, "applied").await;
+    assert_eq!(writes(&private, &group), Vec::<String>::new(), "given while the team is held anew");
+    let database = private.database().await;
+    let lifted: i64 = sqlx::query_scalar(
+        "SELECT count(*) FROM ledger_events WHERE kind = 'hold.lifted' AND subject = $1",
+    )
+    .bind(&target)
+    .fetch_one(&database)
+    .await
+    .unwrap();
+    assert_eq!(lifted, 0, "it says that it lifted what stands");
+
+    // Lifted with nothing in between, it is as the document says.
+    let request = bob.submits(&file, "now it is", &["--lift", &target]).await.unwrap();
+    lab.until(&request, "in_review").await;
+    sue.approves(&request).await.unwrap();
+    lab.until(&request, "applied").await;
+    assert!(there().await);
+    ends(executor).await;
+    private.end().await;
+}
