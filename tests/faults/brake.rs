@@ -217,3 +217,51 @@ fn braked(private: &PrivateLab) -> PathBuf {
     std::fs::write(&file, value.to_string()).unwrap();
     file
 }
+
+/// Many bindings end on one day and the brake keeps some of them: what somebody holds goes all the
+/// same.
+#[tokio::test]
+async fn a_hold_takes_away_what_the_brake_keeps() {
+    let private = PrivateLab::start().await;
+    let lab = &private.lab;
+    private.executor_end(Signal::TERM).await;
+    let config = braked(&private);
+    let _executor = private.executor("braked", Some(&config), &[]);
+    let slug = "endings";
+    let api = lab.kubernetes();
+    for n in 0..NAMESPACES {
+        let namespace = format!("{slug}-{n}");
+        api.create_namespace(&namespace).await.unwrap();
+        for each in 0..EACH {
+            api.create_service_account(&namespace, &format!("a{each}")).await.unwrap();
+        }
+    }
+    let text =
+        estate(slug).replace("level: read }]\n", "level: read }]\n      until: 2099-01-01\n");
+    let file = lab.write("endings.yaml", &text);
+    let request = lab.person("alice").await.submits(&file, "they end", &[]).await.unwrap();
+    lab.decide(&request, &["bob", "sue"]).await;
+    let admin = lab.admin().await;
+    let all = NAMESPACES * EACH;
+    until_with_members(&admin, slug, all).await;
+
+    private.clock(100 * 366 * 86_400);
+    let start = Instant::now();
+    while alarm(lab).await.is_none() {
+        assert!(start.elapsed() < Duration::from_secs(40), "the brake holds nothing back");
+        tokio::time::sleep(Duration::from_millis(300)).await;
+    }
+    let kept = with_members(&admin, slug).await;
+    assert!(kept >= all - MOST, "{kept} are left: the brake kept nothing");
+    let ordered = tokio::process::Command::new(strongroom_test_support::program())
+        .args(["execute", "--config"])
+        .arg(&config)
+        .args(["suspend", &format!("team/{slug}"), "--reason", "INC-11"])
+        .output()
+        .await
+        .unwrap();
+    assert!(ordered.status.success(), "{}", String::from_utf8_lossy(&ordered.stderr));
+    until_with_members(&admin, slug, 0).await;
+    println!("the brake kept {kept} of {all} bindings that had ended; a hold took them all");
+    private.end().await;
+}

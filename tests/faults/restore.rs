@@ -206,10 +206,7 @@ async fn rel_07_a_half_done_plan_goes_on_although_the_database_forgot_it() {
     assert!(half.ends_within(Duration::from_mins(1)).await, "it was not broken off");
     let admin = lab.admin().await;
     let head = format!("strongroom/data/heads/team/{}", team.slug);
-    let read = async || -> Value {
-        let stored = admin.read(&head, "{head}").await.unwrap().unwrap();
-        serde_json::from_str(stored["data"]["head"].as_str().unwrap()).unwrap()
-    };
+    let read = async || admin.read(&head, "{head}").await.unwrap().unwrap()["data"].clone();
     let begun = read().await;
     assert!(begun["applied"].is_null() && begun["applying"].is_object(), "{begun:#}");
     put_back(&database).await;

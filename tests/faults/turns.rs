@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 use serde_json::{Value, json};
+use strongroom_engine::Session;
 
 use crate::drift::put;
 use crate::private::PrivateLab;
@@ -107,8 +108,23 @@ async fn while_everything_is_looked_at_nobody_waits() {
     private.end().await;
 }
 
+/// Waits until so many bindings of a team have their group.
+async fn until_groups(admin: &Session, slug: &str, wanted: usize) {
+    let (start, list) = (Instant::now(), "identity/group/name");
+    loop {
+        let names = admin.list(list, list).await.unwrap();
+        let ours = format!("team.{slug}.binding.");
+        let count = names.iter().filter(|name| name.starts_with(&ours)).count();
+        if count == wanted {
+            return;
+        }
+        assert!(start.elapsed() < Duration::from_mins(1), "{count} groups, not {wanted}");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+}
+
 /// How many bindings the long plan makes, each with a policy and a group.
-const BINDINGS: usize = 96;
+const BINDINGS: usize = 64;
 
 #[tokio::test]
 async fn while_a_long_plan_is_applied_nobody_waits() {
@@ -139,7 +155,7 @@ async fn while_a_long_plan_is_applied_nobody_waits() {
         text = text.replace("  limits:", &format!("{binding}  limits:"));
     }
     let file = lab.write("long.yaml", &text);
-    let bob = lab.person("bob").await;
+    let (bob, admin) = (lab.person("bob").await, lab.admin().await);
     let request = bob.submits(&file, "many more", &[]).await.unwrap();
     lab.until(&request, "in_review").await;
     proxy.set(Fault::Slow(Duration::from_millis(500)), To::All);
@@ -163,6 +179,41 @@ async fn while_a_long_plan_is_applied_nobody_waits() {
     proxy.clear();
     let again = lab.workload(&other.slug, "batch").await;
     again.reads_soon(&path("batch")).await;
+
+    // All of it held and lifted: the looks in the middle of the plan take nothing of what it gives.
+    let whole = format!("team/{}", long.slug);
+    bob.does(&["suspend", &whole, "--reason", "INC-12", "--yes"]).await.unwrap();
+    until_groups(&admin, &long.slug, 0).await;
+    let request = bob.submits(&file, "it is over", &["--lift", &whole]).await.unwrap();
+    lab.until(&request, "in_review").await;
+    proxy.set(Fault::Slow(Duration::from_millis(150)), To::All);
+    lab.person("sue").await.approves(&request).await.unwrap();
+    lab.until(&request, "applying").await;
+    // Frozen in the middle: nothing more is given before somebody lets it go on.
+    let sue = lab.person("sue").await;
+    sue.does(&["freeze", "--reason", "INC-13", "--yes"]).await.unwrap();
+    let start = Instant::now();
+    loop {
+        let shown = lab.request(&request).await;
+        if shown["stateReason"].as_str().unwrap_or_default().contains("INC-13") {
+            break;
+        }
+        assert!(start.elapsed() < Duration::from_secs(40), "it does not stop: {shown:#}");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    proxy.clear();
+    let out = sue.does(&["get", "document", "platform", "-o", "json"]).await.unwrap();
+    let platform: Value = serde_json::from_str(&out).unwrap();
+    let platform = platform.get("document").cloned().unwrap_or(platform);
+    let platform = lab.write("platform.json", &platform.to_string());
+    let thaw = sue.submits(&platform, "on again", &["--lift", "platform"]).await.unwrap();
+    lab.until(&thaw, "in_review").await;
+    for name in ["sam", "kim"] {
+        lab.person(name).await.run(&["approve", &thaw, "--yes"]).await.unwrap();
+    }
+    lab.until(&thaw, "applied").await;
+    lab.until(&request, "applied").await;
+    until_groups(&admin, &long.slug, BINDINGS + 2).await;
     println!(
         "turns: during a plan of {took:?}, suspended after {suspended:?}, a new account after \
          {replaced:?}"

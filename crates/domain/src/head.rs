@@ -14,6 +14,7 @@ use crate::document::{Document, Fault};
 use crate::hold::{Hold, Target};
 use crate::id::{DeploymentId, RequestId};
 use crate::packed::Packed;
+use crate::pins::Pins;
 use crate::subject::Subject;
 
 /// The version of this shape.
@@ -34,7 +35,7 @@ pub struct Applied {
     /// The hash of the plan that was signed.
     pub plan_hash: Digest,
     /// Namespace UIDs pinned by that vote, by `cluster/namespace`.
-    pub pins: BTreeMap<String, String>,
+    pub pins: Pins,
     /// The document that people other than its submitter last voted on, where `document` came
     /// after it by an owner's submission alone. Risk is judged against both, so that small steps
     /// nobody voted on add up.
@@ -61,7 +62,6 @@ pub struct Applying {
     /// What will be applied when the last step is done.
     pub target: Applied,
     /// The frozen plan's canonical text, so that a lost database loses no half-done plan.
-    #[serde(with = "crate::stored")]
     pub plan: String,
 }
 
@@ -80,7 +80,7 @@ pub struct Head {
     /// What is applied, if anything ever was.
     pub applied: Option<Applied>,
     /// What is being applied.
-    pub applying: Option<Applying>,
+    pub applying: Option<Box<Applying>>,
     /// What stands still until a request lifts it.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub holds: BTreeMap<Target, Hold>,
@@ -154,7 +154,7 @@ impl Head {
 
     /// A plan begins: until it ends nobody else's may.
     pub fn begin(&mut self, target: Applied, plan: String) {
-        self.applying = Some(Applying { target, plan });
+        self.applying = Some(Box::new(Applying { target, plan }));
     }
 
     /// The plan that has begun is applied, and lifts what it lifts. `false`: none had begun.
@@ -190,7 +190,7 @@ mod tests {
             document_hash: Digest::of(b"document"),
             request: RequestId::from_uuid(Uuid::from_u128(request)),
             plan_hash: plan_hash(request),
-            pins: BTreeMap::new(),
+            pins: Pins::default(),
             voted: None,
         }
     }

@@ -16,9 +16,10 @@ pub mod machine;
 pub mod metric;
 pub mod packed;
 pub mod person;
+pub mod pins;
 pub mod request;
 pub mod risk;
-mod stored;
+pub mod stored;
 pub mod subject;
 
 pub use strongroom_vault_model::canonical::{self, Digest};

@@ -1,64 +1,66 @@
-//! A head as the engine stores it: one text, with the plan deflated.
+//! A head as the engine stores it: as it is while it is small, and packed where it is not.
 //!
 //! OpenBao refuses a request of more than 1,000 JSON strings, keys among them, and the raft storage
-//! an entry of more than 1 MiB. A document has thousands of strings, and a plan repeats them, so
-//! neither may stand there as it is. What was stored before as a tree is still read.
+//! an entry of more than 1 MiB. A document has thousands of strings, and a plan repeats them.
 
 use std::io::{Read as _, Write as _};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use flate2::Compression;
-use flate2::read::DeflateDecoder;
-use flate2::write::DeflateEncoder;
+use flate2::read::GzDecoder;
+use flate2::write::GzEncoder;
 use serde::de::Error as _;
-use serde::{Deserialize, Deserializer, Serializer};
-use serde_json::{Value, json};
+use serde_json::{Error, Value, json};
 
 use crate::head::Head;
 
-/// The field that holds the text.
-const FIELD: &str = "head";
+/// The field that holds the packed text.
+const FIELD: &str = "gzip";
 
-/// The most that a stored plan may become, bytes: ten times what one may be.
-const MOST: u64 = 8 * 1024 * 1024;
+/// The most strings, keys among them, and bytes of a head that is stored as it is.
+const PLAIN: (usize, usize) = (900, 64 * 1024);
+
+/// The most that a packed head may become, bytes: some times what one can be.
+const MOST: u64 = 16 * 1024 * 1024;
 
 impl Head {
     /// The value to store.
-    pub fn to_stored(&self) -> Result<Value, serde_json::Error> {
-        Ok(json!({ FIELD: serde_json::to_string(self)? }))
+    pub fn to_stored(&self) -> Result<Value, Error> {
+        let text = serde_json::to_string(self)?;
+        let value = serde_json::to_value(self)?;
+        if strings(&value) <= PLAIN.0 && text.len() <= PLAIN.1 {
+            return Ok(value);
+        }
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+        let packed = encoder.write_all(text.as_bytes()).and_then(|()| encoder.finish());
+        Ok(json!({ FIELD: STANDARD.encode(packed.map_err(Error::custom)?) }))
     }
 
     /// What was stored.
-    pub fn from_stored(value: Value) -> Result<Self, serde_json::Error> {
-        match value.get(FIELD).and_then(Value::as_str) {
-            Some(text) => serde_json::from_str(text),
-            None => serde_json::from_value(value),
+    pub fn from_stored(value: Value) -> Result<Self, Error> {
+        let Some(packed) = value.get(FIELD).and_then(Value::as_str) else {
+            return serde_json::from_value(value);
+        };
+        let packed = STANDARD.decode(packed).map_err(Error::custom)?;
+        let mut text = String::new();
+        let mut decoder = GzDecoder::new(packed.as_slice()).take(MOST + 1);
+        decoder.read_to_string(&mut text).map_err(Error::custom)?;
+        if text.len() as u64 > MOST {
+            return Err(Error::custom("it is larger than any head"));
         }
+        serde_json::from_str(&text)
     }
 }
 
-/// Serializes a plan's text as base64 of its deflated bytes.
-pub(crate) fn serialize<S: Serializer>(text: &str, serializer: S) -> Result<S::Ok, S::Error> {
-    let mut encoder = DeflateEncoder::new(Vec::new(), Compression::default());
-    let deflated = encoder.write_all(text.as_bytes()).and_then(|()| encoder.finish());
-    serializer.serialize_str(&STANDARD.encode(deflated.map_err(serde::ser::Error::custom)?))
-}
-
-/// Reads it back; a plan from before is its own text.
-pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
-    let stored = String::deserialize(deserializer)?;
-    if stored.starts_with('{') {
-        return Ok(stored);
+/// How many strings a value has, keys among them, as OpenBao counts them.
+pub fn strings(value: &Value) -> usize {
+    match value {
+        Value::String(_) => 1,
+        Value::Array(items) => items.iter().map(strings).sum(),
+        Value::Object(fields) => fields.values().map(|value| 1 + strings(value)).sum(),
+        _ => 0,
     }
-    let deflated = STANDARD.decode(stored).map_err(D::Error::custom)?;
-    let mut text = String::new();
-    let mut decoder = DeflateDecoder::new(deflated.as_slice()).take(MOST + 1);
-    decoder.read_to_string(&mut text).map_err(D::Error::custom)?;
-    if text.len() as u64 > MOST {
-        return Err(D::Error::custom("the plan in a head is larger than any plan"));
-    }
-    Ok(text)
 }
 
 #[cfg(test)]
@@ -81,47 +83,31 @@ mod tests {
             document_hash: crate::Digest::labelled("test", b"document"),
             request: "0199b5d0-0000-7000-8000-000000000002".parse().unwrap(),
             plan_hash: crate::Digest::labelled("test", b"plan"),
-            pins: [("prod-eu/a".to_owned(), "uid".to_owned())].into(),
+            pins: [("prod-eu/a".to_owned(), "uid".to_owned())].into_iter().collect(),
             voted: None,
         };
         head.applied = Some(target.clone());
-        head.applying = Some(Applying { target, plan: document.to_string() });
+        head.applying = Some(Box::new(Applying { target, plan: document.to_string() }));
         head
     }
 
-    fn strings(value: &Value) -> usize {
-        match value {
-            Value::String(_) => 1,
-            Value::Array(items) => items.iter().map(strings).sum(),
-            Value::Object(fields) => fields.values().map(|value| 1 + strings(value)).sum(),
-            _ => 0,
+    #[test]
+    fn a_head_of_any_size_is_a_small_request_and_comes_back() {
+        for bindings in [2, 1000] {
+            let head = begun(bindings);
+            let stored = head.to_stored().unwrap();
+            assert!(strings(&stored) < 950, "{bindings}: {}", strings(&stored));
+            assert_eq!(stored.get(FIELD).is_some(), bindings == 1000);
+            assert_eq!(Head::from_stored(stored).unwrap(), head);
         }
     }
 
     #[test]
-    fn a_head_of_any_size_is_two_strings_and_comes_back() {
-        let head = begun(1000);
-        let stored = head.to_stored().unwrap();
-        assert_eq!(strings(&stored), 2);
-        assert_eq!(Head::from_stored(stored).unwrap(), head);
-    }
-
-    #[test]
-    fn a_head_from_before_is_read() {
-        let head = begun(2);
-        let mut tree = serde_json::to_value(&head).unwrap();
-        tree["applying"]["plan"] = json!(head.applying.as_ref().unwrap().plan);
-        assert_eq!(Head::from_stored(tree).unwrap(), head);
-    }
-
-    #[test]
-    fn a_plan_that_grows_without_end_is_refused() {
-        let mut encoder = DeflateEncoder::new(Vec::new(), Compression::best());
+    fn what_grows_without_end_is_refused() {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
         encoder.write_all(&vec![b' '; usize::try_from(MOST).unwrap() + 1]).unwrap();
         let bomb = STANDARD.encode(encoder.finish().unwrap());
-        let mut tree = serde_json::to_value(begun(1)).unwrap();
-        tree["applying"]["plan"] = json!(bomb);
-        let refused = Head::from_stored(tree).unwrap_err().to_string();
-        assert!(refused.contains("larger than any plan"), "{refused}");
+        let refused = Head::from_stored(json!({ FIELD: bomb })).unwrap_err().to_string();
+        assert!(refused.contains("larger than any head"), "{refused}");
     }
 }

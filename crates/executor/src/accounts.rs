@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use strongroom_domain::document::Team;
 use strongroom_domain::document::team::{Binding, Holder};
 use strongroom_domain::name::TeamName;
+use strongroom_domain::pins::Pins;
 use strongroom_domain::subject::Subject;
 use strongroom_engine::sys;
 use strongroom_kubernetes::Settled;
@@ -33,7 +34,7 @@ impl Executor {
         team: &Team,
         binding: &Binding,
         name: &PolicyName,
-        pins: &BTreeMap<String, String>,
+        pins: &Pins,
         still: Option<&str>,
     ) -> Result<bool, ExecutorError> {
         let Holder::Accounts { cluster, namespace, .. } = &binding.holder else {
@@ -53,6 +54,7 @@ impl Executor {
         let mut all_known = true;
         let mut suspended = None;
         for account in desired::accounts(binding) {
+            self.lease_keep().await?;
             let standing = match reader.settled(namespace, &account.account).await {
                 Settled::Unknown { reason } => {
                     all_known = false;

@@ -72,6 +72,7 @@ impl Executor {
 
     /// Whether anything may be written now.
     pub(crate) async fn may_write(&self, plan: &Plan) -> Result<(), ExecutorError> {
+        self.platform_is_believed()?;
         if let Some(why) = self.held.get(&Target::Platform)
             && !self.lifted(plan).contains(&Target::Platform)
         {
@@ -162,7 +163,8 @@ impl Executor {
         let submitter = self.submitter(row, &submission).await?;
         let proposal = self.propose(row, &submission).await?;
         let now = self.plan(row, &submission, &submitter, &proposal, reading).await?;
-        let same = plan.is_still(&now);
+        // Whoever holds anew what it lifts has not been heard by those who signed.
+        let same = plan.is_still(&now) && self.lifted(plan) == plan.lift;
         if !same && row.state == State::Applying {
             let why = "what is there has changed before the first write; propose it again";
             let detail = json!({ "because": why });

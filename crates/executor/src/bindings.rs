@@ -1,12 +1,12 @@
 //! The look at every binding: which of them changed since they were last made true, and what each
 //! of them must be now. What ends and what is held comes before what is attached.
 
-use std::collections::BTreeMap;
 use std::time::Instant;
 
 use strongroom_domain::document::team::{Binding, Holder};
 use strongroom_domain::document::{Document, Team};
 use strongroom_domain::name::TeamName;
+use strongroom_domain::pins::Pins;
 use strongroom_domain::subject::Subject;
 use strongroom_kubernetes::InventoryState;
 use strongroom_plan::{Holds, desired};
@@ -15,6 +15,7 @@ use strongroom_vault_model::policy::{PolicyName, TeamRole};
 
 use crate::attached::Seen;
 use crate::error::ExecutorError;
+use crate::meanwhile::Side;
 use crate::start::Executor;
 use crate::sweep::TURN;
 
@@ -47,9 +48,8 @@ impl Executor {
         });
         self.attached.begin(|| teams.collect());
         self.teams_keep().await?;
-        let holds = Holds { now: self.held.clone(), ..Holds::default() };
-        for (team, pins) in self.begun_sides() {
-            self.team_narrow(&holds, &team, &pins).await?;
+        for side in self.begun_sides() {
+            self.team_narrow(&side).await?;
         }
         // Of what was not come to nothing is told yet, and nothing taken back.
         if self.attached.is_under_way() {
@@ -58,21 +58,6 @@ impl Executor {
         self.members_out_settle().await?;
         self.namespaces_settle().await?;
         self.brake_tell().await
-    }
-
-    /// Both sides of every plan that is being applied. Its own steps decide what is given; what is
-    /// held, has ended or is in another namespace is taken away all the same.
-    fn begun_sides(&self) -> Vec<(Team, BTreeMap<String, String>)> {
-        let mut sides = Vec::new();
-        for head in self.heads.values() {
-            let Some(applying) = &head.head.applying else { continue };
-            for side in head.head.applied.iter().chain([&applying.target]) {
-                if let Ok(Document::Team(team)) = side.document() {
-                    sides.push((*team, side.pins.clone()));
-                }
-            }
-        }
-        sides
     }
 
     /// Looks at one team after the other, for a turn.
@@ -109,7 +94,7 @@ impl Executor {
         &mut self,
         holds: &Holds,
         team: &Team,
-        pins: &BTreeMap<String, String>,
+        pins: &Pins,
     ) -> Result<(), ExecutorError> {
         for role in TeamRole::ALL {
             let name = PolicyName::People(team.name.clone(), role);
@@ -134,19 +119,17 @@ impl Executor {
 
     /// What may not wait until a plan about the team has ended. Nothing is given here, and nothing
     /// is remembered as made true: the plan may still write.
-    async fn team_narrow(
-        &mut self,
-        holds: &Holds,
-        team: &Team,
-        pins: &BTreeMap<String, String>,
-    ) -> Result<(), ExecutorError> {
+    async fn team_narrow(&mut self, side: &Side) -> Result<(), ExecutorError> {
+        let Side { holds, team, pins } = side;
         if holds.team_is_held(team) {
             for role in TeamRole::ALL {
                 let name = PolicyName::People(team.name.clone(), role);
-                self.group_end(&name, SUSPEND, "the team is suspended").await?;
+                let done = self.group_end(&name, SUSPEND, "the team is suspended").await;
+                narrowed(&name, done)?;
             }
         }
         for binding in &team.bindings {
+            self.lease_keep().await?;
             let name = PolicyName::Binding(team.name.clone(), binding.name.clone());
             let done = match self.seen(holds, team, binding) {
                 Some(Seen::Held(why)) => self.group_end(&name, SUSPEND, &why).await,
@@ -158,7 +141,7 @@ impl Executor {
                     let elsewhere = match &binding.holder {
                         Holder::Accounts { cluster, namespace, .. } => pins
                             .get(&format!("{cluster}/{namespace}"))
-                            .is_some_and(|pin| uid.as_ref() != Some(pin)),
+                            .is_some_and(|pin| uid.as_deref() != Some(pin)),
                         Holder::People { .. } => false,
                     };
                     if elsewhere {
@@ -170,11 +153,7 @@ impl Executor {
                 }
                 _ => Ok(()),
             };
-            match done {
-                Err(ExecutorError::LeaseLost) => return Err(ExecutorError::LeaseLost),
-                Err(error) => tracing::warn!(binding = %name, %error, "binding is not narrowed"),
-                Ok(()) => {}
-            }
+            narrowed(&name, done)?;
         }
         Ok(())
     }
@@ -201,15 +180,16 @@ impl Executor {
 
     /// What a binding's state follows from now; `None` while its cluster is unknown.
     fn seen(&self, holds: &Holds, team: &Team, binding: &Binding) -> Option<Seen> {
-        if let Some(until) = binding.until
-            && until < self.today()
-        {
-            return Some(Seen::Ended(until));
-        }
+        // What somebody holds goes at once; what has ended may have to wait for the brake.
         if let Some(why) = holds.over_binding(team, binding) {
             let why = why.to_owned();
             let ends = holds.ends_group(team, binding);
             return Some(if ends { Seen::Held(why) } else { Seen::Paused(why) });
+        }
+        if let Some(until) = binding.until
+            && until < self.today()
+        {
+            return Some(Seen::Ended(until));
         }
         let Holder::Accounts { cluster, namespace, .. } = &binding.holder else {
             return Some(Seen::People);
@@ -236,7 +216,7 @@ impl Executor {
         team: &Team,
         binding: &Binding,
         name: &PolicyName,
-        pins: &BTreeMap<String, String>,
+        pins: &Pins,
         seen: &Seen,
     ) -> Result<bool, ExecutorError> {
         match seen {
@@ -278,4 +258,14 @@ impl Executor {
         let mut reading = self.reading();
         Ok(self.read_now(&mut reading, &key).await?.0.is_some())
     }
+}
+
+/// One group that cannot be taken away stops no other.
+fn narrowed(name: &PolicyName, done: Result<(), ExecutorError>) -> Result<(), ExecutorError> {
+    match done {
+        Err(ExecutorError::LeaseLost) => return Err(ExecutorError::LeaseLost),
+        Err(error) => tracing::warn!(binding = %name, %error, "binding is not narrowed"),
+        Ok(()) => {}
+    }
+    Ok(())
 }

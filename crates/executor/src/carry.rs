@@ -5,7 +5,6 @@
 
 use std::collections::BTreeSet;
 use std::ops::Range;
-use std::time::Instant;
 
 use serde_json::Value;
 use strongroom_domain::document::Document;
@@ -23,7 +22,7 @@ use strongroom_vault_model::policy::PolicyName;
 use crate::error::ExecutorError;
 use crate::fault;
 use crate::heads::Order;
-use crate::meanwhile::{LOOK, STANDS_STILL, gives_back};
+use crate::meanwhile::{STANDS_STILL, Still, StillGroups, stands_still};
 use crate::object::Reading;
 use crate::record::{Write, Written};
 use crate::start::Executor;
@@ -48,11 +47,13 @@ impl Executor {
             Err(ExecutorError::Engine(error)) if error.is_refused() => {
                 return Ok(Some((None, error.to_string())));
             }
+            Err(ExecutorError::Stopped(why)) => return Ok(Some((None, why))),
             Err(error) => return Err(error),
         }
+        let mut meanwhile = self.meanwhile(plan, resume)?;
         // After an interruption too: nobody is attached while the head says `applying`, and a
         // token from before the vote must never be adopted.
-        self.reset_entities(plan).await?;
+        self.reset_entities(plan, &mut meanwhile).await?;
         if resume {
             // Groups name anchors by the engine's ids, which the first try had read.
             let lists = plan.steps.iter().filter_map(|step| step.after.as_ref()?.get("anchors"));
@@ -60,18 +61,10 @@ impl Executor {
             let anchors = names.filter_map(|name| ObjectKey::parse("anchor", name).ok()).collect();
             self.observe(reading, &anchors).await?;
         }
-        // What was planned just now knows of every hold.
-        let mut again = if resume { Some(self.groups_still(plan)?) } else { None };
-        let mut looked = Instant::now();
         for batch in batches(&plan.steps, SIDE_BY_SIDE) {
-            self.lease_keep().await?;
-            if looked.elapsed() > LOOK {
-                if self.others_look().await? || again.is_some() {
-                    again = Some(self.groups_still(plan)?);
-                }
-                looked = Instant::now();
-            }
-            let stopped = self.batch_write(plan, stored, batch, reading, again.as_ref()).await?;
+            self.meanwhile_look(plan, &mut meanwhile).await?;
+            let again = meanwhile.again.as_ref();
+            let stopped = self.batch_write(plan, stored, batch, reading, again).await?;
             if let Some((step, why)) = stopped {
                 return Ok(Some((Some(step), why)));
             }
@@ -89,7 +82,7 @@ impl Executor {
         stored: &PlanRow,
         batch: Range<usize>,
         reading: &mut Reading,
-        again: Option<&BTreeSet<PolicyName>>,
+        again: Option<&StillGroups>,
     ) -> Result<Option<(&'p Step, String)>, ExecutorError> {
         let names: Vec<String> =
             plan.steps[batch.clone()].iter().map(|step| step.object.name()).collect();
@@ -115,16 +108,24 @@ impl Executor {
                 after: step.after.as_ref().map(fingerprint),
             };
             if let (Some(still), Some((found, id))) = (again, found_now.next()) {
-                if gives_back(step, still) {
-                    if found.is_some() {
+                let verdict = judge(&plan.steps, place, found.as_ref());
+                let left_out = match stands_still(step, still) {
+                    // What is ours is taken away by the look at the bindings; then it goes on.
+                    Some(Still::Held) if found.is_some() && verdict != Verdict::Stop => {
+                        self.receipts(&ended).await?;
                         let why = format!("{} is taken away first: it stands still", step.object);
                         return Err(ExecutorError::Wait(why));
                     }
-                    let written = Written { read_back: id, ..Written::default() };
-                    ended.push((write, STANDS_STILL, written));
-                    continue;
-                }
-                match judge(&plan.steps, place, found.as_ref()) {
+                    Some(Still::Held) => found.is_none(),
+                    Some(Still::Ended) => true,
+                    None => false,
+                };
+                match verdict {
+                    _ if left_out => {
+                        let written = Written { read_back: id, ..Written::default() };
+                        ended.push((write, STANDS_STILL, written));
+                        continue;
+                    }
                     Verdict::Already => {
                         let written = Written { read_back: id, ..Written::default() };
                         ended.push((write, "already", written));
@@ -132,6 +133,7 @@ impl Executor {
                     }
                     Verdict::Do => {}
                     Verdict::Stop => {
+                        self.receipts(&ended).await?;
                         let why = format!(
                             "{} is neither as before nor as after step {}",
                             step.object, step.ordinal
@@ -201,7 +203,7 @@ impl Executor {
             };
             let target = plan.target(stored.hash, place, head.head.applied.as_ref());
             head.head.begin(target, text.clone());
-            heads.push(head);
+            heads.push(*head);
         }
         // If one fails, nothing more is written before all heads are loaded again; then those that
         // had begun go on or go back.
@@ -246,7 +248,7 @@ impl Executor {
                         self.attached.members_forget(&PolicyName::Binding(team.clone(), binding));
                     }
                 }
-                heads.push(head);
+                heads.push(*head);
             }
         }
         self.members_are_anew(plan);

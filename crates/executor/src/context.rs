@@ -18,11 +18,12 @@ use crate::start::{Executor, Watched};
 
 impl Executor {
     /// The heads of clusters. They come before those of teams, of which there may be thousands.
-    fn cluster_heads(&self) -> impl Iterator<Item = (&Subject, &VersionedHead)> {
+    fn cluster_heads(&self) -> impl Iterator<Item = &VersionedHead> {
         self.heads
             .iter()
             .take_while(|(subject, _)| !matches!(subject, Subject::Team(_)))
             .filter(|(subject, _)| matches!(subject, Subject::Cluster(_)))
+            .map(|(_, head)| &**head)
     }
 
     /// The rules in force and the clusters that the changes may name.
@@ -31,7 +32,7 @@ impl Executor {
         changes: &[Change],
         lift: &[Target],
     ) -> Result<Context, ExecutorError> {
-        let platform = match self.heads.get(&Subject::Platform).map(VersionedHead::document) {
+        let platform = match self.heads.get(&Subject::Platform).map(|head| head.document()) {
             Some(document) => match document? {
                 Some(Document::Platform(platform)) => *platform,
                 _ => Platform::default(),
@@ -39,7 +40,7 @@ impl Executor {
             None => Platform::default(),
         };
         let mut clusters: BTreeMap<ClusterName, ClusterDocument> = BTreeMap::new();
-        for (_, head) in self.cluster_heads() {
+        for head in self.cluster_heads() {
             // One that is not believed is as if it were not there, and holds up nobody else.
             if let Ok(Some(Document::Cluster(cluster))) = head.document() {
                 clusters.insert(cluster.name.clone(), *cluster);
@@ -84,7 +85,7 @@ impl Executor {
             if let (Some(Document::Team(team)), Some(applied)) =
                 (head.document()?, &head.head.applied)
             {
-                hosts.insert(name, Host { team: *team, pins: applied.pins.clone() });
+                hosts.insert(name, Host { team: *team, pins: applied.pins.to_map() });
             }
         }
         Ok(Sharing { hosts, guests: self.guests.clone() })
@@ -129,12 +130,12 @@ impl Executor {
             for (each, is_applied) in applied.chain(targets) {
                 // Most heads pin none of them; of the others the document tells claims from what is
                 // another team's.
-                if !claimed.iter().any(|name| each.pins.contains_key(name)) {
+                if !claimed.iter().any(|name| each.pins.contains(name)) {
                     continue;
                 }
                 let theirs: BTreeSet<String> = match each.document() {
                     Ok(Document::Team(team)) => claims(&team).collect(),
-                    _ => each.pins.keys().cloned().collect(),
+                    _ => each.pins.places().map(str::to_owned).collect(),
                 };
                 if let Some(name) = claimed.intersection(&theirs).next() {
                     let why = format!(
@@ -181,7 +182,7 @@ impl Executor {
     /// Connects to every applied cluster whose credentials are in the floor file, and watches it.
     pub(crate) async fn clusters_refresh(&mut self) -> Result<(), ExecutorError> {
         let mut wanted = Vec::new();
-        for (_, head) in self.cluster_heads() {
+        for head in self.cluster_heads() {
             if let Ok(Some(Document::Cluster(cluster))) = head.document() {
                 wanted.push(*cluster);
             }

@@ -12,7 +12,6 @@ use strongroom_vault_model::policy::PolicyName;
 
 use crate::error::ExecutorError;
 use crate::finding::{Severity, finding};
-use crate::heads::VersionedHead;
 use crate::start::Executor;
 
 impl Executor {
@@ -61,7 +60,7 @@ impl Executor {
     fn is_bound(&self, name: &PolicyName) -> bool {
         let PolicyName::Binding(team, binding) = name else { return false };
         let subject = Subject::Team(team.clone());
-        match self.heads.get(&subject).map(VersionedHead::document) {
+        match self.heads.get(&subject).map(|head| head.document()) {
             None => self.unbelieved.contains_key(&subject),
             Some(Ok(None)) => false,
             Some(Ok(Some(Document::Team(team)))) => has(&team, binding),

@@ -18,6 +18,7 @@ use strongroom_vault_model::object::Account;
 use crate::accounts::order;
 use crate::context::split;
 use crate::error::ExecutorError;
+use crate::meanwhile::Meanwhile;
 use crate::record::Written;
 use crate::start::Executor;
 
@@ -146,7 +147,11 @@ impl Executor {
 
     /// Before a namespace is trusted again or a hold is lifted: whatever the accounts had is taken
     /// away, so that tokens from before stay dead, a newcomer's early token among them.
-    pub(crate) async fn reset_entities(&mut self, plan: &Plan) -> Result<(), ExecutorError> {
+    pub(crate) async fn reset_entities(
+        &mut self,
+        plan: &Plan,
+        meanwhile: &mut Meanwhile,
+    ) -> Result<(), ExecutorError> {
         let planned = plan.documents.iter();
         let mut teams: Vec<Document> =
             planned.filter_map(|planned| Document::from_value(&planned.document).ok()).collect();
@@ -166,6 +171,7 @@ impl Executor {
                 for account in desired::accounts(binding) {
                     let place = format!("{}/{}", account.cluster, account.namespace);
                     if lifted || plan.attest.contains(&place) {
+                        self.meanwhile_look(plan, meanwhile).await?;
                         self.account_reset(&account).await?;
                     }
                 }

@@ -18,7 +18,6 @@ use strongroom_vault_model::object::{Fields, ObjectKey, fingerprint};
 use crate::accounts::order;
 use crate::carry::SIDE_BY_SIDE;
 use crate::error::ExecutorError;
-use crate::heads::VersionedHead;
 use crate::object::Reading;
 use crate::record::Write;
 use crate::start::Executor;
@@ -50,10 +49,8 @@ impl Executor {
             return self.role_may_be_written(plan);
         }
         let own = |subject: &Subject| plan.documents.iter().any(|each| each.subject == *subject);
-        let other = |(subject, head): &(&Subject, &VersionedHead)| {
-            head.head.applying.is_some() && !own(subject)
-        };
-        match self.heads.iter().find(other) {
+        let mut begun = self.heads.iter().filter(|(_, head)| head.head.applying.is_some());
+        match begun.find(|(subject, _)| !own(subject)) {
             Some((subject, _)) => Err(ExecutorError::Wait(format!(
                 "another request is being applied to {subject}; this one, which the roles of teams \
                  follow, begins after it"
@@ -129,9 +126,9 @@ impl Executor {
             let proposed = Document::from_value(&planned.document)
                 .map_err(|_| ExecutorError::Stopped(format!("the plan of {}", planned.subject)))?;
             let head = self.heads.get(&planned.subject);
-            let base = head.map(VersionedHead::document).transpose()?.flatten();
+            let base = head.map(|head| head.document()).transpose()?.flatten();
             let applied = head.and_then(|head| head.head.applied.as_ref());
-            let base_pins = applied.map(|applied| applied.pins.clone()).unwrap_or_default();
+            let base_pins = applied.map(|applied| applied.pins.to_map()).unwrap_or_default();
             Ok(Change { base, proposed, base_pins })
         };
         plan.documents.iter().map(change).collect()

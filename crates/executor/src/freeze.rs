@@ -116,7 +116,7 @@ impl Executor {
             changes.push(Change {
                 base: head.document()?,
                 proposed,
-                base_pins: applied.map(|applied| applied.pins).unwrap_or_default(),
+                base_pins: applied.map(|applied| applied.pins.to_map()).unwrap_or_default(),
             });
             self.head_remember(subject.clone(), head);
         }
@@ -199,6 +199,7 @@ impl Executor {
         }
         self.claims_are_free(changes)?;
         self.clusters_go_on(changes, &submission.lift)?;
+        self.platform_is_believed()?;
         let context = self.context(changes, &submission.lift)?;
         self.may_lengthen(&context, changes)?;
         let live = self.live_namespaces(changes).await?;
@@ -213,7 +214,13 @@ impl Executor {
             submitter.groups(),
         )?;
         // Whole seconds, rounded up: whoever signs in after this moment has seen this plan.
-        let frozen_at = Timestamp::from_second(self.clock.now().as_second() + 1)
+        // And every hold that the plan lifts is older than it, whatever the clocks say.
+        let held = submission.lift.iter().filter_map(|target| {
+            let head = self.heads.get(&target.subject())?;
+            Some(head.head.holds.get(target)?.since.as_second())
+        });
+        let latest = held.fold(self.clock.now().as_second(), i64::max);
+        let frozen_at = Timestamp::from_second(latest + 1)
             .map_err(|error| ExecutorError::Stopped(error.to_string()))?;
         let expires_at = self.plan_end(row, submitter, frozen_at);
         Ok(Plan {
@@ -263,6 +270,7 @@ impl Executor {
                 "the plan is larger than 768 KiB; withdraw it and split the request".into(),
             ));
         }
+        self.heads_would_fit(&plan, &canonical)?;
         let hash = Plan::hash_of(&canonical);
         let signature = self.signing_key.sign(Purpose::Plan, &canonical);
         let stored = PlanRow {

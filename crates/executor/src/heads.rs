@@ -13,6 +13,7 @@ use strongroom_vault_model::policy::PolicyName;
 
 use crate::error::ExecutorError;
 use crate::fault;
+use crate::fits::stored;
 use crate::places::Places;
 use crate::record::{Write, Written};
 use crate::start::Executor;
@@ -270,14 +271,15 @@ impl Executor {
                     stored.push(head);
                 }
                 Err(error) => {
+                    if is_unwritten(&error) {
+                        ended.push((write, "failed", Written::default()));
+                    }
                     failed.get_or_insert(error);
                 }
             }
         }
         let recorded = self.receipts(&ended).await;
-        // What the engine refuses as wrong was not written, and nothing else was either.
-        let unknown = |error: &ExecutorError| !matches!(error, ExecutorError::Engine(error) if error.is_refused());
-        if failed.as_ref().is_some_and(unknown) || recorded.is_err() {
+        if failed.as_ref().is_some_and(|error| !is_unwritten(error)) || recorded.is_err() {
             // What is remembered of a head may be wrong now, and other subjects are judged by it:
             // nothing more is written until all are loaded again.
             self.epoch = 0;
@@ -291,8 +293,7 @@ impl Executor {
 
     async fn head_send(&self, head: &VersionedHead) -> Result<(u64, Envelope), ExecutorError> {
         fault::point("write")?;
-        let value =
-            head.head.to_stored().map_err(|error| ExecutorError::Stopped(error.to_string()))?;
+        let value = stored(&head.head)?;
         let path = path(&head.head.subject);
         Ok(kv::write_cas(&self.engine, HEADS_MOUNT, &path, &value, head.version).await?)
     }
@@ -348,6 +349,15 @@ impl Executor {
                 self.places.add(&team);
             }
         }
-        self.heads.insert(subject, head);
+        self.heads.insert(subject, Box::new(head));
+    }
+}
+
+/// Whether a write that failed like this has surely not happened.
+fn is_unwritten(error: &ExecutorError) -> bool {
+    match error {
+        ExecutorError::Engine(error) => error.is_refused(),
+        ExecutorError::Stopped(_) => true,
+        _ => false,
     }
 }

@@ -3,6 +3,8 @@
 //! A hold only takes away. What it takes is taken by the next look at the bindings, which finds the
 //! hold in the head: a crash between the two loses nothing. Only a request lifts it.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use serde_json::json;
 use strongroom_acts::token::Accepted;
@@ -16,7 +18,6 @@ use strongroom_storage::act::SuspensionRow;
 
 use crate::acts::About;
 use crate::error::ExecutorError;
-use crate::meanwhile::newer_than_lift;
 use crate::record::signed_actor;
 use crate::start::Executor;
 
@@ -110,7 +111,7 @@ impl Executor {
         }))
     }
 
-    /// Writes a hold into the head. One that stands already stays as it is.
+    /// Writes a hold into the head, in place of one that stands already.
     pub(crate) async fn hold_make(
         &mut self,
         target: &Target,
@@ -120,33 +121,23 @@ impl Executor {
     ) -> Result<(), ExecutorError> {
         let subject = target.subject();
         let mut head = self.head_read(&subject).await?;
-        let document = head.document()?;
-        match (target, document) {
-            (Target::Platform, _) | (Target::Cluster(_) | Target::Team(_), Some(_)) => {}
-            (Target::Binding(_, name), Some(Document::Team(team))) => {
-                if !team.bindings.iter().any(|binding| binding.name == *name) {
-                    let names: Vec<&str> =
-                        team.bindings.iter().map(|binding| binding.name.as_str()).collect();
-                    return Err(ExecutorError::Wait(format!(
-                        "the team {} has no binding {name}; its bindings: {}",
-                        team.name,
-                        names.join(", ")
-                    )));
-                }
-            }
-            _ => return Err(ExecutorError::Wait(format!("{subject} is not applied"))),
+        // What a half-done plan makes can be held before it is done.
+        let begun = head.head.applying.as_ref().and_then(|begun| begun.target.document().ok());
+        let sides: Vec<Document> = head.document()?.into_iter().chain(begun).collect();
+        may_be_held(target, &sides)?;
+        // Known before its moment is chosen. One that stands is replaced: whoever signed to lift that
+        // one has not heard of this one.
+        self.head_remember(subject.clone(), head.clone());
+        let since = self.hold_since(target)?;
+        let standing = head.head.holds.get(target);
+        if standing.is_some_and(|standing| {
+            // The same once more, after an interruption.
+            let is_same = standing.by == by && standing.reason == reason && !standing.frozen;
+            is_same && !self.is_being_lifted(target, standing)
+        }) {
+            return Ok(());
         }
-        let since = Timestamp::from_second(self.clock.now().as_second())
-            .map_err(|error| ExecutorError::Stopped(error.to_string()))?;
-        let mut hold = Hold { by, reason: reason.to_owned(), since, frozen: false };
-        // One that only freezes takes nothing away: a person's hold stands over it.
-        if head.head.holds.get(target).is_some_and(|standing| !standing.frozen) {
-            let Some(newer) = newer_than_lift(&head.head, target, hold) else {
-                self.head_remember(subject, head);
-                return Ok(());
-            };
-            hold = newer;
-        }
+        let hold = Hold { by, reason: reason.to_owned(), since, frozen: false };
         tracing::warn!(%target, by = hold.by.display(), "is held");
         head.head.holds.insert(target.clone(), hold.clone());
         self.head_write(head, None, "hold").await?;
@@ -189,4 +180,29 @@ impl Executor {
         let frozen = self.held.get(&Target::Platform).cloned();
         frozen.or_else(|| self.differing.get(subject).cloned())
     }
+}
+
+/// Whether what is to be held is there, as applied or as a half-done plan makes it.
+fn may_be_held(target: &Target, sides: &[Document]) -> Result<(), ExecutorError> {
+    let Target::Binding(team, name) = target else {
+        return match target {
+            Target::Cluster(_) | Target::Team(_) if sides.is_empty() => {
+                Err(ExecutorError::Wait(format!("{} is not applied", target.subject())))
+            }
+            _ => Ok(()),
+        };
+    };
+    let teams = sides.iter().filter_map(|side| match side {
+        Document::Team(team) => Some(team),
+        _ => None,
+    });
+    let names: BTreeSet<&str> =
+        teams.flat_map(|team| &team.bindings).map(|binding| binding.name.as_str()).collect();
+    if names.contains(name.as_str()) {
+        return Ok(());
+    }
+    let names = names.into_iter().collect::<Vec<_>>().join(", ");
+    Err(ExecutorError::Wait(format!(
+        "the team {team} has no binding {name}; its bindings: {names}"
+    )))
 }

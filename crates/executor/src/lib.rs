@@ -23,6 +23,7 @@ mod error;
 mod fault;
 mod feed;
 mod finding;
+mod fits;
 mod follow;
 mod freeze;
 mod groups;

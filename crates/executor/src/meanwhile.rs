@@ -1,18 +1,21 @@
 //! What was made to stand still, or ended, while a plan was half done: the rest of the plan gives
 //! nothing of it back, and lifts no hold that is newer than what people signed.
 //!
-//! It must never stop a plan for this: a hold is lifted by a request about the same subject, which
-//! begins when the plan is done.
+//! It must never stop a plan for good over this: a hold is lifted by a request about the same
+//! subject, which begins when the plan is done.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use strongroom_domain::document::Document;
-use strongroom_domain::head::Head;
+use jiff::Timestamp;
+use strongroom_domain::document::{Document, Team};
 use strongroom_domain::hold::{Hold, Target};
+use strongroom_domain::pins::Pins;
+use strongroom_domain::subject::Subject;
 use strongroom_plan::model::Step;
 use strongroom_plan::{Holds, Plan};
+use strongroom_vault_model::name::BindingName;
 use strongroom_vault_model::object::ObjectKey;
 use strongroom_vault_model::policy::{PolicyName, TeamRole};
 
@@ -23,14 +26,54 @@ use crate::start::Executor;
 pub(crate) const STANDS_STILL: &str = "stands-still";
 
 /// How long a plan writes before what may not wait is looked at.
-pub(crate) const LOOK: Duration = Duration::from_secs(1);
+const LOOK: Duration = Duration::from_secs(1);
+
+/// Why a group must not be there now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Still {
+    /// Somebody holds it: it is taken away at once.
+    Held,
+    /// Its last day is over: it is taken away as soon as the brake lets it.
+    Ended,
+}
+
+/// Groups that must not be there now.
+pub(crate) type StillGroups = BTreeMap<PolicyName, Still>;
+
+/// When others were last looked at while a plan is carried out, and what follows for its steps.
+#[derive(Debug)]
+pub(crate) struct Meanwhile {
+    looked: Instant,
+    /// Each step is judged by what is there: after an interruption, and when something else wrote.
+    /// A plan that was made a moment ago knows of everything.
+    pub(crate) again: Option<StillGroups>,
+}
+
+/// One side of a plan that is half done: what is narrowed in spite of it.
+pub(crate) struct Side {
+    pub(crate) holds: Holds,
+    pub(crate) team: Team,
+    pub(crate) pins: Pins,
+}
 
 impl Executor {
-    /// What may not wait until a long plan is done: who suspends something, what ends, and accounts
-    /// that come and go. `true`: something was written, so what was read before may be of before.
-    ///
-    /// What goes wrong here is for the next pass, and stops no plan.
-    pub(crate) async fn others_look(&mut self) -> Result<bool, ExecutorError> {
+    /// Begins to carry a plan out.
+    pub(crate) fn meanwhile(&self, plan: &Plan, resume: bool) -> Result<Meanwhile, ExecutorError> {
+        let again = if resume { Some(self.groups_still(plan)?) } else { None };
+        Ok(Meanwhile { looked: Instant::now(), again })
+    }
+
+    /// Keeps the lease, and looks at what may not wait until a long plan is done: who suspends or
+    /// freezes something, what ends, and other teams' accounts that come and go.
+    pub(crate) async fn meanwhile_look(
+        &mut self,
+        plan: &Plan,
+        meanwhile: &mut Meanwhile,
+    ) -> Result<(), ExecutorError> {
+        self.lease_keep().await?;
+        if meanwhile.looked.elapsed() < LOOK {
+            return Ok(());
+        }
         let written = self.written.load(Ordering::Relaxed);
         let looked = self.orders_take().await;
         self.left_for_later(looked)?;
@@ -40,9 +83,17 @@ impl Executor {
         self.left_for_later(looked)?;
         let looked = self.bindings_keep().await;
         self.left_for_later(looked)?;
-        Ok(self.written.load(Ordering::Relaxed) != written)
+        self.may_write(plan).await?;
+        let still = self.groups_still(plan)?;
+        let is_as_planned = self.written.load(Ordering::Relaxed) == written && still.is_empty();
+        if !is_as_planned || meanwhile.again.is_some() {
+            meanwhile.again = Some(still);
+        }
+        meanwhile.looked = Instant::now();
+        Ok(())
     }
 
+    /// What goes wrong in such a look is for the next pass, and stops no plan.
     fn left_for_later(&self, looked: Result<(), ExecutorError>) -> Result<(), ExecutorError> {
         // A head whose write failed is not known: nothing goes on before all are loaded again.
         if self.epoch == 0 || matches!(looked, Err(ExecutorError::LeaseLost)) {
@@ -59,45 +110,121 @@ impl Executor {
         let is_newer = |target: &&Target| {
             let head = self.heads.get(&target.subject());
             let hold = head.and_then(|head| head.head.holds.get(*target));
-            hold.is_some_and(|hold| hold.since > plan.frozen_at)
+            hold.is_some_and(|hold| hold.since >= plan.frozen_at)
         };
         plan.lift.iter().filter(|target| !is_newer(target)).cloned().collect()
     }
 
+    /// When a hold is made: now, and later than every plan that lifts this target was frozen, and
+    /// than the hold that it stands in place of. So it is newer whatever the clocks say.
+    pub(crate) fn hold_since(&self, target: &Target) -> Result<Timestamp, ExecutorError> {
+        let lifting = self.begun_lifting(target);
+        let head = self.heads.get(&target.subject());
+        let standing = head.and_then(|head| head.head.holds.get(target)).map(|hold| hold.since);
+        let now = self.clock.now().as_second();
+        let seconds = lifting.chain(standing).map(|at| at.as_second() + 1).fold(now, i64::max);
+        Timestamp::from_second(seconds).map_err(|error| ExecutorError::Stopped(error.to_string()))
+    }
+
+    /// Whether a plan that has begun lifts this hold.
+    pub(crate) fn is_being_lifted(&self, target: &Target, hold: &Hold) -> bool {
+        self.begun_lifting(target).any(|frozen_at| hold.since < frozen_at)
+    }
+
+    /// When the plans were frozen that have begun and lift this.
+    fn begun_lifting(&self, target: &Target) -> impl Iterator<Item = Timestamp> {
+        let begun = self.heads.values().filter_map(|head| head.head.applying.as_ref());
+        let plans = begun.filter_map(|begun| Plan::from_canonical(begun.plan.as_bytes()).ok());
+        plans.filter(|plan| plan.lift.contains(target)).map(|plan| plan.frozen_at)
+    }
+
+    /// The holds that stand although this plan is carried out.
+    fn holds_over(&self, plan: Option<&Plan>) -> Holds {
+        let lift = plan.map(|plan| self.lifted(plan).into_iter().collect()).unwrap_or_default();
+        Holds { now: self.held.clone(), lift, ..Holds::default() }
+    }
+
     /// The groups of this plan's documents that must not be there now: of teams and bindings that
-    /// are held, and of bindings that have ended.
-    pub(crate) fn groups_still(&self, plan: &Plan) -> Result<BTreeSet<PolicyName>, ExecutorError> {
-        let lift = self.lifted(plan).into_iter().collect();
-        let holds = Holds { now: self.held.clone(), lift, ..Holds::default() };
+    /// are held, of bindings by which the holder of a held one would reach the same, and of those
+    /// that have ended.
+    pub(crate) fn groups_still(&self, plan: &Plan) -> Result<StillGroups, ExecutorError> {
+        let holds = self.holds_over(Some(plan));
         let today = self.today();
-        let mut still = BTreeSet::new();
+        let mut still = StillGroups::new();
         for planned in &plan.documents {
             let document = Document::from_value(&planned.document)
                 .map_err(|_| ExecutorError::Stopped(format!("the plan of {}", planned.subject)))?;
             let Document::Team(team) = document else { continue };
             if holds.team_is_held(&team) {
                 let roles = TeamRole::ALL.into_iter();
-                still.extend(roles.map(|role| PolicyName::People(team.name.clone(), role)));
+                let names = roles.map(|role| PolicyName::People(team.name.clone(), role));
+                still.extend(names.map(|name| (name, Still::Held)));
             }
+            let base = self.heads.get(&planned.subject).and_then(|head| head.document().ok()?);
+            let beside = match &base {
+                Some(Document::Team(base)) => holds.beside(base, &team),
+                _ => Vec::new(),
+            };
             for binding in &team.bindings {
+                let is_held = holds.ends_group(&team, binding)
+                    || beside.iter().any(|(_, name)| *name == binding.name);
                 let has_ended = binding.until.is_some_and(|until| until < today);
-                if has_ended || holds.ends_group(&team, binding) {
-                    still.insert(PolicyName::Binding(team.name.clone(), binding.name.clone()));
+                let why = if is_held { Still::Held } else { Still::Ended };
+                if is_held || has_ended {
+                    let name = PolicyName::Binding(team.name.clone(), binding.name.clone());
+                    still.insert(name, why);
                 }
             }
         }
         Ok(still)
     }
+
+    /// Both sides of every plan that is being applied. Its own steps decide what is given; what is
+    /// held, has ended or is in another namespace is taken away all the same. What the plan says of
+    /// a binding counts: what it makes must not be taken for what it takes away.
+    pub(crate) fn begun_sides(&self) -> Vec<Side> {
+        let mut sides = Vec::new();
+        for head in self.heads.values() {
+            let Some(applying) = &head.head.applying else { continue };
+            let plan = Plan::from_canonical(applying.plan.as_bytes()).ok();
+            let holds = self.holds_over(plan.as_ref());
+            let target = match applying.target.document() {
+                Ok(Document::Team(team)) => Some(team),
+                _ => None,
+            };
+            if let Some(applied) = &head.head.applied
+                && let Ok(Document::Team(mut team)) = applied.document()
+            {
+                let is_planned = |name: &BindingName| {
+                    target.iter().flat_map(|team| &team.bindings).any(|each| each.name == *name)
+                };
+                team.bindings.retain(|binding| !is_planned(&binding.name));
+                sides.push(Side { holds: holds.clone(), team: *team, pins: applied.pins.clone() });
+            }
+            if let Some(team) = target {
+                let pins = applying.target.pins.clone();
+                sides.push(Side { holds, team: *team, pins });
+            }
+        }
+        sides
+    }
+
+    /// Nothing is given under rules that nobody can read.
+    pub(crate) fn platform_is_believed(&self) -> Result<(), ExecutorError> {
+        match self.unbelieved.get(&Subject::Platform) {
+            None => Ok(()),
+            Some(why) => Err(ExecutorError::Wait(format!(
+                "the rules of the platform cannot be read in the engine: {why}; an SRE puts the head \
+                 back there (KV keeps older versions)"
+            ))),
+        }
+    }
 }
 
-/// Whether the step makes or fills one of these groups.
-pub(crate) fn gives_back(step: &Step, still: &BTreeSet<PolicyName>) -> bool {
-    matches!(&step.object, ObjectKey::Group(name) if step.after.is_some() && still.contains(name))
-}
-
-/// A hold on what a half-done plan is lifting: it is newer than the plan, so that it stands.
-pub(crate) fn newer_than_lift(head: &Head, target: &Target, hold: Hold) -> Option<Hold> {
-    let plan = Plan::from_canonical(head.applying.as_ref()?.plan.as_bytes()).ok()?;
-    let first = jiff::Timestamp::from_second(plan.frozen_at.as_second() + 1).ok()?;
-    plan.lift.contains(target).then(|| Hold { since: hold.since.max(first), ..hold })
+/// Why the step's group must not be there, if it must not.
+pub(crate) fn stands_still(step: &Step, still: &StillGroups) -> Option<Still> {
+    match &step.object {
+        ObjectKey::Group(name) if step.after.is_some() => still.get(name).copied(),
+        _ => None,
+    }
 }

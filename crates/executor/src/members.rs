@@ -92,7 +92,7 @@ impl Executor {
             } else {
                 head.head.taken_out.remove(binding);
             }
-            self.head_write(head, None, "members").await?;
+            self.head_write(*head, None, "members").await?;
         }
         Ok(())
     }

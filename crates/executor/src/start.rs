@@ -68,7 +68,7 @@ pub struct Executor {
     /// When the lease was last renewed.
     pub(crate) renewed: Option<Instant>,
     /// What is applied, as the engine says; loaded when the lease is taken.
-    pub(crate) heads: BTreeMap<Subject, VersionedHead>,
+    pub(crate) heads: BTreeMap<Subject, Box<VersionedHead>>,
     /// Accounts in namespaces of other teams, by the applied documents.
     pub(crate) guests: Guests,
     /// Whether there may be more of them: a team's head is not believed, and nothing else tells.

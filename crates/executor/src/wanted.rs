@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use strongroom_domain::document::Document;
+use strongroom_domain::pins::Pins;
 use strongroom_domain::subject::Subject;
 use strongroom_kubernetes::InventoryState;
 use strongroom_plan::Context;
@@ -39,9 +40,9 @@ impl Executor {
         let pins = head.head.applied.as_ref().map(|applied| &applied.pins);
         let suspended = pins
             .into_iter()
-            .flatten()
+            .flat_map(Pins::iter)
             .filter(|(place, pin)| self.is_other_namespace(place, pin))
-            .map(|(place, _)| place.clone())
+            .map(|(place, _)| place.to_owned())
             .collect();
         let objects = desired(context, &document, &suspended)
             .map_err(|error| ExecutorError::Stopped(error.to_string()))?;
@@ -78,6 +79,7 @@ impl Executor {
         &self,
         key: &ObjectKey,
     ) -> Result<Option<(Subject, Objects)>, ExecutorError> {
+        self.platform_is_believed()?;
         let (context, begun) = (self.context(&[], &[])?, self.hosts_of_begun());
         let subject = match key {
             ObjectKey::AuthMount(cluster) | ObjectKey::AuthConfig(cluster) => {

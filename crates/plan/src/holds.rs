@@ -94,6 +94,15 @@ impl Holds {
         let (Some(Document::Team(base)), Document::Team(team)) = (base, proposed) else {
             return;
         };
+        for (held, name) in self.beside(base, team) {
+            let text = format!("{name} reaches what {held} reached, which is held");
+            assessment.raise(Risk::High, text);
+        }
+    }
+
+    /// New bindings by which the holder of a held one reaches the same: the held one, and the new.
+    pub fn beside(&self, base: &Team, team: &Team) -> Vec<(BindingName, BindingName)> {
+        let mut beside = Vec::new();
         for held in &base.bindings {
             let target = Target::Binding(base.name.clone(), held.name.clone());
             if !self.holds(&target) {
@@ -110,12 +119,11 @@ impl Holds {
                     && same_place(&held.holder, &binding.holder)
                     && binding.access.iter().any(same_path)
                 {
-                    let (name, other) = (&binding.name, &held.name);
-                    let text = format!("{name} reaches what {other} reached, which is held");
-                    assessment.raise(Risk::High, text);
+                    beside.push((held.name.clone(), binding.name.clone()));
                 }
             }
         }
+        beside
     }
 
     /// What lifting is worth.

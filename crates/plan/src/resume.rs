@@ -11,6 +11,7 @@ use strongroom_domain::Digest;
 use strongroom_domain::document::Document;
 use strongroom_domain::head::{Applied, Head, Stand};
 use strongroom_domain::packed::Packed;
+use strongroom_domain::pins::Pins;
 use strongroom_domain::subject::Subject;
 use strongroom_vault_model::object::{Fields, ObjectKey};
 
@@ -184,7 +185,7 @@ impl Plan {
             Ok(Document::Team(team)) => places(&team)
                 .filter_map(|name| Some((name.clone(), self.pins.get(&name)?.clone())))
                 .collect(),
-            _ => BTreeMap::new(),
+            _ => Pins::default(),
         };
         // What nobody voted on is judged next time by what people last did vote on.
         let voted = base

@@ -3,8 +3,8 @@
 //! It must refuse before anybody signs: what the engine refuses in the middle of a plan leaves the
 //! plan half done.
 
-use serde_json::Value;
-use strongroom_vault_model::object::ObjectKey;
+use strongroom_domain::stored::strings;
+use strongroom_vault_model::object::{Fields, ObjectKey};
 
 use crate::build::Refusal;
 use crate::model::Step;
@@ -17,8 +17,10 @@ pub(crate) const MOST_STRINGS: usize = 900;
 pub(crate) fn too_large(steps: &[Step]) -> Vec<Refusal> {
     let large = |step: &Step| {
         let fields = step.after.as_ref()?;
-        let count = fields.values().map(|value| 1 + strings(value)).sum::<usize>();
-        (count > MOST_STRINGS).then(|| Refusal::TooLarge(step.object.clone(), what(&step.object)))
+        // One that is too large already may get smaller.
+        let before = step.before.as_ref().map_or(0, count);
+        let is_large = count(fields) > MOST_STRINGS.max(before);
+        is_large.then(|| Refusal::TooLarge(step.object.clone(), what(&step.object)))
     };
     steps.iter().filter_map(large).collect()
 }
@@ -33,11 +35,6 @@ fn what(key: &ObjectKey) -> &'static str {
     }
 }
 
-fn strings(value: &Value) -> usize {
-    match value {
-        Value::String(_) => 1,
-        Value::Array(items) => items.iter().map(strings).sum(),
-        Value::Object(fields) => fields.values().map(|value| 1 + strings(value)).sum(),
-        _ => 0,
-    }
+fn count(fields: &Fields) -> usize {
+    fields.values().map(|value| 1 + strings(value)).sum()
 }

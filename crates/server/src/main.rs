@@ -24,6 +24,11 @@ mod signals;
 
 use arguments::{Arguments, Command, EngineCommand};
 
+/// What was needed for a while goes back to the system: the executor remembers a whole estate, and what a
+/// look at all of it needs besides must not stay.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 #[tokio::main]
 async fn main() -> ExitCode {
     // One provider of cryptography for the whole process, before anybody speaks TLS.

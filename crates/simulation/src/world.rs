@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use strongroom_domain::head::{Applied, Head};
 use strongroom_domain::id::{DeploymentId, EngineId, RequestId};
 use strongroom_domain::packed::Packed;
+use strongroom_domain::pins::Pins;
 use strongroom_domain::{Digest, canonical};
 use strongroom_plan::Plan;
 use strongroom_plan::model::{EngineRef, PlannedDocument, RENDERER};
@@ -123,7 +124,7 @@ impl World {
                 document_hash: scenery.document_hashes[doc],
                 request: RequestId::from_uuid(Uuid::from_u128(0)),
                 plan_hash: Digest::of(SUBJECTS[subject].as_bytes()),
-                pins: BTreeMap::new(),
+                pins: Pins::default(),
                 voted: None,
             });
             engine.heads[subject].head = Some(head);

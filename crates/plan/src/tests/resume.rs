@@ -186,7 +186,7 @@ fn a_plan_over_two_subjects_comes_as_far_as_its_heads_say() {
     shop.finish(&[]);
     assert_eq!(now(&[&mart, &shop]), Progress::Done);
     assert_eq!((mart.base_revision(), shop.base_revision()), (1, 1));
-    let pins: Vec<&String> = shop.applied.as_ref().unwrap().pins.keys().collect();
+    let pins: Vec<&str> = shop.applied.as_ref().unwrap().pins.places().collect();
     assert_eq!(pins, ["lab/shop-dev", "prod-eu/shop-prod"], "each head has its own pins");
 }
 
