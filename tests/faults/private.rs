@@ -121,10 +121,14 @@ impl PrivateLab {
 
     /// The lab's database as its superuser.
     pub async fn database(&self) -> PgPool {
-        let server = self.lab.text("/postgres_admin_url").strip_suffix("/postgres").unwrap();
-        let url = format!("{server}/strongroom");
         let options = PgPoolOptions::new().max_connections(4);
-        options.connect(&url).await.unwrap()
+        options.connect(&self.database_url()).await.unwrap()
+    }
+
+    /// Where its superuser finds it.
+    pub fn database_url(&self) -> String {
+        let server = self.lab.text("/postgres_admin_url").strip_suffix("/postgres").unwrap();
+        format!("{server}/strongroom")
     }
 
     /// The administrator of the provider, whom only tests have.

@@ -7,7 +7,7 @@
 //!
 //! | in the info string | what it means |
 //! |---|---|
-//! | `as=bob` | run as bob; `as=machine`: with the key that was printed last, and nobody's session |
+//! | `as=bob` | run as bob; `as=machine`: with the key that was printed last, and nobody's session; `as=operator`: as the owner of the database, no command of `strongroom` |
 //! | `exit=1,7` | how its commands end, all of them or the last; 0 when left out |
 //! | `not-run="why"` | not run here |
 //! | `given=…` | something that happens before ([`Guide::given`]) |
@@ -19,9 +19,10 @@ mod world;
 use std::collections::BTreeSet;
 
 use strongroom_lab::Person;
+use strongroom_lab::parts::Parts;
 
 use crate::page::{Block, blocks};
-use crate::private::PrivateLab;
+use crate::private::{Executor, PrivateLab};
 use crate::support::{Team, Workload};
 use crate::terminal::Terminal;
 
@@ -49,6 +50,8 @@ struct Guide {
     /// The workload's token.
     live: Option<Workload>,
     asked: usize,
+    /// An executor of the page's own, after that of the lab.
+    executor: Option<Executor>,
 }
 
 #[tokio::test]
@@ -76,13 +79,24 @@ async fn guide_03_the_page_on_automation_is_true() {
     guide.private.end().await;
 }
 
+#[tokio::test]
+async fn guide_05_the_page_on_backups_is_true() {
+    let mut guide = Guide::start().await;
+    guide.onboarded().await;
+    guide.follow("backup.md").await;
+    let told = guide.watcher.does(&["get", "findings", "records-differ", "-o", "json"]).await;
+    assert_eq!(told.unwrap().trim(), "[]", "the page ends with something that differs");
+    guide.private.end().await;
+}
+
 impl Guide {
     async fn start() -> Self {
         let private = PrivateLab::start().await;
         let terminal = Terminal::new(private.lab.scratch.path(), private.lab.server());
         let watcher = private.lab.person_at("sue", "watcher").await;
         let (known, key) = (BTreeSet::new(), String::new());
-        let guide = Self { private, terminal, watcher, known, key, live: None, asked: 0 };
+        let guide =
+            Self { private, terminal, watcher, known, key, live: None, asked: 0, executor: None };
         guide.namespace().await;
         guide
     }
@@ -120,6 +134,11 @@ impl Guide {
         for block in blocks(page) {
             match (block.language.as_str(), block.word("as"), block.word("not-run")) {
                 ("yaml", ..) => self.file(&block).await,
+                ("sh", Some("operator"), None) => {
+                    self.operate(&block).await;
+                    ran += 1;
+                    run_blocks += 1;
+                }
                 ("sh", Some(person), None) => {
                     ran += self.run(&block, person).await;
                     run_blocks += 1;
@@ -145,6 +164,28 @@ impl Guide {
             marked.len(),
             told.concat()
         );
+    }
+
+    /// Runs a block as the owner of the database, with the tools of Postgres.
+    async fn operate(&mut self, block: &Block) {
+        self.settle().await;
+        if let Some(what) = block.word("given") {
+            self.given(what).await;
+        }
+        let tools = Parts::find().unwrap().postgres_bin;
+        let path = format!("{}:{}", tools.display(), std::env::var("PATH").unwrap_or_default());
+        let mut shell = tokio::process::Command::new("sh");
+        shell.args(["-eu", "-c", &block.text]).current_dir(&self.terminal.dir);
+        let ran = shell.env("PATH", path).env("DATABASE", self.private.database_url()).output();
+        let ran = ran.await.unwrap();
+        let told = String::from_utf8_lossy(&ran.stderr);
+        assert!(ran.status.success(), "{}: {} {told}", block.place, ran.status);
+        if block.text.contains("pg_restore --clean") {
+            // Whose session began after the copy signs in again, as the page says.
+            for person in ["bob", "sue"] {
+                self.private.lab.person(person).await;
+            }
+        }
     }
 
     /// Runs the commands of one block; gives how many there are.
@@ -219,12 +260,13 @@ fn indented(text: &str, by: usize) -> String {
 #[test]
 fn guide_04_every_block_is_marked() {
     let known = |block: &&Block| block.word("as").is_some() != block.word("not-run").is_some();
-    for page in ["for-teams.md", "for-sres.md", "automation.md"] {
+    for page in ["for-teams.md", "for-sres.md", "automation.md", "backup.md"] {
         let all = blocks(page);
         let unmarked = all.iter().filter(|block| block.language == "sh" && !known(block));
         let unmarked: Vec<&str> = unmarked.map(|block| block.place.as_str()).collect();
         assert!(unmarked.is_empty(), "neither as= nor not-run= at {unmarked:?}");
-        for block in all.iter().filter(|block| block.word("as").is_some()) {
+        let person = |block: &&Block| block.word("as").is_some_and(|who| who != "operator");
+        for block in all.iter().filter(person) {
             assert!(block.commands() > 0, "{}: no command of strongroom", block.place);
             // Panics when the codes do not fit the commands.
             block.exits();

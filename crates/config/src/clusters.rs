@@ -7,9 +7,11 @@ use strongroom_domain::name::ClusterName;
 
 /// One cluster, as the API knows it: by its public keys alone.
 #[derive(Debug, Clone, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ClusterKeys {
     /// As documents name it.
+    #[cfg_attr(test, schemars(with = "String"))]
     pub name: ClusterName,
     /// The issuer, as its tokens name it.
     pub issuer: String,

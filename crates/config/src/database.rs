@@ -13,6 +13,7 @@ pub const URL_VARIABLE: &str = "STRONGROOM_DATABASE_URL";
 /// The database of a process. The URL holds a password, so it stands in a file of its own or in
 /// the environment, never in the configuration.
 #[derive(Debug, Clone, Default, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct Database {
     /// The file with the URL.

@@ -12,6 +12,7 @@ use crate::file::{ConfigError, beside, read_yaml};
 
 /// What the executor is told besides its floor file.
 #[derive(Debug, Clone, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ExecuteConfig {
     /// The database, as the role `strongroom_executor`.
@@ -38,6 +39,7 @@ pub struct ExecuteConfig {
 
 /// How often everything is looked at.
 #[derive(Debug, Clone, Copy, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct DriftConfig {
     /// At most so often, in seconds, and only when the engine says that something was stored.
@@ -52,6 +54,7 @@ impl Default for DriftConfig {
 
 /// Removals that follow from what is observed stop by themselves beyond this within an hour.
 #[derive(Debug, Clone, Copy, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct BrakeConfig {
     /// So many bindings may lose their rights in any case.
@@ -78,9 +81,11 @@ impl Default for BrakeConfig {
 
 /// One engine.
 #[derive(Debug, Clone, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct EngineConfig {
     /// Strongroom's id of the engine.
+    #[cfg_attr(test, schemars(with = "String"))]
     pub id: EngineId,
     /// Its name for people.
     pub name: String,
@@ -105,6 +110,7 @@ pub struct EngineConfig {
 
 /// The credential of the auditor.
 #[derive(Debug, Clone, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct AuditorConfig {
     /// Its `RoleID`.

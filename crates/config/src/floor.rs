@@ -84,41 +84,64 @@ pub struct ClusterCredential {
 }
 
 #[derive(Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
-struct Raw {
+pub(crate) struct Raw {
+    /// The random id of this deployment.
+    #[cfg_attr(test, schemars(with = "String"))]
     deployment: DeploymentId,
+    /// The one issuer whose tokens can be acts.
     issuer: IssuerConfig,
+    /// Clients that are used for acts and nothing else.
     act_clients: BTreeSet<String>,
+    /// The claim that tells people apart.
     #[serde(default = "default_person_claim")]
     person_claim: String,
+    /// The claim with the groups.
     #[serde(default = "default_groups_claim")]
     groups_claim: String,
+    /// Groups whose members vote for the platform.
+    #[cfg_attr(test, schemars(with = "BTreeSet<String>"))]
     platform_groups: BTreeSet<GroupName>,
+    /// Votes that no Platform document can lower.
     #[serde(default)]
     minimum_votes: MinimumVotes,
+    /// How long acts live.
     #[serde(default)]
     ages: Ages,
+    /// The longest life of a workload's token.
     #[serde(default = "default_ceiling")]
     token_ttl_ceiling: String,
+    /// Public keys of executors, the present one and old ones, PEM.
     executor_keys: Vec<String>,
+    /// Provider keys that are not believed any more.
     #[serde(default)]
     denied_kids: BTreeSet<String>,
+    /// People who may not act.
     #[serde(default)]
     denied_people: BTreeSet<String>,
+    /// Acts signed in before this time do not count.
     #[serde(default)]
+    #[cfg_attr(test, schemars(with = "Option<String>"))]
     not_before: Option<Timestamp>,
+    /// Values of `acr` of which one is demanded; empty demands nothing.
     #[serde(default)]
     acr: BTreeSet<String>,
+    /// Clusters whose credentials are here.
     #[serde(default)]
     clusters: Vec<RawCluster>,
+    /// Write to engines that are older than the minimum (tests only).
     #[serde(default)]
     allow_engine_below_minimum: bool,
 }
 
 #[derive(Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 struct MinimumVotes {
+    /// Platform votes that `high` needs at least.
     high_platform: u32,
+    /// People besides the submitter that `critical` needs at least.
     critical: u32,
 }
 
@@ -129,11 +152,16 @@ impl Default for MinimumVotes {
 }
 
 #[derive(Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 struct Ages {
+    /// The longest time from sign-in to act.
     sign_in: String,
+    /// How long a vote lives.
     vote: String,
+    /// How long a vote on `critical` lives.
     critical_vote: String,
+    /// How long a submission lives.
     submission: String,
 }
 
@@ -153,15 +181,23 @@ fn default_ceiling() -> String {
 }
 
 #[derive(Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 struct RawCluster {
+    /// The name that Cluster documents use.
+    #[cfg_attr(test, schemars(with = "String"))]
     name: ClusterName,
+    /// The API server they are for, exactly.
     server: String,
+    /// The CA they are for, PEM; this or `ca_file`.
     #[serde(default)]
     ca: Option<String>,
+    /// The file with that CA; this or `ca`.
     #[serde(default)]
     ca_file: Option<PathBuf>,
+    /// Reads namespaces and service accounts.
     reader_token_file: PathBuf,
+    /// Reviews tokens; a cluster of method `jwt` needs none.
     #[serde(default)]
     reviewer_token_file: Option<PathBuf>,
 }

@@ -10,6 +10,7 @@ use crate::file::{ConfigError, beside, read_text};
 
 /// The one issuer.
 #[derive(Debug, Clone, Deserialize, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct IssuerConfig {
     /// The issuer, exactly as its tokens say it. Plain `http` is taken on loopback only.

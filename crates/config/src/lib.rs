@@ -10,6 +10,8 @@ pub mod execute;
 pub mod file;
 pub mod floor;
 pub mod issuer;
+#[cfg(test)]
+mod schema;
 pub mod serve;
 mod tls;
 

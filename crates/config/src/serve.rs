@@ -13,6 +13,7 @@ use crate::{ClusterKeys, Database, IssuerConfig, TlsConfig};
 
 /// What the API process is told. It holds no key that writes anything to an engine.
 #[derive(Debug, Clone, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ServeConfig {
     /// Where to listen. Without TLS only on loopback.
@@ -40,9 +41,11 @@ pub struct ServeConfig {
     #[serde(default = "default_groups_claim")]
     pub groups_claim: String,
     /// Groups that see everything and may propose clusters and rules.
+    #[cfg_attr(test, schemars(with = "Vec<String>"))]
     pub platform_groups: Vec<GroupName>,
     /// Groups that see everything and change nothing.
     #[serde(default)]
+    #[cfg_attr(test, schemars(with = "Vec<String>"))]
     pub auditor_groups: Vec<GroupName>,
     /// How many open requests one person may have.
     #[serde(default = "default_open_requests")]
@@ -68,6 +71,7 @@ fn default_open_requests() -> u32 {
 
 /// How many calls a minute are taken; as many may come at once.
 #[derive(Debug, Clone, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct CallsPerMinute {
     /// Of one person or machine.
@@ -87,6 +91,7 @@ impl Default for CallsPerMinute {
 
 /// How long sessions live.
 #[derive(Debug, Clone, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct SessionConfig {
     /// Without use, minutes.

@@ -6,6 +6,7 @@ use serde::Deserialize;
 
 /// A certificate and its key. Both are read again when they change.
 #[derive(Debug, Clone, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct TlsConfig {
     /// The certificate with its chain, PEM.

@@ -8,6 +8,7 @@
 mod arrows;
 mod check;
 mod command;
+mod dist;
 mod migrations;
 mod parts;
 mod run;
@@ -27,6 +28,7 @@ Examples:
   cargo xtask bench 3 7        only these rows (--full: large sizes, --teams=10,10000: these)
   cargo xtask tools            only brings in the parts (--test: what tests need, --full: more)
   cargo xtask check            crate arrows, migrations, dependencies
+  cargo xtask dist             a static release program, packed, with checksums and an SBOM
   cargo xtask ci               what CI runs: formatting, lints, docs, checks, tests
 ";
 
@@ -40,6 +42,7 @@ fn main() -> ExitCode {
         "test" => run::test(&rest),
         "bench" => run::bench(&rest),
         "check" => check::all(),
+        "dist" => dist::dist(&rest),
         "ci" => run::ci(),
         "cache-environment" => run::cache_environment(),
         "" | "help" | "--help" | "-h" => {

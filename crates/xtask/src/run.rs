@@ -12,7 +12,7 @@ use crate::command::run;
 use crate::parts::{Scope, bring, cache_dir, root};
 
 /// Cargo in the checkout, with the compile cache where it is there.
-fn cargo(parts: &Path) -> Command {
+pub fn cargo(parts: &Path) -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.current_dir(root());
     let sccache = parts.join("sccache-0.16.0/sccache");
@@ -29,7 +29,8 @@ fn build(parts: &Path) -> Result<std::path::PathBuf> {
     Ok(target().join("debug/strongroom"))
 }
 
-fn target() -> std::path::PathBuf {
+/// Where cargo builds.
+pub fn target() -> std::path::PathBuf {
     std::env::var_os("CARGO_TARGET_DIR")
         .map_or_else(|| root().join("target"), std::path::PathBuf::from)
 }

@@ -3,6 +3,7 @@
 
 use std::time::{Duration, Instant};
 
+use rustix::process::Signal;
 use serde_json::Value;
 
 use super::{Guide, NAMESPACE, SECRET, TEAM};
@@ -37,6 +38,27 @@ impl Guide {
                         start.elapsed() < Duration::from_secs(40),
                         "nobody tells of it: {told}"
                     );
+                    tokio::time::sleep(Duration::from_millis(200)).await;
+                }
+            }
+            // Something that the copy does not know.
+            "a-change-and-no-executor" => {
+                self.rename_in_file("Payments since the copy");
+                let bob = self.private.lab.person("bob").await;
+                self.known.insert("bob".to_owned());
+                let file = self.terminal.dir.join("payments.yaml");
+                let request = bob.submits(&file, "PAY-3: another name", &[]).await.unwrap();
+                self.private.lab.decide(&request, &["sue"]).await;
+                self.known.insert("sue".to_owned());
+                self.private.executor_end(Signal::TERM).await;
+            }
+            "the-executor-again" => {
+                self.executor = Some(self.private.executor("restored", None, &[]));
+                let (start, subject) = (Instant::now(), format!("team/{TEAM}"));
+                let findings = ["get", "findings", "records-differ", "-o", "json"];
+                while !self.watcher.does(&findings).await.unwrap().contains(&subject) {
+                    let waited = start.elapsed();
+                    assert!(waited < Duration::from_secs(40), "nobody tells what differs");
                     tokio::time::sleep(Duration::from_millis(200)).await;
                 }
             }

@@ -12,16 +12,22 @@ use crate::screen::Screen;
 pub fn run(screen: Screen, shape: Option<&Output>) -> Result<Exit, Failure> {
     output::refuse(shape, &[Output::Csv])?;
     let version = env!("CARGO_PKG_VERSION");
+    // A release says which commit it was made from.
+    let commit = option_env!("STRONGROOM_COMMIT");
     match shape {
         Some(shape) if shape.is_value() => {
             let whole = json!({
                 "version": version,
+                "commit": commit,
                 "documents": strongroom_domain::document::API_VERSION,
                 "renderer": strongroom_plan::model::RENDERER,
             });
             screen.data(&output::value(&whole, shape)?);
         }
-        _ => screen.data(&format!("strongroom {version}")),
+        _ => {
+            let commit = commit.map(|commit| format!(" ({commit})")).unwrap_or_default();
+            screen.data(&format!("strongroom {version}{commit}"));
+        }
     }
     Ok(Exit::Ok)
 }
