@@ -111,3 +111,108 @@ async fn a_hold_that_is_newer_than_the_plan_stands_although_the_plan_goes_on() {
     ends(executor).await;
     private.end().await;
 }
+
+/// Waits until the binding's group is there, or is not.
+async fn until_there(private: &PrivateLab, slug: &str, binding: &str, wanted: bool) {
+    let admin = private.lab.admin().await;
+    let group = format!("identity/group/name/team.{slug}.binding.{binding}");
+    let start = Instant::now();
+    while admin.read(&group, "{group}").await.unwrap().is_some() != wanted {
+        assert!(start.elapsed() < Duration::from_secs(40), "{binding}: not {wanted}");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_hold_is_not_got_round_by_a_plan_that_is_half_done_and_holds_up_no_other_binding() {
+    let private = PrivateLab::start().await;
+    let lab = &private.lab;
+    let (bob, sue) = (lab.person("bob").await, lab.person("sue").await);
+    let team = lab.new_team("renamed").await;
+    lab.onboard(&team).await;
+    let slug = &team.slug;
+    let path = |folder: &str| format!("team/{slug}/kv/data/prod/{folder}/db");
+    let live = lab.workload(slug, "api").await;
+    live.reads_soon(&path("api")).await;
+    private.executor_end(Signal::TERM).await;
+
+    // The plan gives the same account the same path by another name.
+    let renamed = document(slug, true).replace("- name: api\n", "- name: api2\n");
+    let file = lab.write("renamed.yaml", &renamed);
+    let executor = private.executor("clean", None, &[]);
+    let request = bob.submits(&file, "a better name", &[]).await.unwrap();
+    lab.until(&request, "in_review").await;
+    ends(executor).await;
+    dies_half_way(&private, &request, &[&sue]).await;
+    suspends(&private, &format!("team/{slug}/api"), "INC-22").await;
+    let executor = private.executor("clean", None, &[]);
+    lab.until(&request, "applied").await;
+    live.refused_soon(&path("api")).await;
+    let out = bob.does(&["get", "bindings", "--team", slug, "-o", "json"]).await.unwrap();
+    let all: Vec<Value> = serde_json::from_str(&out).unwrap();
+    let renamed_to = all.iter().find(|each| each["binding"] == "api2").unwrap();
+    assert_eq!(renamed_to["state"], "suspended", "{all:#?}");
+    until_there(&private, slug, "api2", false).await;
+
+    // An old hold, which its signers knew of, does not stop another binding's plan half way.
+    let wider = renamed.replace("path: prod/batch/*", "path: prod/*");
+    let file = lab.write("wider.yaml", &wider);
+    let request = bob.submits(&file, "batch reads all", &[]).await.unwrap();
+    lab.until(&request, "in_review").await;
+    ends(executor).await;
+    dies_half_way(&private, &request, &[&sue]).await;
+    let executor = private.executor("clean", None, &[]);
+    lab.until(&request, "applied").await;
+    until_there(&private, slug, "batch", true).await;
+    let batch = lab.workload(slug, "batch").await;
+    batch.reads_soon(&path("api")).await;
+    ends(executor).await;
+    private.end().await;
+}
+
+/// A plan about the platform that is half done under a freeze goes back: the request that thaws is
+/// about the platform, too.
+#[tokio::test]
+async fn a_freeze_in_the_middle_of_a_change_of_the_platform_can_be_lifted() {
+    let private = PrivateLab::start().await;
+    let lab = &private.lab;
+    let (sue, sam, kim) =
+        (lab.person("sue").await, lab.person("sam").await, lab.person("kim").await);
+    let team = lab.new_team("frozen").await;
+    lab.onboard(&team).await;
+    let role = format!("auth/k8s/prod-eu/role/{}", team.slug);
+    let admin = lab.admin().await;
+    let longest =
+        || async { admin.read(&role, "{role}").await.unwrap().unwrap()["token_max_ttl"].clone() };
+    let before = longest().await;
+    private.executor_end(Signal::TERM).await;
+
+    let out = sue.does(&["get", "document", "platform", "-o", "json"]).await.unwrap();
+    let out: Value = serde_json::from_str(&out).unwrap();
+    let applied = out.get("document").cloned().unwrap_or(out);
+    let mut changed = applied.clone();
+    changed["spec"]["ceilings"]["tokenTtl"] = "45m".into();
+    let changed = lab.write("shorter.json", &changed.to_string());
+    let executor = private.executor("clean", None, &[]);
+    let request = sue.submits(&changed, "shorter tokens", &[]).await.unwrap();
+    lab.until(&request, "in_review").await;
+    ends(executor).await;
+    dies_half_way(&private, &request, &[&sam, &kim]).await;
+    let asked = sue.run(&["freeze", "--reason", "INC-23", "--yes"]).await.unwrap();
+    assert!(format!("{}{}", asked.out, asked.err).contains("not answered"));
+    let executor = private.executor("clean", None, &[]);
+    lab.until(&request, "failed").await;
+    let why = lab.request(&request).await["stateReason"].as_str().unwrap().to_owned();
+    assert!(why.contains("INC-23") && why.contains("put back"), "{why}");
+    assert_eq!(longest().await, before, "a role is as the plan wanted it");
+
+    let applied = lab.write("thaw.json", &applied.to_string());
+    let thaw = sue.submits(&applied, "on again", &["--lift", "platform"]).await.unwrap();
+    lab.until(&thaw, "in_review").await;
+    for person in [&sam, &kim] {
+        person.run(&["approve", &thaw, "--yes"]).await.unwrap();
+    }
+    lab.until(&thaw, "applied").await;
+    ends(executor).await;
+    private.end().await;
+}

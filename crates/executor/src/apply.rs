@@ -54,8 +54,16 @@ impl Executor {
                 (false, (0..plan.documents.len()).collect())
             }
         };
-        self.may_write(&plan).await?;
         let mut reading = self.reading();
+        // Whoever holds anew what it lifts has not been heard by those who signed.
+        if !resume && self.lifted(&plan) != plan.lift {
+            self.is_still_so(row, &plan, &mut reading).await?;
+            return Ok(());
+        }
+        if let Some(why) = self.stops_itself(&plan) {
+            return self.fail(row, &plan, None, &why).await;
+        }
+        self.may_write(&plan).await?;
         if !resume {
             self.follow_may_begin(&plan)?;
             self.reset_may_begin(&plan)?;
@@ -72,7 +80,7 @@ impl Executor {
 
     /// Whether anything may be written now.
     pub(crate) async fn may_write(&self, plan: &Plan) -> Result<(), ExecutorError> {
-        self.platform_is_believed()?;
+        self.platform_is_believed(&plan.lift)?;
         if let Some(why) = self.held.get(&Target::Platform)
             && !self.lifted(plan).contains(&Target::Platform)
         {
@@ -163,7 +171,6 @@ impl Executor {
         let submitter = self.submitter(row, &submission).await?;
         let proposal = self.propose(row, &submission).await?;
         let now = self.plan(row, &submission, &submitter, &proposal, reading).await?;
-        // Whoever holds anew what it lifts has not been heard by those who signed.
         let same = plan.is_still(&now) && self.lifted(plan) == plan.lift;
         if !same && row.state == State::Applying {
             let why = "what is there has changed before the first write; propose it again";

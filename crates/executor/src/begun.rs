@@ -69,6 +69,9 @@ impl Executor {
             // Some of its heads have gone back or on: it is not carried out by halves.
             return self.heads_back(&plan).await;
         };
+        if self.stops_itself(&plan).is_some() {
+            return self.heads_back(&plan).await;
+        }
         self.may_write(&plan).await?;
         tracing::warn!(request = %plan.request, "goes on by the heads alone");
         let mut reading = self.reading();

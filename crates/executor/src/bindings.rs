@@ -120,7 +120,7 @@ impl Executor {
     /// What may not wait until a plan about the team has ended. Nothing is given here, and nothing
     /// is remembered as made true: the plan may still write.
     async fn team_narrow(&mut self, side: &Side) -> Result<(), ExecutorError> {
-        let Side { holds, team, pins } = side;
+        let Side { holds, team, pins, moved, beside } = side;
         if holds.team_is_held(team) {
             for role in TeamRole::ALL {
                 let name = PolicyName::People(team.name.clone(), role);
@@ -131,6 +131,17 @@ impl Executor {
         for binding in &team.bindings {
             self.lease_keep().await?;
             let name = PolicyName::Binding(team.name.clone(), binding.name.clone());
+            if beside.contains(&binding.name) {
+                let why = "it reaches what a binding reached that is held";
+                let done = self.group_end(&name, SUSPEND, why).await;
+                narrowed(&name, done)?;
+                continue;
+            }
+            if moved.contains(&binding.name) {
+                let done = self.moved_narrow(side, binding, &name).await;
+                narrowed(&name, done)?;
+                continue;
+            }
             let done = match self.seen(holds, team, binding) {
                 Some(Seen::Held(why)) => self.group_end(&name, SUSPEND, &why).await,
                 Some(Seen::Paused(why)) => self.group_empty(team, &name, SUSPEND, &why).await,
@@ -138,13 +149,7 @@ impl Executor {
                     self.group_end(&name, END, &format!("its last day was {until}")).await
                 }
                 Some(Seen::Accounts(_, uid, _)) => {
-                    let elsewhere = match &binding.holder {
-                        Holder::Accounts { cluster, namespace, .. } => pins
-                            .get(&format!("{cluster}/{namespace}"))
-                            .is_some_and(|pin| uid.as_deref() != Some(pin)),
-                        Holder::People { .. } => false,
-                    };
-                    if elsewhere {
+                    if is_elsewhere(binding, pins, uid.as_deref()) {
                         let still = Some("a plan about the team is being applied");
                         self.accounts_keep(team, binding, &name, pins, still).await.map(drop)
                     } else {
@@ -154,6 +159,29 @@ impl Executor {
                 _ => Ok(()),
             };
             narrowed(&name, done)?;
+        }
+        Ok(())
+    }
+
+    /// A binding that the plan gives to another holder: as long as its group is as before, those who
+    /// may not be in it leave, and nothing else of it is touched.
+    async fn moved_narrow(
+        &mut self,
+        side: &Side,
+        binding: &Binding,
+        name: &PolicyName,
+    ) -> Result<(), ExecutorError> {
+        let why = match self.seen(&side.holds, &side.team, binding) {
+            Some(Seen::Held(why) | Seen::Paused(why)) => why,
+            Some(Seen::Accounts(_, uid, _))
+                if is_elsewhere(binding, &side.pins, uid.as_deref()) =>
+            {
+                "its namespace is another one".to_owned()
+            }
+            _ => return Ok(()),
+        };
+        if self.group_is_of(&side.team, name).await? {
+            self.group_empty(&side.team, name, SUSPEND, &why).await?;
         }
         Ok(())
     }
@@ -257,6 +285,16 @@ impl Executor {
         let key = ObjectKey::Group(name.clone());
         let mut reading = self.reading();
         Ok(self.read_now(&mut reading, &key).await?.0.is_some())
+    }
+}
+
+/// Whether the binding's namespace is not the one that was pinned.
+fn is_elsewhere(binding: &Binding, pins: &Pins, uid: Option<&str>) -> bool {
+    match &binding.holder {
+        Holder::Accounts { cluster, namespace, .. } => {
+            pins.get(&format!("{cluster}/{namespace}")).is_some_and(|pin| uid != Some(pin))
+        }
+        Holder::People { .. } => false,
     }
 }
 

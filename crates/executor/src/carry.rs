@@ -12,7 +12,7 @@ use strongroom_domain::head::Head;
 use strongroom_domain::subject::Subject;
 use strongroom_plan::batch::batches;
 use strongroom_plan::model::Step;
-use strongroom_plan::resume::{Verdict, judge};
+use strongroom_plan::resume::{Verdict, judge, only_leaves};
 use strongroom_plan::{Plan, summary};
 use strongroom_storage::plan::PlanRow;
 use strongroom_vault_model::name::BindingName;
@@ -117,7 +117,7 @@ impl Executor {
                         return Err(ExecutorError::Wait(why));
                     }
                     Some(Still::Held) => found.is_none(),
-                    Some(Still::Ended) => true,
+                    Some(Still::Ended) => !only_leaves(step),
                     None => false,
                 };
                 match verdict {
@@ -240,7 +240,9 @@ impl Executor {
                 continue;
             };
             let come_back = comes_back(plan, &head.head);
+            let beside = self.held_beside(plan, &head.head);
             if head.head.finish(&lifted) {
+                head.head.holds.extend(beside);
                 head.head.taken_out.retain(|binding| !come_back.contains(binding));
                 for binding in come_back {
                     if let Subject::Team(team) = &document.subject {

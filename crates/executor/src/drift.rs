@@ -229,7 +229,10 @@ impl Executor {
         if drift.correction == Correction::None {
             return Ok(());
         }
-        if let (Correction::Delete, ObjectKey::Group(name)) = (&drift.correction, key)
+        if let (
+            Correction::Delete,
+            ObjectKey::Group(name) | ObjectKey::Policy(name @ PolicyName::Binding(..)),
+        ) = (&drift.correction, key)
             && !self.brake_allows(name)
         {
             return Ok(());

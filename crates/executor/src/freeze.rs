@@ -199,7 +199,7 @@ impl Executor {
         }
         self.claims_are_free(changes)?;
         self.clusters_go_on(changes, &submission.lift)?;
-        self.platform_is_believed()?;
+        self.platform_is_believed(&submission.lift)?;
         let context = self.context(changes, &submission.lift)?;
         self.may_lengthen(&context, changes)?;
         let live = self.live_namespaces(changes).await?;
@@ -214,14 +214,12 @@ impl Executor {
             submitter.groups(),
         )?;
         // Whole seconds, rounded up: whoever signs in after this moment has seen this plan.
-        // And every hold that the plan lifts is older than it, whatever the clocks say.
+        let frozen_at = Timestamp::from_second(self.clock.now().as_second() + 1)
+            .map_err(|error| ExecutorError::Stopped(error.to_string()))?;
         let held = submission.lift.iter().filter_map(|target| {
             let head = self.heads.get(&target.subject())?;
-            Some(head.head.holds.get(target)?.since.as_second())
+            Some((target.clone(), head.head.holds.get(target)?.since))
         });
-        let latest = held.fold(self.clock.now().as_second(), i64::max);
-        let frozen_at = Timestamp::from_second(latest + 1)
-            .map_err(|error| ExecutorError::Stopped(error.to_string()))?;
         let expires_at = self.plan_end(row, submitter, frozen_at);
         Ok(Plan {
             deployment: self.floor.deployment,
@@ -240,6 +238,7 @@ impl Executor {
             pins: draft.pins,
             attest: submission.attest.clone(),
             lift: submission.lift.clone(),
+            lifts: held.collect(),
             risk: draft.risk,
             reasons: draft.reasons,
             rules: context.rules_digest(),

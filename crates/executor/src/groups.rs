@@ -9,6 +9,7 @@ use strongroom_domain::document::team::Binding;
 use strongroom_domain::document::{Document, Team};
 use strongroom_engine::identity::Entity;
 use strongroom_plan::desired;
+use strongroom_plan::steps::same;
 use strongroom_vault_model::object::{Account, Fields, ObjectKey, fingerprint};
 use strongroom_vault_model::policy::PolicyName;
 use strongroom_vault_model::wire;
@@ -89,6 +90,19 @@ impl Executor {
         self.members_write(&mut reading, &key, &fields, &[], standing_order).await?;
         self.attached.members_are(name, &BTreeSet::new());
         Ok(())
+    }
+
+    /// Whether a group is there as this document of the team wants it.
+    pub(crate) async fn group_is_of(
+        &self,
+        team: &Team,
+        name: &PolicyName,
+    ) -> Result<bool, ExecutorError> {
+        let key = ObjectKey::Group(name.clone());
+        let mut reading = self.reading();
+        let (found, _) = self.read_now(&mut reading, &key).await?;
+        let wanted = self.group_fields(team, &key)?;
+        Ok(matches!((wanted, found), (Some(wanted), Some(found)) if same(&key, &wanted, &found)))
     }
 
     /// What a group of a team should be.

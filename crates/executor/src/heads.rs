@@ -147,6 +147,19 @@ impl Executor {
         Ok(())
     }
 
+    /// Reads again what was not believed: an SRE may have put it right.
+    pub(crate) async fn unbelieved_again(&mut self) -> Result<(), ExecutorError> {
+        let before = std::mem::take(&mut self.unbelieved);
+        for subject in before.keys() {
+            let read = self.head_read(subject).await;
+            self.head_loaded(subject.clone(), read)?;
+        }
+        if self.unbelieved != before {
+            self.unbelieved_remember().await?;
+        }
+        Ok(())
+    }
+
     /// What the database last heard of teams whose heads are not believed. It gives nobody rights:
     /// it only keeps names in other teams' roles, and namespaces from being claimed by others.
     async fn unbelieved_remember(&mut self) -> Result<(), ExecutorError> {

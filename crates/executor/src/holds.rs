@@ -11,6 +11,7 @@ use strongroom_acts::token::Accepted;
 use strongroom_domain::Digest;
 use strongroom_domain::document::Document;
 use strongroom_domain::event::{Actor, EventKind};
+use strongroom_domain::head::Head;
 use strongroom_domain::hold::{HeldBy, Hold, Suspension, Target};
 use strongroom_domain::name::GroupName;
 use strongroom_domain::subject::Subject;
@@ -94,6 +95,8 @@ impl Executor {
             return Ok(Ok(()));
         }
         let owners = match self.heads.get(&target.subject()) {
+            // Of a team that a plan is just making, the owners whom it gets.
+            Some(head) if head.head.applied.is_none() => begun_owners(&head.head),
             Some(head) => match head.document()? {
                 Some(Document::Team(team)) => team.people.owners,
                 _ => Vec::new(),
@@ -178,7 +181,17 @@ impl Executor {
     /// Why nothing is given to anybody of this subject now, if that is so.
     pub(crate) fn stands_still(&self, subject: &Subject) -> Option<String> {
         let frozen = self.held.get(&Target::Platform).cloned();
-        frozen.or_else(|| self.differing.get(subject).cloned())
+        // What is frozen in a head that nobody can read is not known.
+        let unread = || self.unbelieved.get(&Subject::Platform).cloned();
+        frozen.or_else(|| self.differing.get(subject).cloned()).or_else(unread)
+    }
+}
+
+/// The owners of a team by the plan that has begun with it.
+fn begun_owners(head: &Head) -> Vec<GroupName> {
+    match head.applying.as_ref().map(|begun| begun.target.document()) {
+        Some(Ok(Document::Team(team))) => team.people.owners,
+        _ => Vec::new(),
     }
 }
 

@@ -4,16 +4,17 @@
 //! It must never stop a plan for good over this: a hold is lifted by a request about the same
 //! subject, which begins when the plan is done.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use strongroom_domain::document::{Document, Team};
+use strongroom_domain::head::Head;
 use strongroom_domain::hold::{Hold, Target};
 use strongroom_domain::pins::Pins;
 use strongroom_domain::subject::Subject;
-use strongroom_plan::model::Step;
+use strongroom_plan::model::{PlannedDocument, Step};
 use strongroom_plan::{Holds, Plan};
 use strongroom_vault_model::name::BindingName;
 use strongroom_vault_model::object::ObjectKey;
@@ -54,6 +55,11 @@ pub(crate) struct Side {
     pub(crate) holds: Holds,
     pub(crate) team: Team,
     pub(crate) pins: Pins,
+    /// Bindings that the plan gives to another holder: those of now may still be in the group, which
+    /// is emptied at most.
+    pub(crate) moved: BTreeSet<BindingName>,
+    /// Bindings that reach what another one reached, which is held.
+    pub(crate) beside: BTreeSet<BindingName>,
 }
 
 impl Executor {
@@ -105,43 +111,80 @@ impl Executor {
         Ok(())
     }
 
-    /// What the plan lifts. A hold that was made after the plan was frozen stands, whatever it says.
+    /// What the plan lifts: the very holds that its signers knew of.
     pub(crate) fn lifted(&self, plan: &Plan) -> Vec<Target> {
         let is_newer = |target: &&Target| {
-            let head = self.heads.get(&target.subject());
-            let hold = head.and_then(|head| head.head.holds.get(*target));
-            hold.is_some_and(|hold| hold.since >= plan.frozen_at)
+            self.hold(target).is_some_and(|hold| plan.lifts.get(*target) != Some(&hold.since))
         };
         plan.lift.iter().filter(|target| !is_newer(target)).cloned().collect()
     }
 
-    /// When a hold is made: now, and later than every plan that lifts this target was frozen, and
-    /// than the hold that it stands in place of. So it is newer whatever the clocks say.
+    fn hold(&self, target: &Target) -> Option<&Hold> {
+        self.heads.get(&target.subject())?.head.holds.get(target)
+    }
+
+    /// When a hold is made: now, and later than the one that it stands in place of. So no plan that
+    /// lifts that one lifts this.
     pub(crate) fn hold_since(&self, target: &Target) -> Result<Timestamp, ExecutorError> {
-        let lifting = self.begun_lifting(target);
-        let head = self.heads.get(&target.subject());
-        let standing = head.and_then(|head| head.head.holds.get(target)).map(|hold| hold.since);
+        let signed = self.begun_lifts(target).chain(self.hold(target).map(|hold| hold.since));
         let now = self.clock.now().as_second();
-        let seconds = lifting.chain(standing).map(|at| at.as_second() + 1).fold(now, i64::max);
+        let seconds = signed.map(|at| at.as_second() + 1).fold(now, i64::max);
         Timestamp::from_second(seconds).map_err(|error| ExecutorError::Stopped(error.to_string()))
     }
 
-    /// Whether a plan that has begun lifts this hold.
+    /// Whether a plan that has begun lifts this very hold.
     pub(crate) fn is_being_lifted(&self, target: &Target, hold: &Hold) -> bool {
-        self.begun_lifting(target).any(|frozen_at| hold.since < frozen_at)
+        self.begun_lifts(target).any(|since| since == hold.since)
     }
 
-    /// When the plans were frozen that have begun and lift this.
-    fn begun_lifting(&self, target: &Target) -> impl Iterator<Item = Timestamp> {
+    /// The holds on this that plans which have begun lift, by their moments.
+    fn begun_lifts(&self, target: &Target) -> impl Iterator<Item = Timestamp> {
         let begun = self.heads.values().filter_map(|head| head.head.applying.as_ref());
         let plans = begun.filter_map(|begun| Plan::from_canonical(begun.plan.as_bytes()).ok());
-        plans.filter(|plan| plan.lift.contains(target)).map(|plan| plan.frozen_at)
+        plans.filter_map(|plan| plan.lifts.get(target).copied())
     }
 
     /// The holds that stand although this plan is carried out.
     fn holds_over(&self, plan: Option<&Plan>) -> Holds {
         let lift = plan.map(|plan| self.lifted(plan).into_iter().collect()).unwrap_or_default();
         Holds { now: self.held.clone(), lift, ..Holds::default() }
+    }
+
+    /// Bindings of the plan by which the holder of another one reaches the same, which is held since
+    /// the plan was frozen: the held one, and the plan's. Older holds were known to those who signed.
+    fn beside(&self, plan: &Plan, base: Option<&Document>, team: &Team) -> Vec<[BindingName; 2]> {
+        let Some(Document::Team(base)) = base else { return Vec::new() };
+        let mut holds = self.holds_over(Some(plan));
+        holds
+            .now
+            .retain(|target, _| self.hold(target).is_some_and(|hold| hold.since >= plan.frozen_at));
+        holds.beside(base, team).into_iter().map(|(held, name)| [held, name]).collect()
+    }
+
+    /// What is held of a binding is held of those, too, that the plan puts beside it.
+    pub(crate) fn held_beside(&self, plan: &Plan, head: &Head) -> BTreeMap<Target, Hold> {
+        let target = head.applying.as_ref().and_then(|begun| begun.target.document().ok());
+        let Some(Document::Team(team)) = target else { return BTreeMap::new() };
+        let base = head.applied.as_ref().and_then(|applied| applied.document().ok());
+        let of = |name: BindingName| Target::Binding(team.name.clone(), name);
+        let beside = self.beside(plan, base.as_ref(), &team).into_iter();
+        beside
+            .filter_map(|[held, name]| Some((of(name), head.holds.get(&of(held))?.clone())))
+            .filter(|(target, _)| !head.holds.contains_key(target))
+            .collect()
+    }
+
+    /// Why a plan that is half done goes back instead of waiting: nobody could let it go on, for the
+    /// request that thaws is about the platform, too.
+    pub(crate) fn stops_itself(&self, plan: &Plan) -> Option<String> {
+        let is_of_platform = |planned: &PlannedDocument| planned.subject == Subject::Platform;
+        let begun = self.heads.get(&Subject::Platform)?.head.applying.as_ref()?;
+        if begun.target.request != plan.request || !plan.documents.iter().any(is_of_platform) {
+            return None;
+        }
+        let why = self.held.get(&Target::Platform)?;
+        let lifted = self.lifted(plan).contains(&Target::Platform);
+        (!lifted).then(|| format!("{why}; what this request began is put back, propose it again"))
     }
 
     /// The groups of this plan's documents that must not be there now: of teams and bindings that
@@ -161,13 +204,10 @@ impl Executor {
                 still.extend(names.map(|name| (name, Still::Held)));
             }
             let base = self.heads.get(&planned.subject).and_then(|head| head.document().ok()?);
-            let beside = match &base {
-                Some(Document::Team(base)) => holds.beside(base, &team),
-                _ => Vec::new(),
-            };
+            let beside = self.beside(plan, base.as_ref(), &team);
             for binding in &team.bindings {
                 let is_held = holds.ends_group(&team, binding)
-                    || beside.iter().any(|(_, name)| *name == binding.name);
+                    || beside.iter().any(|[_, name]| *name == binding.name);
                 let has_ended = binding.until.is_some_and(|until| until < today);
                 let why = if is_held { Still::Held } else { Still::Ended };
                 if is_held || has_ended {
@@ -192,31 +232,49 @@ impl Executor {
                 Ok(Document::Team(team)) => Some(team),
                 _ => None,
             };
-            if let Some(applied) = &head.head.applied
-                && let Ok(Document::Team(mut team)) = applied.document()
-            {
-                let is_planned = |name: &BindingName| {
-                    target.iter().flat_map(|team| &team.bindings).any(|each| each.name == *name)
-                };
-                team.bindings.retain(|binding| !is_planned(&binding.name));
-                sides.push(Side { holds: holds.clone(), team: *team, pins: applied.pins.clone() });
+            let base = head.head.applied.as_ref().and_then(|applied| applied.document().ok());
+            let beside = match (&plan, &target) {
+                (Some(plan), Some(team)) => self.beside(plan, base.as_ref(), team),
+                _ => Vec::new(),
+            };
+            if let (Some(Document::Team(mut team)), Some(applied)) = (base, &head.head.applied) {
+                let mut moved = BTreeSet::new();
+                team.bindings.retain(|binding| {
+                    let mut planned = target.iter().flat_map(|team| &team.bindings);
+                    match planned.find(|each| each.name == binding.name) {
+                        Some(same) if same.holder == binding.holder => false,
+                        Some(_) => moved.insert(binding.name.clone()),
+                        None => true,
+                    }
+                });
+                let (holds, pins) = (holds.clone(), applied.pins.clone());
+                sides.push(Side { holds, team: *team, pins, moved, beside: BTreeSet::new() });
             }
             if let Some(team) = target {
                 let pins = applying.target.pins.clone();
-                sides.push(Side { holds, team: *team, pins });
+                let beside = beside.into_iter().map(|[_, name]| name).collect();
+                sides.push(Side { holds, team: *team, pins, moved: BTreeSet::new(), beside });
             }
         }
         sides
     }
 
     /// Nothing is given under rules that nobody can read.
-    pub(crate) fn platform_is_believed(&self) -> Result<(), ExecutorError> {
-        match self.unbelieved.get(&Subject::Platform) {
-            None => Ok(()),
-            Some(why) => Err(ExecutorError::Wait(format!(
+    pub(crate) fn platform_is_believed(&self, lift: &[Target]) -> Result<(), ExecutorError> {
+        let platform = Subject::Platform;
+        if let Some(why) = self.unbelieved.get(&platform) {
+            return Err(ExecutorError::Wait(format!(
                 "the rules of the platform cannot be read in the engine: {why}; an SRE puts the head \
                  back there (KV keeps older versions)"
+            )));
+        }
+        let is_gone = !self.heads.contains_key(&platform) && !lift.contains(&Target::Platform);
+        match self.differing.get(&platform) {
+            Some(what) if is_gone => Err(ExecutorError::Wait(format!(
+                "the rules of the platform are gone from the engine: {what}; a request with the \
+                 Platform document and --lift platform goes on"
             ))),
+            _ => Ok(()),
         }
     }
 }

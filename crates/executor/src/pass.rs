@@ -244,6 +244,7 @@ impl Executor {
         let slow = looked.is_none_or(|(at, day)| at.elapsed() > SLOW || day != today);
         if slow && looked.is_some() {
             self.clock_compare().await?;
+            self.unbelieved_again().await?;
             self.records_compare(None).await?;
             self.published_compare().await?;
         }

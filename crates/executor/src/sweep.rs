@@ -106,7 +106,6 @@ impl Executor {
     async fn sweep_some(&mut self, sweep: &mut Sweep) -> Result<bool, ExecutorError> {
         let begun = Instant::now();
         let mut reading = self.reading();
-        self.platform_is_believed()?;
         let (context, hosts) = (self.context(&[], &[])?, self.hosts_of_begun());
         while let Some(subject) = sweep.rest.pop() {
             self.lease_keep().await?;

@@ -50,6 +50,9 @@ pub struct Plan {
     /// What the request lets go on again.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub lift: Vec<Target>,
+    /// The moment of each hold that `lift` lets go: a newer one stands, whoever signed this.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub lifts: BTreeMap<Target, Timestamp>,
     /// How much can go wrong.
     pub risk: Risk,
     /// Why.

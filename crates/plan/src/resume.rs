@@ -71,6 +71,14 @@ fn is_untouched(step: &Step, found: Option<&Fields>) -> bool {
         })
 }
 
+/// Whether the step only takes members out of a group.
+pub fn only_leaves(step: &Step) -> bool {
+    let (Some(before), Some(after)) = (&step.before, &step.after) else { return false };
+    let fewer = |name| members(after, name).is_subset(&members(before, name));
+    matches!(step.object, ObjectKey::Group(_))
+        && ["anchors", "accounts", "policies"].into_iter().all(fewer)
+}
+
 fn accounts_leave(step: &Step) -> bool {
     let accounts = |fields: &Option<Fields>| {
         fields.as_ref().map(|fields| members(fields, "accounts")).unwrap_or_default()
@@ -171,6 +179,7 @@ impl Plan {
             && now.documents == self.documents
             && now.pins == self.pins
             && now.lift == self.lift
+            && now.lifts == self.lifts
             && now.risk == self.risk
             && now.stages == self.stages
             && now.rules == self.rules

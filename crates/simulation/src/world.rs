@@ -228,6 +228,7 @@ impl World {
             pins: draft.pins.clone(),
             attest: Vec::new(),
             lift: Vec::new(),
+            lifts: BTreeMap::new(),
             risk: draft.risk,
             reasons: draft.reasons.clone(),
             rules: rules.map_or(self.scenery.no_rules, |doc| self.scenery.document_hashes[doc]),

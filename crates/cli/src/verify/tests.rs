@@ -106,6 +106,7 @@ pub(crate) fn sample_plan(base_revision: u64) -> Plan {
         pins: BTreeMap::from([("prod-eu/payments-prod".to_owned(), uuid(9).to_string())]),
         attest: Vec::new(),
         lift: Vec::new(),
+        lifts: BTreeMap::new(),
         risk: Risk::High,
         reasons: vec![RiskReason { risk: Risk::High, text: "production is reached".into() }],
         rules: Digest::of(b"rules"),

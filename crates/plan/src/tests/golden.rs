@@ -1,5 +1,7 @@
 //! The plan of the document in the design, byte for byte, and its hash computed a second time.
 
+use std::collections::BTreeMap;
+
 use std::fmt::Write as _;
 
 use serde_json::Value;
@@ -146,6 +148,7 @@ fn whole_plan() -> Plan {
         pins: draft.pins,
         attest: Vec::new(),
         lift: Vec::new(),
+        lifts: BTreeMap::new(),
         risk: draft.risk,
         reasons: draft.reasons,
         rules: context().rules_digest(),

@@ -1,5 +1,7 @@
 //! How far a plan has come, for every way in which heads and objects can stand.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 use strongroom_domain::Digest;
 use strongroom_domain::document::Document;
@@ -44,6 +46,7 @@ fn planned(number: u128, changes: &[Change], heads: &[&Head], draft: Draft) -> P
         pins: draft.pins,
         attest: Vec::new(),
         lift: Vec::new(),
+        lifts: BTreeMap::new(),
         risk: draft.risk,
         reasons: draft.reasons,
         rules: Digest::of(b"rules"),

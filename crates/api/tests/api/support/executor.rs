@@ -1,5 +1,7 @@
 //! What the executor would write into the database, written as its role.
 
+use std::collections::BTreeMap;
+
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use strongroom_acts::SigningKey;
@@ -170,6 +172,7 @@ impl Executor {
             pins: [].into(),
             attest: Vec::new(),
             lift: Vec::new(),
+            lifts: BTreeMap::new(),
             risk: Risk::High,
             reasons: Vec::new(),
             rules: Digest::of(b"rules"),
