@@ -60,7 +60,7 @@ impl Executor {
             self.is_still_so(row, &plan, &mut reading).await?;
             return Ok(());
         }
-        if let Some(why) = self.stops_itself(&plan) {
+        if let Some(why) = self.stops_itself(&plan).filter(|_| resume) {
             return self.fail(row, &plan, None, &why).await;
         }
         self.may_write(&plan).await?;
