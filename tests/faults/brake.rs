@@ -71,13 +71,17 @@ async fn until_with_members(admin: &Session, slug: &str, wanted: usize) {
     }
 }
 
-async fn make_anew(lab: &Lab, namespace: &str) {
+async fn make(lab: &Lab, namespace: &str) {
     let api = lab.kubernetes();
-    api.delete_namespace(namespace).await.unwrap();
     api.create_namespace(namespace).await.unwrap();
     for each in 0..EACH {
         api.create_service_account(namespace, &format!("a{each}")).await.unwrap();
     }
+}
+
+async fn make_anew(lab: &Lab, namespace: &str) {
+    lab.kubernetes().delete_namespace(namespace).await.unwrap();
+    make(lab, namespace).await;
 }
 
 async fn alarm(lab: &Lab) -> Option<Value> {
@@ -121,13 +125,8 @@ async fn crd_04_removals_stop_by_themselves_and_foreign_objects_are_left_alone()
     private.executor_end(Signal::TERM).await;
     let _executor = private.executor("braked", Some(&braked(&private)), &[]);
     let slug = "estate";
-    let api = lab.kubernetes();
     for n in 0..NAMESPACES {
-        let namespace = format!("{slug}-{n}");
-        api.create_namespace(&namespace).await.unwrap();
-        for each in 0..EACH {
-            api.create_service_account(&namespace, &format!("a{each}")).await.unwrap();
-        }
+        make(lab, &format!("{slug}-{n}")).await;
     }
     let other = lab.new_team("other").await;
     lab.onboard(&other).await;
@@ -179,14 +178,9 @@ async fn crd_04_removals_stop_by_themselves_and_foreign_objects_are_left_alone()
     lab.until(&request, "applied").await;
 
     // Released by whoever has the executor's host.
-    let released = tokio::process::Command::new(strongroom_test_support::program())
-        .args(["execute", "--config"])
-        .arg(private.dir().join("execute-braked.yaml"))
-        .args(["release-brake", "--reason", "a test swapped them"])
-        .output()
-        .await
-        .unwrap();
-    assert!(released.status.success(), "{}", String::from_utf8_lossy(&released.stderr));
+    private
+        .locally("execute-braked.yaml", &["release-brake", "--reason", "a test swapped them"])
+        .await;
     until_with_members(&admin, slug, 0).await;
     let start = Instant::now();
     while alarm(lab).await.is_some() {
@@ -228,13 +222,8 @@ async fn a_hold_takes_away_what_the_brake_keeps() {
     let config = braked(&private);
     let _executor = private.executor("braked", Some(&config), &[]);
     let slug = "endings";
-    let api = lab.kubernetes();
     for n in 0..NAMESPACES {
-        let namespace = format!("{slug}-{n}");
-        api.create_namespace(&namespace).await.unwrap();
-        for each in 0..EACH {
-            api.create_service_account(&namespace, &format!("a{each}")).await.unwrap();
-        }
+        make(lab, &format!("{slug}-{n}")).await;
     }
     let text =
         estate(slug).replace("level: read }]\n", "level: read }]\n      until: 2099-01-01\n");
@@ -253,14 +242,9 @@ async fn a_hold_takes_away_what_the_brake_keeps() {
     }
     let kept = with_members(&admin, slug).await;
     assert!(kept >= all - MOST, "{kept} are left: the brake kept nothing");
-    let ordered = tokio::process::Command::new(strongroom_test_support::program())
-        .args(["execute", "--config"])
-        .arg(&config)
-        .args(["suspend", &format!("team/{slug}"), "--reason", "INC-11"])
-        .output()
-        .await
-        .unwrap();
-    assert!(ordered.status.success(), "{}", String::from_utf8_lossy(&ordered.stderr));
+    private
+        .locally("execute-braked.yaml", &["suspend", &format!("team/{slug}"), "--reason", "INC-11"])
+        .await;
     until_with_members(&admin, slug, 0).await;
     println!("the brake kept {kept} of {all} bindings that had ended; a hold took them all");
     private.end().await;

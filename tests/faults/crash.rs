@@ -9,7 +9,7 @@ use sqlx::postgres::PgPool;
 use strongroom_engine::Session;
 use strongroom_lab::Person;
 
-use crate::private::PrivateLab;
+use crate::private::{PrivateLab, lease_ends};
 use crate::support::{Lab, Team, document};
 
 /// People who have signed in once.
@@ -171,11 +171,7 @@ async fn broken_at(
             loop {
                 if executor.is_over() {
                     ended = true;
-                    // It is dead: nobody has to wait for its lease to run out.
-                    sqlx::query("UPDATE leases SET expires_at = now()")
-                        .execute(database)
-                        .await
-                        .unwrap();
+                    lease_ends(database).await;
                     executor = private.executor("broken", None, &[]);
                 }
                 tokio::time::sleep(Duration::from_millis(50)).await;
@@ -191,8 +187,7 @@ async fn broken_at(
             () = supervise => unreachable!("it goes on until the scenario is told"),
         }
     };
-    executor.signal(Signal::TERM);
-    assert!(executor.ends_within(Duration::from_secs(20)).await);
+    executor.end().await;
     (team, ended)
 }
 

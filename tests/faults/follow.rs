@@ -7,15 +7,20 @@ use serde_json::{Value, json};
 use strongroom_engine::Session;
 
 use crate::drift::read;
-use crate::private::PrivateLab;
+use crate::private::{PrivateLab, lease_ends};
 use crate::support::Lab;
 
-/// What is applied, with one field changed.
-async fn changed(lab: &Lab, subject: &str, pointer: &str, value: &str) -> std::path::PathBuf {
+/// What is applied.
+pub async fn applied(lab: &Lab, subject: &str) -> Value {
     let sue = lab.person("sue").await;
     let out = sue.does(&["get", "document", subject, "-o", "json"]).await.unwrap();
     let out: Value = serde_json::from_str(&out).unwrap();
-    let mut document = out.get("document").cloned().unwrap_or(out);
+    out.get("document").cloned().unwrap_or(out)
+}
+
+/// What is applied, with one field changed.
+async fn changed(lab: &Lab, subject: &str, pointer: &str, value: &str) -> std::path::PathBuf {
+    let mut document = applied(lab, subject).await;
     *document.pointer_mut(pointer).unwrap_or_else(|| panic!("{pointer}")) = json!(value);
     lab.write(&format!("{}.json", subject.replace('/', "-")), &document.to_string())
 }
@@ -56,11 +61,7 @@ async fn applied_by_any(
         loop {
             if executor.is_over() {
                 died += 1;
-                // It is dead: nobody has to wait for its lease to run out.
-                sqlx::query("UPDATE leases SET expires_at = now()")
-                    .execute(&database)
-                    .await
-                    .unwrap();
+                lease_ends(&database).await;
                 executor = private.executor("follow", None, &[]);
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
@@ -71,8 +72,7 @@ async fn applied_by_any(
         () = done => {}
         () = supervise => {}
     }
-    executor.signal(Signal::TERM);
-    assert!(executor.ends_within(Duration::from_secs(20)).await);
+    executor.end().await;
     died
 }
 

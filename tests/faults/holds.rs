@@ -82,15 +82,7 @@ async fn holds_stand_until_a_request_lifts_them() {
 
     // A local order with the provider out of the picture: the whole team.
     let whole = format!("team/{slug}");
-    let config = private.dir().join("execute.yaml");
-    let ordered = tokio::process::Command::new(strongroom_test_support::program())
-        .args(["execute", "--config"])
-        .arg(&config)
-        .args(["suspend", &whole, "--reason", "INC-8"])
-        .output()
-        .await
-        .unwrap();
-    assert!(ordered.status.success(), "{}", String::from_utf8_lossy(&ordered.stderr));
+    private.locally("execute.yaml", &["suspend", &whole, "--reason", "INC-8"]).await;
     again.refused_soon(&path("api")).await;
     batch.refused_soon(&path("batch")).await;
     let put = ["kv", "put", &format!("{slug}/kv/prod/api/db"), "password=-"];

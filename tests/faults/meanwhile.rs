@@ -6,7 +6,8 @@ use rustix::process::Signal;
 use serde_json::Value;
 use strongroom_lab::Person;
 
-use crate::private::{Executor, PrivateLab};
+use crate::follow::applied;
+use crate::private::{PrivateLab, lease_ends};
 use crate::support::document;
 
 /// An executor that dies right before the first step of the next plan: its heads say `applying`.
@@ -22,8 +23,7 @@ async fn dies_half_way(private: &PrivateLab, request: &str, voters: &[&Person]) 
         assert!(start.elapsed() < Duration::from_secs(40), "it does not come to a step");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    let database = private.database().await;
-    sqlx::query("UPDATE leases SET expires_at = now()").execute(&database).await.unwrap();
+    lease_ends(&private.database().await).await;
     assert_eq!(private.lab.request(request).await["state"], "applying");
 }
 
@@ -48,11 +48,6 @@ fn writes(private: &PrivateLab, path: &str) -> Vec<String> {
     operations.collect()
 }
 
-async fn ends(mut executor: Executor) {
-    executor.signal(Signal::TERM);
-    assert!(executor.ends_within(Duration::from_secs(20)).await);
-}
-
 #[tokio::test]
 async fn a_hold_that_is_newer_than_the_plan_stands_although_the_plan_goes_on() {
     let private = PrivateLab::start().await;
@@ -71,14 +66,14 @@ async fn a_hold_that_is_newer_than_the_plan_stands_although_the_plan_goes_on() {
     private.executor_end(Signal::TERM).await;
 
     // Suspended while the plan that makes the binding is half done: its group is never written.
-    let executor = private.executor("clean", None, &[]);
+    let mut executor = private.executor("clean", None, &[]);
     let request = bob.submits(&file, "people may look", &[]).await.unwrap();
     lab.until(&request, "in_review").await;
-    ends(executor).await;
+    executor.end().await;
     dies_half_way(&private, &request, &[&sue]).await;
     let target = format!("team/{slug}");
     suspends(&private, &target, "INC-20").await;
-    let executor = private.executor("clean", None, &[]);
+    let mut executor = private.executor("clean", None, &[]);
     lab.until(&request, "applied").await;
     assert_eq!(writes(&private, &group), Vec::<String>::new(), "given while the team is held");
     assert!(!there().await);
@@ -86,10 +81,10 @@ async fn a_hold_that_is_newer_than_the_plan_stands_although_the_plan_goes_on() {
     // Suspended anew while the plan that lifts it is half done: the newer hold stands.
     let request = bob.submits(&file, "it is over", &["--lift", &target]).await.unwrap();
     lab.until(&request, "in_review").await;
-    ends(executor).await;
+    executor.end().await;
     dies_half_way(&private, &request, &[&sue]).await;
     suspends(&private, &target, "INC-21").await;
-    let executor = private.executor("clean", None, &[]);
+    let mut executor = private.executor("clean", None, &[]);
     lab.until(&request, "applied").await;
     assert_eq!(writes(&private, &group), Vec::<String>::new(), "given while the team is held anew");
     let database = private.database().await;
@@ -108,7 +103,7 @@ async fn a_hold_that_is_newer_than_the_plan_stands_although_the_plan_goes_on() {
     sue.approves(&request).await.unwrap();
     lab.until(&request, "applied").await;
     assert!(there().await);
-    ends(executor).await;
+    executor.end().await;
     private.end().await;
 }
 
@@ -139,13 +134,13 @@ async fn a_hold_is_not_got_round_by_a_plan_that_is_half_done_and_holds_up_no_oth
     // The plan gives the same account the same path by another name.
     let renamed = document(slug, true).replace("- name: api\n", "- name: api2\n");
     let file = lab.write("renamed.yaml", &renamed);
-    let executor = private.executor("clean", None, &[]);
+    let mut executor = private.executor("clean", None, &[]);
     let request = bob.submits(&file, "a better name", &[]).await.unwrap();
     lab.until(&request, "in_review").await;
-    ends(executor).await;
+    executor.end().await;
     dies_half_way(&private, &request, &[&sue]).await;
     suspends(&private, &format!("team/{slug}/api"), "INC-22").await;
-    let executor = private.executor("clean", None, &[]);
+    let mut executor = private.executor("clean", None, &[]);
     lab.until(&request, "applied").await;
     live.refused_soon(&path("api")).await;
     let out = bob.does(&["get", "bindings", "--team", slug, "-o", "json"]).await.unwrap();
@@ -159,14 +154,14 @@ async fn a_hold_is_not_got_round_by_a_plan_that_is_half_done_and_holds_up_no_oth
     let file = lab.write("wider.yaml", &wider);
     let request = bob.submits(&file, "batch reads all", &[]).await.unwrap();
     lab.until(&request, "in_review").await;
-    ends(executor).await;
+    executor.end().await;
     dies_half_way(&private, &request, &[&sue]).await;
-    let executor = private.executor("clean", None, &[]);
+    let mut executor = private.executor("clean", None, &[]);
     lab.until(&request, "applied").await;
     until_there(&private, slug, "batch", true).await;
     let batch = lab.workload(slug, "batch").await;
     batch.reads_soon(&path("api")).await;
-    ends(executor).await;
+    executor.end().await;
     private.end().await;
 }
 
@@ -187,32 +182,30 @@ async fn a_freeze_in_the_middle_of_a_change_of_the_platform_can_be_lifted() {
     let before = longest().await;
     private.executor_end(Signal::TERM).await;
 
-    let out = sue.does(&["get", "document", "platform", "-o", "json"]).await.unwrap();
-    let out: Value = serde_json::from_str(&out).unwrap();
-    let applied = out.get("document").cloned().unwrap_or(out);
-    let mut changed = applied.clone();
+    let platform = applied(lab, "platform").await;
+    let mut changed = platform.clone();
     changed["spec"]["ceilings"]["tokenTtl"] = "45m".into();
     let changed = lab.write("shorter.json", &changed.to_string());
-    let executor = private.executor("clean", None, &[]);
+    let mut executor = private.executor("clean", None, &[]);
     let request = sue.submits(&changed, "shorter tokens", &[]).await.unwrap();
     lab.until(&request, "in_review").await;
-    ends(executor).await;
+    executor.end().await;
     dies_half_way(&private, &request, &[&sam, &kim]).await;
     let asked = sue.run(&["freeze", "--reason", "INC-23", "--yes"]).await.unwrap();
     assert!(format!("{}{}", asked.out, asked.err).contains("not answered"));
-    let executor = private.executor("clean", None, &[]);
+    let mut executor = private.executor("clean", None, &[]);
     lab.until(&request, "failed").await;
     let why = lab.request(&request).await["stateReason"].as_str().unwrap().to_owned();
     assert!(why.contains("INC-23") && why.contains("put back"), "{why}");
     assert_eq!(longest().await, before, "a role is as the plan wanted it");
 
-    let applied = lab.write("thaw.json", &applied.to_string());
-    let thaw = sue.submits(&applied, "on again", &["--lift", "platform"]).await.unwrap();
+    let platform = lab.write("thaw.json", &platform.to_string());
+    let thaw = sue.submits(&platform, "on again", &["--lift", "platform"]).await.unwrap();
     lab.until(&thaw, "in_review").await;
     for person in [&sam, &kim] {
         person.run(&["approve", &thaw, "--yes"]).await.unwrap();
     }
     lab.until(&thaw, "applied").await;
-    ends(executor).await;
+    executor.end().await;
     private.end().await;
 }

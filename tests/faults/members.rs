@@ -113,8 +113,7 @@ async fn aud_07_a_member_taken_out_by_hand_stays_out_until_the_team_changes() {
     let database = private.database().await;
     let edited = sqlx::query("UPDATE findings SET resolved_at = now() WHERE kind = 'members-out'");
     assert_eq!(edited.execute(&database).await.unwrap().rows_affected(), 1);
-    executor.signal(Signal::TERM);
-    assert!(executor.ends_within(Duration::from_secs(20)).await);
+    executor.end().await;
     let _executor = sweeping(&private, "second").await;
     stays_empty(&admin, &group).await;
 

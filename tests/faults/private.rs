@@ -112,6 +112,18 @@ impl PrivateLab {
         Executor { child, log }
     }
 
+    /// Does something with the executor's own program on its host: a local order, a release.
+    pub async fn locally(&self, config: &str, arguments: &[&str]) {
+        let done = Command::new(program())
+            .args(["execute", "--config"])
+            .arg(self.dir().join(config))
+            .args(arguments)
+            .output()
+            .await
+            .unwrap();
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    }
+
     /// Shifts the executor's clock.
     pub fn clock(&self, seconds: i64) {
         let (draft, file) = (self.dir().join("clock-draft"), self.dir().join("clock-offset"));
@@ -187,6 +199,11 @@ impl Drop for PrivateLab {
     }
 }
 
+/// The executor is dead: nobody has to wait for its lease to run out.
+pub async fn lease_ends(database: &PgPool) {
+    sqlx::query("UPDATE leases SET expires_at = now()").execute(database).await.unwrap();
+}
+
 /// Signals the processes of one of a lab's parts; gives how many there are.
 pub fn signal_part(dir: &Path, part: &str, signal: Signal) -> usize {
     let wanted = format!("{}/", dir.join(part).display());
@@ -239,6 +256,12 @@ impl Executor {
     /// Waits for its end, if it ends within the time.
     pub async fn ends_within(&mut self, time: Duration) -> bool {
         tokio::time::timeout(time, self.child.wait()).await.is_ok()
+    }
+
+    /// Asks it to end, and waits until it has.
+    pub async fn end(&mut self) {
+        self.signal(Signal::TERM);
+        assert!(self.ends_within(Duration::from_secs(20)).await);
     }
 
     pub async fn kill(mut self) {

@@ -98,14 +98,7 @@ async fn a_turned_key_and_a_provider_that_is_away_hold_up_nothing_that_is_decide
     assert_ne!(login.code, 0, "signed in without a provider");
     assert!(login.err.contains("identity provider cannot be reached"), "{}", login.err);
     let target = format!("team/{}/api", team.slug);
-    let ordered = tokio::process::Command::new(program())
-        .args(["execute", "--config"])
-        .arg(private.dir().join("execute.yaml"))
-        .args(["suspend", &target, "--reason", "INC-7"])
-        .output()
-        .await
-        .unwrap();
-    assert!(ordered.status.success(), "{}", String::from_utf8_lossy(&ordered.stderr));
+    private.locally("execute.yaml", &["suspend", &target, "--reason", "INC-7"]).await;
     let took = live.refused_soon(&path).await;
     signal_part(private.dir(), "provider", Signal::CONT);
     println!(

@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 use strongroom_engine::Session;
 
 use crate::drift::put;
-use crate::private::PrivateLab;
+use crate::follow::applied;
+use crate::private::{Executor, PrivateLab};
 use crate::proxy::{Fault, Proxy, To};
 use crate::support::{Lab, Team, document};
 
@@ -34,16 +35,22 @@ async fn until_said(private: &PrivateLab, what: &str, times: usize) {
     }
 }
 
+/// A proxy and an executor that uses it, before anybody signs in: people are told where the engine is.
+async fn before_the_engine(private: &PrivateLab) -> (Proxy, Executor) {
+    let lab = &private.lab;
+    let proxy = Proxy::before(lab.text("/engine/address"), lab.text("/engine/ca_pem"));
+    let config = proxy.configure(private.dir());
+    let executor = private.executor("turns", Some(&config), &[]);
+    until_said(private, "swept", 1).await;
+    (proxy, executor)
+}
+
 #[tokio::test]
 async fn while_everything_is_looked_at_nobody_waits() {
     let private = PrivateLab::start().await;
     let lab = &private.lab;
     private.executor_end(Signal::TERM).await;
-    // Before anybody signs in: people are told where the engine is.
-    let proxy = Proxy::before(lab.text("/engine/address"), lab.text("/engine/ca_pem"));
-    let config = proxy.configure(private.dir());
-    let _executor = private.executor("turns", Some(&config), &[]);
-    until_said(&private, "swept", 1).await;
+    let (proxy, _executor) = before_the_engine(&private).await;
     let teams = onboard_many(lab).await;
     let (first, last) = (&teams[0], &teams[TEAMS - 1]);
     let path = |team: &Team| format!("team/{}/kv/data/prod/api/db", team.slug);
@@ -131,10 +138,7 @@ async fn while_a_long_plan_is_applied_nobody_waits() {
     let private = PrivateLab::start().await;
     let lab = &private.lab;
     private.executor_end(Signal::TERM).await;
-    let proxy = Proxy::before(lab.text("/engine/address"), lab.text("/engine/ca_pem"));
-    let config = proxy.configure(private.dir());
-    let _executor = private.executor("turns", Some(&config), &[]);
-    until_said(&private, "swept", 1).await;
+    let (proxy, _executor) = before_the_engine(&private).await;
     let (long, other) = (lab.new_team("long").await, lab.new_team("other").await);
     lab.onboard(&long).await;
     lab.onboard(&other).await;
@@ -202,10 +206,7 @@ async fn while_a_long_plan_is_applied_nobody_waits() {
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
     proxy.clear();
-    let out = sue.does(&["get", "document", "platform", "-o", "json"]).await.unwrap();
-    let platform: Value = serde_json::from_str(&out).unwrap();
-    let platform = platform.get("document").cloned().unwrap_or(platform);
-    let platform = lab.write("platform.json", &platform.to_string());
+    let platform = lab.write("platform.json", &applied(lab, "platform").await.to_string());
     let thaw = sue.submits(&platform, "on again", &["--lift", "platform"]).await.unwrap();
     lab.until(&thaw, "in_review").await;
     for name in ["sam", "kim"] {

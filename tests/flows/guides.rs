@@ -12,6 +12,7 @@
 //! | `not-run="why"` | not run here |
 //! | `given=…` | something that happens before ([`Guide::given`]) |
 //! | `then=reads`, `then=refused` | what the workload's token is good for afterwards |
+//! | `then=signed-in-again` | whose session began after a copy of the database signs in again |
 //! | `file=`, `add=`, `cut=` (yaml) | the file is this, ends with this, loses this |
 
 mod world;
@@ -180,11 +181,8 @@ impl Guide {
         let ran = ran.await.unwrap();
         let told = String::from_utf8_lossy(&ran.stderr);
         assert!(ran.status.success(), "{}: {} {told}", block.place, ran.status);
-        if block.text.contains("pg_restore --clean") {
-            // Whose session began after the copy signs in again, as the page says.
-            for person in ["bob", "sue"] {
-                self.private.lab.person(person).await;
-            }
+        if let Some(what) = block.word("then") {
+            self.then(what, &block.place).await;
         }
     }
 

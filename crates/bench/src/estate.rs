@@ -195,7 +195,7 @@ impl Estate {
         stream::iter(heads)
             .map(|(name, head)| async move {
                 anyhow::ensure!(head.applied.is_some(), "a head has another shape now");
-                let value = head.to_stored()?;
+                let (value, _) = head.to_stored()?;
                 let path = format!("heads/team/{name}");
                 kv::write_cas(&lab.admin, HEADS_MOUNT, &path, &value, 0).await?;
                 anyhow::Ok(())

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use strongroom_vault_model::name::BindingName;
 
 use crate::Digest;
-use crate::document::{Document, Fault};
+use crate::document::{Document, Fault, Team};
 use crate::hold::{Hold, Target};
 use crate::id::{DeploymentId, RequestId};
 use crate::packed::Packed;
@@ -47,6 +47,14 @@ impl Applied {
     /// The document, decoded.
     pub fn document(&self) -> Result<Document, Vec<Fault>> {
         Document::from_value(&self.document.value())
+    }
+
+    /// The document, where it is a team's.
+    pub fn team(&self) -> Option<Team> {
+        match self.document() {
+            Ok(Document::Team(team)) => Some(*team),
+            _ => None,
+        }
     }
 
     /// The document that people last voted on, where it is another one, decoded.

@@ -18,23 +18,29 @@ use crate::head::Head;
 /// The field that holds the packed text.
 const FIELD: &str = "gzip";
 
-/// The most strings, keys among them, and bytes of a head that is stored as it is.
-const PLAIN: (usize, usize) = (900, 64 * 1024);
+/// The most strings, keys among them, that one object may bring into a request. OpenBao takes 1,000
+/// unless its listener says otherwise; the rest is for what the request has besides.
+pub const MOST_STRINGS: usize = 900;
+
+/// The most bytes of a head that is stored as it is.
+const PLAIN: usize = 64 * 1024;
 
 /// The most that a packed head may become, bytes: some times what one can be.
 const MOST: u64 = 16 * 1024 * 1024;
 
 impl Head {
-    /// The value to store.
-    pub fn to_stored(&self) -> Result<Value, Error> {
-        let text = serde_json::to_string(self)?;
+    /// The value to store, and how many bytes it has.
+    pub fn to_stored(&self) -> Result<(Value, usize), Error> {
         let value = serde_json::to_value(self)?;
-        if strings(&value) <= PLAIN.0 && text.len() <= PLAIN.1 {
-            return Ok(value);
+        let text = value.to_string();
+        if strings(&value) <= MOST_STRINGS && text.len() <= PLAIN {
+            return Ok((value, text.len()));
         }
         let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
         let packed = encoder.write_all(text.as_bytes()).and_then(|()| encoder.finish());
-        Ok(json!({ FIELD: STANDARD.encode(packed.map_err(Error::custom)?) }))
+        let value = json!({ FIELD: STANDARD.encode(packed.map_err(Error::custom)?) });
+        let bytes = value.to_string().len();
+        Ok((value, bytes))
     }
 
     /// What was stored.
@@ -95,7 +101,8 @@ mod tests {
     fn a_head_of_any_size_is_a_small_request_and_comes_back() {
         for bindings in [2, 1000] {
             let head = begun(bindings);
-            let stored = head.to_stored().unwrap();
+            let (stored, bytes) = head.to_stored().unwrap();
+            assert_eq!(bytes, stored.to_string().len());
             assert!(strings(&stored) < 950, "{bindings}: {}", strings(&stored));
             assert_eq!(stored.get(FIELD).is_some(), bindings == 1000);
             assert_eq!(Head::from_stored(stored).unwrap(), head);

@@ -60,7 +60,7 @@ impl Executor {
             self.is_still_so(row, &plan, &mut reading).await?;
             return Ok(());
         }
-        if let Some(why) = self.stops_itself(&plan).filter(|_| resume) {
+        if resume && let Some(why) = self.stops_itself(&plan) {
             return self.fail(row, &plan, None, &why).await;
         }
         self.may_write(&plan).await?;
@@ -171,7 +171,7 @@ impl Executor {
         let submitter = self.submitter(row, &submission).await?;
         let proposal = self.propose(row, &submission).await?;
         let now = self.plan(row, &submission, &submitter, &proposal, reading).await?;
-        let same = plan.is_still(&now) && self.lifted(plan) == plan.lift;
+        let same = plan.is_still(&now);
         if !same && row.state == State::Applying {
             let why = "what is there has changed before the first write; propose it again";
             let detail = json!({ "because": why });
@@ -246,10 +246,7 @@ impl Executor {
         });
         let mut events =
             vec![self.event(EventKind::RequestApplied, Some(row.request), None, detail)];
-        let stands = |target: &Target| {
-            self.heads.get(&target.subject()).is_some_and(|h| h.head.holds.contains_key(target))
-        };
-        for target in plan.lift.iter().filter(|target| !stands(target)) {
+        for target in plan.lift.iter().filter(|target| self.hold(target).is_none()) {
             let (subject, detail) = (Some(target.subject()), json!({ "target": target }));
             events.push(self.event(EventKind::HoldLifted, Some(row.request), subject, detail));
         }

@@ -63,7 +63,7 @@ impl Executor {
     /// Looks at one team after the other, for a turn.
     async fn teams_keep(&mut self) -> Result<(), ExecutorError> {
         let begun = Instant::now();
-        let holds = Holds { now: self.held.clone(), ..Holds::default() };
+        let holds = self.holds_over(None);
         while begun.elapsed() < TURN
             && let Some(name) = self.attached.next()
         {
@@ -131,18 +131,14 @@ impl Executor {
         for binding in &team.bindings {
             self.lease_keep().await?;
             let name = PolicyName::Binding(team.name.clone(), binding.name.clone());
-            if beside.contains(&binding.name) {
-                let why = "it reaches what a binding reached that is held";
-                let done = self.group_end(&name, SUSPEND, why).await;
-                narrowed(&name, done)?;
-                continue;
-            }
-            if moved.contains(&binding.name) {
-                let done = self.moved_narrow(side, binding, &name).await;
-                narrowed(&name, done)?;
-                continue;
-            }
             let done = match self.seen(holds, team, binding) {
+                _ if beside.contains(&binding.name) => {
+                    let why = "it reaches what a binding reached that is held";
+                    self.group_end(&name, SUSPEND, why).await
+                }
+                seen if moved.contains(&binding.name) => {
+                    self.moved_narrow(side, binding, &name, seen).await
+                }
                 Some(Seen::Held(why)) => self.group_end(&name, SUSPEND, &why).await,
                 Some(Seen::Paused(why)) => self.group_empty(team, &name, SUSPEND, &why).await,
                 Some(Seen::Ended(until)) if self.brake_allows(&name) => {
@@ -170,8 +166,9 @@ impl Executor {
         side: &Side,
         binding: &Binding,
         name: &PolicyName,
+        seen: Option<Seen>,
     ) -> Result<(), ExecutorError> {
-        let why = match self.seen(&side.holds, &side.team, binding) {
+        let why = match seen {
             Some(Seen::Held(why) | Seen::Paused(why)) => why,
             Some(Seen::Accounts(_, uid, _))
                 if is_elsewhere(binding, &side.pins, uid.as_deref()) =>

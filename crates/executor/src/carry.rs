@@ -22,7 +22,7 @@ use strongroom_vault_model::policy::PolicyName;
 use crate::error::ExecutorError;
 use crate::fault;
 use crate::heads::Order;
-use crate::meanwhile::{STANDS_STILL, Still, StillGroups, stands_still};
+use crate::meanwhile::{STANDS_STILL, Still, StillGroups, why_still};
 use crate::object::Reading;
 use crate::record::{Write, Written};
 use crate::start::Executor;
@@ -86,13 +86,12 @@ impl Executor {
     ) -> Result<Option<(&'p Step, String)>, ExecutorError> {
         let names: Vec<String> =
             plan.steps[batch.clone()].iter().map(|step| step.object.name()).collect();
-        let mut found_now = Vec::new();
+        let mut found_now = Vec::new().into_iter();
         if again.is_some() {
             let keys: Vec<&ObjectKey> =
                 plan.steps[batch.clone()].iter().map(|step| &step.object).collect();
-            found_now = self.read_now_each(reading, &keys).await?;
+            found_now = self.read_now_each(reading, &keys).await?.into_iter();
         }
-        let mut found_now = found_now.into_iter();
         let (mut todo, mut ended) = (Vec::new(), Vec::new());
         for (place, name) in batch.zip(&names) {
             let step = &plan.steps[place];
@@ -108,38 +107,31 @@ impl Executor {
                 after: step.after.as_ref().map(fingerprint),
             };
             if let (Some(still), Some((found, id))) = (again, found_now.next()) {
-                let verdict = judge(&plan.steps, place, found.as_ref());
-                let left_out = match stands_still(step, still) {
-                    // What is ours is taken away by the look at the bindings; then it goes on.
-                    Some(Still::Held) if found.is_some() && verdict != Verdict::Stop => {
-                        self.receipts(&ended).await?;
-                        let why = format!("{} is taken away first: it stands still", step.object);
-                        return Err(ExecutorError::Wait(why));
-                    }
-                    Some(Still::Held) => found.is_none(),
-                    Some(Still::Ended) => !only_leaves(step),
-                    None => false,
-                };
-                match verdict {
-                    _ if left_out => {
-                        let written = Written { read_back: id, ..Written::default() };
-                        ended.push((write, STANDS_STILL, written));
-                        continue;
-                    }
-                    Verdict::Already => {
-                        let written = Written { read_back: id, ..Written::default() };
-                        ended.push((write, "already", written));
-                        continue;
-                    }
-                    Verdict::Do => {}
-                    Verdict::Stop => {
-                        self.receipts(&ended).await?;
-                        let why = format!(
-                            "{} is neither as before nor as after step {}",
-                            step.object, step.ordinal
-                        );
-                        return Ok(Some((step, why)));
-                    }
+                let outcome =
+                    match (why_still(step, still), judge(&plan.steps, place, found.as_ref())) {
+                        (Some(Still::Held), _) if found.is_none() => Some(STANDS_STILL),
+                        (Some(Still::Ended), _) if !only_leaves(step) => Some(STANDS_STILL),
+                        (_, Verdict::Stop) => {
+                            self.receipts(&ended).await?;
+                            let why = format!(
+                                "{} is neither as before nor as after step {}",
+                                step.object, step.ordinal
+                            );
+                            return Ok(Some((step, why)));
+                        }
+                        // What is ours is taken away by the look at the bindings; then it goes on.
+                        (Some(Still::Held), _) => {
+                            self.receipts(&ended).await?;
+                            let why =
+                                format!("{} is taken away first: it stands still", step.object);
+                            return Err(ExecutorError::Wait(why));
+                        }
+                        (_, Verdict::Already) => Some("already"),
+                        (_, Verdict::Do) => None,
+                    };
+                if let Some(outcome) = outcome {
+                    ended.push((write, outcome, Written { read_back: id, ..Written::default() }));
+                    continue;
                 }
             }
             todo.push((step, write));

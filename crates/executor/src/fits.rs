@@ -30,7 +30,7 @@ impl Executor {
                 known.unwrap_or_else(|| Head::new(self.floor.deployment, planned.subject.clone()));
             let target = plan.target(hash, place, head.applied.as_ref());
             head.begin(target, String::from_utf8_lossy(canonical).into_owned());
-            if size(&head)?.1 > MOST - ROOM {
+            if measured(&head)?.1 > MOST - ROOM {
                 return Err(ExecutorError::Wait(format!(
                     "the document of {} is larger than the engine can keep; withdraw the request and \
                      split it",
@@ -44,7 +44,7 @@ impl Executor {
 
 /// The value to store.
 pub(crate) fn stored(head: &Head) -> Result<Value, ExecutorError> {
-    let (value, bytes) = size(head)?;
+    let (value, bytes) = measured(head)?;
     if bytes > MOST {
         return Err(ExecutorError::Stopped(format!(
             "the head of {} would be larger than the engine stores",
@@ -54,8 +54,6 @@ pub(crate) fn stored(head: &Head) -> Result<Value, ExecutorError> {
     Ok(value)
 }
 
-fn size(head: &Head) -> Result<(Value, usize), ExecutorError> {
-    let stored = head.to_stored().map_err(|error| ExecutorError::Stopped(error.to_string()))?;
-    let bytes = stored.to_string().len();
-    Ok((stored, bytes))
+fn measured(head: &Head) -> Result<(Value, usize), ExecutorError> {
+    head.to_stored().map_err(|error| ExecutorError::Stopped(error.to_string()))
 }

@@ -216,10 +216,10 @@ impl Executor {
         // Whole seconds, rounded up: whoever signs in after this moment has seen this plan.
         let frozen_at = Timestamp::from_second(self.clock.now().as_second() + 1)
             .map_err(|error| ExecutorError::Stopped(error.to_string()))?;
-        let held = submission.lift.iter().filter_map(|target| {
-            let head = self.heads.get(&target.subject())?;
-            Some((target.clone(), head.head.holds.get(target)?.since))
-        });
+        let held = submission
+            .lift
+            .iter()
+            .filter_map(|target| Some((target.clone(), self.hold(target)?.since)));
         let expires_at = self.plan_end(row, submitter, frozen_at);
         Ok(Plan {
             deployment: self.floor.deployment,

@@ -356,8 +356,7 @@ impl Executor {
             }
             // A plan that has begun may have written some of it already.
             let begun = head.head.applying.as_ref();
-            let begun = begun.and_then(|begun| begun.target.document().ok());
-            if let Some(Document::Team(team)) = begun {
+            if let Some(team) = begun.and_then(|begun| begun.target.team()) {
                 self.guests.add(&team);
                 self.places.add(&team);
             }

@@ -11,7 +11,6 @@ use strongroom_acts::token::Accepted;
 use strongroom_domain::Digest;
 use strongroom_domain::document::Document;
 use strongroom_domain::event::{Actor, EventKind};
-use strongroom_domain::head::Head;
 use strongroom_domain::hold::{HeldBy, Hold, Suspension, Target};
 use strongroom_domain::name::GroupName;
 use strongroom_domain::subject::Subject;
@@ -80,9 +79,8 @@ impl Executor {
 
     /// Whether what stands is what this very act made.
     fn holds_by(&self, target: &Target, act: Digest) -> bool {
-        let head = self.heads.get(&target.subject());
-        let hold = head.and_then(|head| head.head.holds.get(target));
-        hold.is_some_and(|hold| matches!(hold.by, HeldBy::Person { token, .. } if token == act))
+        self.hold(target)
+            .is_some_and(|hold| matches!(hold.by, HeldBy::Person { token, .. } if token == act))
     }
 
     fn may_suspend(
@@ -96,7 +94,10 @@ impl Executor {
         }
         let owners = match self.heads.get(&target.subject()) {
             // Of a team that a plan is just making, the owners whom it gets.
-            Some(head) if head.head.applied.is_none() => begun_owners(&head.head),
+            Some(head) if head.head.applied.is_none() => {
+                let begun = head.head.applying.as_ref().and_then(|begun| begun.target.team());
+                begun.map(|team| team.people.owners).unwrap_or_default()
+            }
             Some(head) => match head.document()? {
                 Some(Document::Team(team)) => team.people.owners,
                 _ => Vec::new(),
@@ -184,14 +185,6 @@ impl Executor {
         // What is frozen in a head that nobody can read is not known.
         let unread = || self.unbelieved.get(&Subject::Platform).cloned();
         frozen.or_else(|| self.differing.get(subject).cloned()).or_else(unread)
-    }
-}
-
-/// The owners of a team by the plan that has begun with it.
-fn begun_owners(head: &Head) -> Vec<GroupName> {
-    match head.applying.as_ref().map(|begun| begun.target.document()) {
-        Some(Ok(Document::Team(team))) => team.people.owners,
-        _ => Vec::new(),
     }
 }
 

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use strongroom_domain::document::{Document, Team};
-use strongroom_domain::head::Head;
+use strongroom_domain::head::{Applied, Head};
 use strongroom_domain::hold::{Hold, Target};
 use strongroom_domain::pins::Pins;
 use strongroom_domain::subject::Subject;
@@ -119,57 +119,58 @@ impl Executor {
         plan.lift.iter().filter(|target| !is_newer(target)).cloned().collect()
     }
 
-    fn hold(&self, target: &Target) -> Option<&Hold> {
+    /// What holds this, by its head.
+    pub(crate) fn hold(&self, target: &Target) -> Option<&Hold> {
         self.heads.get(&target.subject())?.head.holds.get(target)
     }
 
     /// When a hold is made: now, and later than the one that it stands in place of. So no plan that
     /// lifts that one lifts this.
     pub(crate) fn hold_since(&self, target: &Target) -> Result<Timestamp, ExecutorError> {
-        let signed = self.begun_lifts(target).chain(self.hold(target).map(|hold| hold.since));
         let now = self.clock.now().as_second();
-        let seconds = signed.map(|at| at.as_second() + 1).fold(now, i64::max);
+        let after = self.hold(target).map_or(now, |standing| standing.since.as_second() + 1);
+        let seconds = now.max(after);
         Timestamp::from_second(seconds).map_err(|error| ExecutorError::Stopped(error.to_string()))
     }
 
     /// Whether a plan that has begun lifts this very hold.
     pub(crate) fn is_being_lifted(&self, target: &Target, hold: &Hold) -> bool {
-        self.begun_lifts(target).any(|since| since == hold.since)
-    }
-
-    /// The holds on this that plans which have begun lift, by their moments.
-    fn begun_lifts(&self, target: &Target) -> impl Iterator<Item = Timestamp> {
         let begun = self.heads.values().filter_map(|head| head.head.applying.as_ref());
-        let plans = begun.filter_map(|begun| Plan::from_canonical(begun.plan.as_bytes()).ok());
-        plans.filter_map(|plan| plan.lifts.get(target).copied())
+        let mut plans = begun.filter_map(|begun| Plan::from_canonical(begun.plan.as_bytes()).ok());
+        plans.any(|plan| plan.lifts.get(target) == Some(&hold.since))
     }
 
     /// The holds that stand although this plan is carried out.
-    fn holds_over(&self, plan: Option<&Plan>) -> Holds {
+    pub(crate) fn holds_over(&self, plan: Option<&Plan>) -> Holds {
         let lift = plan.map(|plan| self.lifted(plan).into_iter().collect()).unwrap_or_default();
         Holds { now: self.held.clone(), lift, ..Holds::default() }
     }
 
     /// Bindings of the plan by which the holder of another one reaches the same, which is held since
     /// the plan was frozen: the held one, and the plan's. Older holds were known to those who signed.
-    fn beside(&self, plan: &Plan, base: Option<&Document>, team: &Team) -> Vec<[BindingName; 2]> {
-        let Some(Document::Team(base)) = base else { return Vec::new() };
+    fn beside(
+        &self,
+        plan: &Plan,
+        base: Option<&Team>,
+        team: &Team,
+    ) -> Vec<(BindingName, BindingName)> {
+        let Some(base) = base else { return Vec::new() };
         let mut holds = self.holds_over(Some(plan));
         holds
             .now
             .retain(|target, _| self.hold(target).is_some_and(|hold| hold.since >= plan.frozen_at));
-        holds.beside(base, team).into_iter().map(|(held, name)| [held, name]).collect()
+        holds.beside(base, team)
     }
 
     /// What is held of a binding is held of those, too, that the plan puts beside it.
     pub(crate) fn held_beside(&self, plan: &Plan, head: &Head) -> BTreeMap<Target, Hold> {
-        let target = head.applying.as_ref().and_then(|begun| begun.target.document().ok());
-        let Some(Document::Team(team)) = target else { return BTreeMap::new() };
-        let base = head.applied.as_ref().and_then(|applied| applied.document().ok());
+        let target = head.applying.as_ref().and_then(|begun| begun.target.team());
+        let Some(team) = target else { return BTreeMap::new() };
+        let base = head.applied.as_ref().and_then(Applied::team);
         let of = |name: BindingName| Target::Binding(team.name.clone(), name);
         let beside = self.beside(plan, base.as_ref(), &team).into_iter();
         beside
-            .filter_map(|[held, name]| Some((of(name), head.holds.get(&of(held))?.clone())))
+            .filter_map(|(held, name)| Some((of(name), head.holds.get(&of(held))?.clone())))
             .filter(|(target, _)| !head.holds.contains_key(target))
             .collect()
     }
@@ -203,11 +204,12 @@ impl Executor {
                 let names = roles.map(|role| PolicyName::People(team.name.clone(), role));
                 still.extend(names.map(|name| (name, Still::Held)));
             }
-            let base = self.heads.get(&planned.subject).and_then(|head| head.document().ok()?);
+            let applied = self.heads.get(&planned.subject).and_then(|h| h.head.applied.as_ref());
+            let base = applied.and_then(Applied::team);
             let beside = self.beside(plan, base.as_ref(), &team);
             for binding in &team.bindings {
                 let is_held = holds.ends_group(&team, binding)
-                    || beside.iter().any(|[_, name]| *name == binding.name);
+                    || beside.iter().any(|(_, name)| *name == binding.name);
                 let has_ended = binding.until.is_some_and(|until| until < today);
                 let why = if is_held { Still::Held } else { Still::Ended };
                 if is_held || has_ended {
@@ -228,16 +230,13 @@ impl Executor {
             let Some(applying) = &head.head.applying else { continue };
             let plan = Plan::from_canonical(applying.plan.as_bytes()).ok();
             let holds = self.holds_over(plan.as_ref());
-            let target = match applying.target.document() {
-                Ok(Document::Team(team)) => Some(team),
-                _ => None,
-            };
-            let base = head.head.applied.as_ref().and_then(|applied| applied.document().ok());
+            let target = applying.target.team();
+            let base = head.head.applied.as_ref().and_then(Applied::team);
             let beside = match (&plan, &target) {
                 (Some(plan), Some(team)) => self.beside(plan, base.as_ref(), team),
                 _ => Vec::new(),
             };
-            if let (Some(Document::Team(mut team)), Some(applied)) = (base, &head.head.applied) {
+            if let (Some(mut team), Some(applied)) = (base, &head.head.applied) {
                 let mut moved = BTreeSet::new();
                 team.bindings.retain(|binding| {
                     let mut planned = target.iter().flat_map(|team| &team.bindings);
@@ -248,12 +247,12 @@ impl Executor {
                     }
                 });
                 let (holds, pins) = (holds.clone(), applied.pins.clone());
-                sides.push(Side { holds, team: *team, pins, moved, beside: BTreeSet::new() });
+                sides.push(Side { holds, team, pins, moved, beside: BTreeSet::new() });
             }
             if let Some(team) = target {
                 let pins = applying.target.pins.clone();
-                let beside = beside.into_iter().map(|[_, name]| name).collect();
-                sides.push(Side { holds, team: *team, pins, moved: BTreeSet::new(), beside });
+                let beside = beside.into_iter().map(|(_, name)| name).collect();
+                sides.push(Side { holds, team, pins, moved: BTreeSet::new(), beside });
             }
         }
         sides
@@ -280,7 +279,7 @@ impl Executor {
 }
 
 /// Why the step's group must not be there, if it must not.
-pub(crate) fn stands_still(step: &Step, still: &StillGroups) -> Option<Still> {
+pub(crate) fn why_still(step: &Step, still: &StillGroups) -> Option<Still> {
     match &step.object {
         ObjectKey::Group(name) if step.after.is_some() => still.get(name).copied(),
         _ => None,

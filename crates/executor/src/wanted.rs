@@ -4,7 +4,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use strongroom_domain::document::Document;
 use strongroom_domain::pins::Pins;
 use strongroom_domain::subject::Subject;
 use strongroom_kubernetes::InventoryState;
@@ -52,12 +51,9 @@ impl Executor {
     /// Teams whose namespaces a plan that has begun and not ended is about.
     pub(crate) fn hosts_of_begun(&self) -> BTreeSet<TeamName> {
         let begun = self.heads.values().filter_map(|head| head.head.applying.as_ref());
-        let targets = begun.filter_map(|begun| begun.target.document().ok());
-        targets
-            .flat_map(|target| match target {
-                Document::Team(guest) => shared(&guest).map(|each| each.host.clone()).collect(),
-                _ => Vec::new(),
-            })
+        let guests = begun.filter_map(|begun| begun.target.team());
+        guests
+            .flat_map(|guest| shared(&guest).map(|each| each.host.clone()).collect::<Vec<_>>())
             .collect()
     }
 

@@ -3,15 +3,11 @@
 //! It must refuse before anybody signs: what the engine refuses in the middle of a plan leaves the
 //! plan half done.
 
-use strongroom_domain::stored::strings;
+use strongroom_domain::stored::{MOST_STRINGS, strings};
 use strongroom_vault_model::object::{Fields, ObjectKey};
 
 use crate::build::Refusal;
 use crate::model::Step;
-
-/// The most strings of an object's content, keys among them. OpenBao takes 1,000 in a request unless
-/// its listener says otherwise; the rest is for what the request has besides.
-pub(crate) const MOST_STRINGS: usize = 900;
 
 /// What the engine surely takes; only one that is that large already may stay so.
 const TAKEN: usize = 980;

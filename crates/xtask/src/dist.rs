@@ -37,7 +37,7 @@ pub fn dist(arguments: &[String]) -> Result<()> {
     }
     let parts = bring(Scope::Dev)?;
     let platform = host()?;
-    let metadata = metadata(&platform)?;
+    let metadata = metadata(&parts, &platform)?;
     let version = sbom::version_of(&metadata, PACKAGE)?;
     println!("building strongroom {version} for {platform} (optimized: many minutes)");
     let program = build(&parts, &platform, &commit)?;
@@ -77,10 +77,9 @@ fn host() -> Result<String> {
     line.map(str::to_owned).context("rustc tells no host")
 }
 
-fn metadata(platform: &str) -> Result<Value> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let mut command = Command::new(cargo);
-    command.current_dir(root()).args(["metadata", "--format-version=1", "--locked"]);
+fn metadata(parts: &Path, platform: &str) -> Result<Value> {
+    let mut command = cargo(parts);
+    command.args(["metadata", "--format-version=1", "--locked"]);
     let text = run_quietly(command.args(["--filter-platform", platform]))?;
     serde_json::from_str(&text).context("read what cargo tells of the workspace")
 }

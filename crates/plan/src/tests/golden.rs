@@ -1,7 +1,6 @@
 //! The plan of the document in the design, byte for byte, and its hash computed a second time.
 
 use std::collections::BTreeMap;
-
 use std::fmt::Write as _;
 
 use serde_json::Value;
