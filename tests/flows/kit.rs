@@ -40,6 +40,16 @@ async fn file(lab: &Lab, team: &Team, dir: &Path, format: &str, name: &str) -> S
     text.replace(TOKEN, &token.display().to_string())
 }
 
+/// What the newest check of the team's binding said.
+async fn checked(lab: &Lab, team: &Team) -> String {
+    let bob = lab.person("bob").await;
+    let shown = bob.does(&["get", "bindings", "--team", &team.slug, "-o", "json"]).await.unwrap();
+    let items: Value = serde_json::from_str(&shown).unwrap();
+    let check = &items[0]["check"];
+    let word = if check["green"] == true { "green" } else { "red" };
+    format!("{word} {}", check["faulty"])
+}
+
 /// Runs a script of the kit; gives its code and what it wrote.
 async fn script(dir: &Path, text: &str) -> (i32, String) {
     let output = Command::new("sh")
@@ -94,6 +104,11 @@ async fn kit_02_the_scripts_read_and_the_check_says_green_and_red() {
     let (code, out) = script(dir.path(), check).await;
     assert_eq!(code, 0, "{out}");
     assert!(out.contains("green: ") && !out.contains("s3cr3t"), "{out}");
+    // It has said so, once.
+    assert!(out.contains("told Strongroom") && !out.contains("not told"), "{out}");
+    assert!(checked(&lab, &team).await.starts_with("green "), "{}", checked(&lab, &team).await);
+    let (code, out) = script(dir.path(), check).await;
+    assert!(code == 0 && out.contains("not told to Strongroom: it answered 409"), "{code} {out}");
 
     // A token for another audience is refused at the login, and that is red too.
     let own = std::fs::read_to_string(&token).unwrap();
@@ -130,6 +145,19 @@ async fn kit_02_the_scripts_read_and_the_check_says_green_and_red() {
     let binding = format!("{}/api", team.slug);
     let shown = bob.does(&["kit", &binding]).await.unwrap();
     assert!(shown.contains("suspended") && shown.contains("INC-1"), "{shown}");
+
+    // Another check says so to the team; one that is to tell nobody has no ticket.
+    let again = tempfile::tempdir().unwrap();
+    std::fs::copy(&token, again.path().join("token")).unwrap();
+    let text = file(&lab, &team, again.path(), "check", "check.yaml").await;
+    let job: Value = serde_yaml_ng::from_str(&text).unwrap();
+    let check = job.pointer("/spec/template/spec/containers/0/args/0").unwrap().as_str().unwrap();
+    let (code, out) = script(again.path(), check).await;
+    assert!(code == 1 && out.contains("told Strongroom"), "{code} {out}");
+    let said = checked(&lab, &team).await;
+    assert!(said.starts_with("red ") && said.contains("prod/api/db is refused (403)"), "{said}");
+    let silent = bob.does(&["kit", &binding, "--format", "check", "--no-report"]).await.unwrap();
+    assert!(!silent.contains("srt_") && silent.contains("exit $red"), "{silent}");
 }
 
 #[tokio::test]

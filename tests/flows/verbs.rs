@@ -160,4 +160,27 @@ async fn values_are_kept_or_replaced_as_asked() {
     assert!(replaced.err.contains("kv patch"), "{}", replaced.err);
     let held = workload.read(&place).await.unwrap().unwrap();
     assert_eq!(held["data"], serde_json::json!({ "c": "4" }), "{held}");
+
+    // An owner deletes the newest version, and brings it back.
+    let history = async || bob.does(&["kv", "history", &path, "-o", "csv"]).await.unwrap();
+    let lines = |text: &str| -> Vec<String> {
+        let line = |line: &str| line.split(',').take(2).collect::<Vec<_>>().join(" ");
+        text.lines().skip(1).map(line).collect()
+    };
+    assert_eq!(lines(&history().await), ["4 there", "3 there", "2 there", "1 there"]);
+    let deleted = bob.does(&["kv", "delete", &path]).await.unwrap();
+    assert!(deleted.contains("version 4 is deleted"), "{deleted}");
+    assert!(!matches!(workload.read(&place).await, Ok(Some(_))), "a deleted version is read");
+    assert_eq!(lines(&history().await), ["4 deleted", "3 there", "2 there", "1 there"]);
+    let same = bob.run(&["kv", "delete", &path]).await.unwrap();
+    assert!(same.code == 0 && same.err.contains("it is so already"), "{}", same.err);
+    let none = bob.run(&["kv", "undelete", &path, "--versions", "4,9"]).await.unwrap();
+    assert!(none.code == 3 && none.err.contains("no version 9"), "{} {}", none.code, none.err);
+    assert_eq!(lines(&history().await)[0], "4 deleted", "nothing is done by halves");
+    bob.does(&["kv", "undelete", &path]).await.unwrap();
+    let held = workload.read(&place).await.unwrap().unwrap();
+    assert_eq!(held["data"], serde_json::json!({ "c": "4" }), "{held}");
+    // An editor sets values and deletes none.
+    let refused = lab.person("alice").await.run(&["kv", "delete", &path]).await.unwrap();
+    assert!(refused.code == 5 && refused.err.contains("owners group"), "{}", refused.err);
 }

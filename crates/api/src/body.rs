@@ -51,21 +51,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
                 "send it without `Content-Encoding`",
             ));
         }
-        let read = tokio::time::timeout(PATIENCE, Bytes::from_request(request, state)).await;
-        let bytes = read.map_err(|_| too_slow())?.map_err(|rejection| {
-            if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
-                Problem::new(
-                    StatusCode::PAYLOAD_TOO_LARGE,
-                    "too_large",
-                    "Too large",
-                    "the body is larger than 1 MiB",
-                    "split the request",
-                )
-            } else {
-                Problem::malformed("the body could not be read")
-            }
-        })?;
-        parse(&bytes).map(Self)
+        parse(&bytes(request, state).await?).map(Self)
     }
 }
 
@@ -78,6 +64,24 @@ fn is_json(headers: &HeaderMap) -> bool {
 fn is_compressed(headers: &HeaderMap) -> bool {
     let mut all = headers.get_all(header::CONTENT_ENCODING).iter();
     all.any(|value| !value.as_bytes().eq_ignore_ascii_case(b"identity"))
+}
+
+/// The bytes of a body, within its bounds.
+pub(crate) async fn bytes<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, Problem> {
+    let read = tokio::time::timeout(PATIENCE, Bytes::from_request(request, state)).await;
+    read.map_err(|_| too_slow())?.map_err(|rejection| {
+        if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
+            Problem::new(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "too_large",
+                "Too large",
+                "the body is larger than 1 MiB",
+                "split the request",
+            )
+        } else {
+            Problem::malformed("the body could not be read")
+        }
+    })
 }
 
 fn too_slow() -> Problem {

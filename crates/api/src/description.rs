@@ -3,15 +3,17 @@
 //! It must not say anything of a route by hand: what is not declared at the handler or in the table
 //! is the same for all, and added here.
 
+use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use axum::Router;
 use axum::http::{Method, StatusCode};
-use utoipa::openapi::path::{Operation, PathsBuilder};
+use utoipa::openapi::path::{Operation, Parameter, ParameterBuilder, ParameterIn, PathsBuilder};
+use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{
     ComponentsBuilder, ContentBuilder, InfoBuilder, OpenApi, OpenApiBuilder, PathItem, Ref, RefOr,
-    ResponseBuilder, Responses,
+    Required, ResponseBuilder, Responses,
 };
 use utoipa::{PartialSchema as _, ToSchema};
 use utoipa_swagger_ui::{Config, SwaggerUi};
@@ -89,8 +91,14 @@ fn make() -> OpenApi {
             ),
         );
     let mut paths = PathsBuilder::new();
+    let mut known = BTreeMap::new();
     for route in routes() {
-        components = components.schemas_from_iter(route.schemas.clone());
+        for (name, schema) in route.schemas.clone() {
+            let before = known.insert(name.clone(), schema.clone());
+            // Of two shapes with one name the description would show one.
+            debug_assert!(before.is_none_or(|before| before == schema), "two shapes named {name}");
+            components = components.schema(name, schema);
+        }
         let (path, method) = (route.path.clone(), http_method(&route));
         paths = paths.path(path, PathItem::new(method, whole(route)));
     }
@@ -112,7 +120,11 @@ fn http_method(route: &Route) -> utoipa::openapi::HttpMethod {
 
 /// An operation with what is the same for all: who is let in, and how it fails.
 fn whole(route: Route) -> Operation {
+    let repeatable = route.makes_something();
     let mut operation = route.operation;
+    if repeatable {
+        operation.parameters.get_or_insert_default().push(RefOr::T(idempotency_key()));
+    }
     match route.guard {
         Guard::Open => operation.tags = Some(vec!["open".to_owned()]),
         Guard::Right(resource, verb, _) => {
@@ -139,6 +151,21 @@ fn whole(route: Route) -> Operation {
 fn gives_json(operation: &Operation) -> bool {
     let Some(RefOr::T(ok)) = operation.responses.responses.get("200") else { return false };
     ok.content.contains_key("application/json")
+}
+
+/// By which a call is known when it comes again.
+fn idempotency_key() -> Parameter {
+    let schema = ObjectBuilder::new()
+        .schema_type(Type::String)
+        .pattern(Some("^[!-~]{1,255}$"))
+        .description(Some("The same call with the same key is answered as it was, for 24 hours"))
+        .build();
+    ParameterBuilder::new()
+        .name("Idempotency-Key")
+        .parameter_in(ParameterIn::Header)
+        .required(Required::False)
+        .schema(Some(schema))
+        .build()
 }
 
 /// What a caller has already is not sent again.

@@ -44,7 +44,7 @@ pub(crate) async fn require(
         None => None,
     };
     let Some(ctx) = ctx else {
-        state.limits.take_nobody(request.extensions())?;
+        state.limits.take_nobody(&request)?;
         return Err(Problem::unauthenticated());
     };
     state.limits.take(&ctx)?;

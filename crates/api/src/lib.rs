@@ -3,11 +3,13 @@
 //! A handler takes a session, parses, makes one call into `app`, and answers. It holds no SQL, no
 //! policy and no engine call. Which routes need no session stands in one table, [`routes()`].
 
+mod address;
 mod body;
 mod description;
 mod edge;
 mod etag;
 mod extract;
+mod idempotency;
 mod limit;
 mod problem;
 mod routes;

@@ -8,15 +8,17 @@ use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use axum::extract::{ConnectInfo, Request, State};
-use axum::http::{Extensions, StatusCode};
+use axum::http::StatusCode;
 use axum::middleware::Next;
 use axum::response::Response;
 use governor::clock::{Clock as _, DefaultClock};
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
+use ipnet::IpNet;
 use strongroom_app::Ctx;
 use strongroom_domain::name::TeamName;
 use strongroom_domain::person::PersonId;
 
+use crate::address::caller;
 use crate::problem::Problem;
 use crate::state::AppState;
 
@@ -40,16 +42,18 @@ pub struct Limits {
     callers: DefaultKeyedRateLimiter<PersonId>,
     teams: DefaultKeyedRateLimiter<TeamName>,
     addresses: DefaultKeyedRateLimiter<Option<IpAddr>>,
+    proxies: Vec<IpNet>,
     asked: AtomicU32,
 }
 
 impl Limits {
-    /// Everybody begins with all of their calls.
-    pub fn new(calls: CallsPerMinute) -> Self {
+    /// Everybody begins with all of their calls. What these proxies say of where a caller is counts.
+    pub fn new(calls: CallsPerMinute, proxies: Vec<IpNet>) -> Self {
         Self {
             callers: RateLimiter::keyed(Quota::per_minute(calls.caller)),
             teams: RateLimiter::keyed(Quota::per_minute(calls.team)),
             addresses: RateLimiter::keyed(Quota::per_minute(calls.nobody)),
+            proxies,
             asked: AtomicU32::new(0),
         }
     }
@@ -69,9 +73,11 @@ impl Limits {
     }
 
     /// Takes one call of nobody.
-    pub(crate) fn take_nobody(&self, extensions: &Extensions) -> Result<(), Problem> {
+    pub(crate) fn take_nobody(&self, request: &Request) -> Result<(), Problem> {
         self.sweep();
-        let address = extensions.get::<ConnectInfo<SocketAddr>>().map(|info| place(info.0.ip()));
+        let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
+        let address = peer.map(|peer| caller(peer.0.ip(), request.headers(), &self.proxies));
+        let address = address.map(place);
         let taken = self.addresses.check_key(&address);
         let now = DefaultClock::default().now();
         taken.map_err(|until| too_many(until.wait_time_from(now).as_secs() + 1))
@@ -115,6 +121,6 @@ pub(crate) async fn limit_nobody(
     request: Request,
     next: Next,
 ) -> Result<Response, Problem> {
-    state.limits.take_nobody(request.extensions())?;
+    state.limits.take_nobody(&request)?;
     Ok(next.run(request).await)
 }

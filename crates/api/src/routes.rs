@@ -19,10 +19,12 @@ use crate::description::documentation;
 use crate::edge::{unknown_method, unknown_path, wrap};
 use crate::etag::marked;
 use crate::extract::require;
+use crate::idempotency::once;
 use crate::limit::limit_nobody;
 use crate::state::AppState;
 use crate::v1::{
-    acts, clusters, comments, description, documents, events, findings, health, kit, machines,
+    acts, checks, clusters, comments, description, documents, events, findings, health, kit,
+    machines,
 };
 use crate::v1::{preview, public, reach, requests, session, sign_ins, status, suspensions, teams};
 
@@ -79,6 +81,13 @@ impl Route {
         self.guard == Guard::Open
     }
 
+    /// Whether it makes what could be made twice. A preview makes nothing, and what is open has no
+    /// caller to keep an answer for.
+    pub(crate) fn makes_something(&self) -> bool {
+        let Guard::Right(_, verb, _) = self.guard else { return false };
+        self.method == Method::POST && verb != Verb::Preview
+    }
+
     /// The same, needed in a team.
     fn within(mut self, within: Within) -> Self {
         if let Guard::Right(.., place) = &mut self.guard {
@@ -120,6 +129,8 @@ pub fn routes() -> Vec<Route> {
         closed(R::Team, V::List, routes!(teams::list)),
         closed(R::Binding, V::List, routes!(teams::bindings)).within(Within::Team),
         closed(R::Kit, V::Read, routes!(kit::show)).within(Within::Team),
+        closed(R::Check, V::Create, routes!(checks::create)).within(Within::Team),
+        open(routes!(checks::report)),
         closed(R::Machine, V::List, routes!(machines::list)),
         closed(R::Machine, V::Create, routes!(machines::create)),
         closed(R::Machine, V::End, routes!(machines::end)),
@@ -151,7 +162,12 @@ pub fn router(state: AppState) -> Router {
             }
             guard @ Guard::Right(..) => {
                 let layer = from_fn_with_state((state.clone(), guard), require);
-                route.handler.route_layer(from_fn(marked)).route_layer(layer)
+                let handler = if route.makes_something() {
+                    route.handler.route_layer(from_fn(once))
+                } else {
+                    route.handler.route_layer(from_fn(marked))
+                };
+                handler.route_layer(layer)
             }
         };
         router = router.route(&route.path, handler);

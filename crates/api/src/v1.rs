@@ -1,6 +1,7 @@
 //! The handlers of version 1, one file per resource.
 
 pub(crate) mod acts;
+pub(crate) mod checks;
 pub(crate) mod clusters;
 pub(crate) mod comments;
 pub(crate) mod description;
@@ -21,6 +22,8 @@ pub(crate) mod status;
 pub(crate) mod suspensions;
 pub(crate) mod teams;
 
+use axum::Json;
+use axum::http::{HeaderName, StatusCode, header};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -37,6 +40,14 @@ impl<T> Page<T> {
     fn whole(items: Vec<T>) -> Self {
         Self { items, next_cursor: None }
     }
+}
+
+/// What is done by the executor: where it will be told, and when to look there.
+type Accepted<T> = (StatusCode, [(HeaderName, String); 2], Json<T>);
+
+fn accepted<T>(place: String, body: T) -> Accepted<T> {
+    let headers = [(header::LOCATION, place), (header::RETRY_AFTER, "1".to_owned())];
+    (StatusCode::ACCEPTED, headers, Json(body))
 }
 
 /// Bytes in JSON: standard base64.

@@ -5,8 +5,8 @@ use strongroom_domain::document::Document;
 use strongroom_domain::document::team::{Binding, Holder};
 use strongroom_domain::name::{BindingName, TeamName};
 use strongroom_domain::subject::Subject;
-use strongroom_kit::{Engine, Format, Sheet, sheet};
-pub use strongroom_kit::{Kit, KitError, Wish};
+use strongroom_kit::{Engine, Format, sheet};
+pub use strongroom_kit::{File, Kit, KitError, Sheet, Wish};
 use strongroom_storage::state::BindingState;
 
 use crate::context::{Ctx, sees};

@@ -6,6 +6,7 @@
 
 pub mod access;
 pub mod act;
+pub mod check;
 pub mod claim;
 pub mod comment;
 pub mod context;
@@ -22,6 +23,7 @@ pub mod machine;
 pub mod preview;
 pub mod reach;
 mod remembered;
+pub mod repeated;
 pub mod request;
 pub mod session;
 pub mod signers;

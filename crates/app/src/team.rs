@@ -1,10 +1,13 @@
 //! Teams and clusters as lists, and how a team's bindings stand.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use serde_json::Value;
 use strongroom_domain::document::Document;
 use strongroom_domain::name::TeamName;
 use strongroom_domain::subject::Subject;
+use strongroom_storage::check::{CheckPlace, CheckRow};
 use strongroom_storage::state::{BindingState, SubjectState};
 
 use crate::context::{Ctx, sees};
@@ -83,7 +86,10 @@ pub async fn binding_list(ctx: &Ctx, team: &TeamName) -> Result<Vec<Bound>, AppE
         rows.extend(store.binding_states_of_guests(engine, team.as_str(), &claimed).await?);
     }
     let differences = Differences::of(&store.finding_list(false).await?);
-    Ok(rows.into_iter().map(|row| Bound::of(row, &differences)).collect())
+    let teams: BTreeSet<&String> = rows.iter().map(|row| &row.team).collect();
+    let teams: Vec<String> = teams.into_iter().cloned().collect();
+    let checks = store.checks_of(&teams).await?;
+    Ok(rows.into_iter().map(|row| Bound::of(row, &differences, &checks)).collect())
 }
 
 /// How an account of a binding stands, and what of it the engine holds otherwise.
@@ -93,16 +99,26 @@ pub struct Bound {
     pub row: BindingState,
     /// What was found otherwise in the engine, in words.
     pub differs: Vec<String>,
+    /// What its newest check in the cluster said of itself.
+    pub check: Option<CheckRow>,
 }
 
 impl Bound {
-    fn of(row: BindingState, differences: &Differences) -> Self {
+    fn of(row: BindingState, differences: &Differences, checks: &[CheckRow]) -> Self {
         let name = format!("team.{}.binding.{}", row.team, row.binding);
         let objects = [
             format!("policy {name}"),
             format!("group {name}"),
             format!("role auth/k8s/{}/role/{}", row.cluster, row.namespace),
         ];
-        Self { row, differs: differences.about(&objects) }
+        let place = CheckPlace {
+            team: row.team.clone(),
+            binding: row.binding.clone(),
+            cluster: row.cluster.clone(),
+            namespace: row.namespace.clone(),
+            account: row.account.clone(),
+        };
+        let check = checks.iter().find(|check| check.place == place).cloned();
+        Self { row, differs: differences.about(&objects), check }
     }
 }

@@ -71,6 +71,8 @@ words! {
         Binding = "binding",
         /// What a workload needs.
         Kit = "kit",
+        /// Checks that report from a cluster.
+        Check = "check",
         /// Clusters in lists.
         Cluster = "cluster",
         /// Namespaces and accounts of a cluster.
@@ -162,6 +164,7 @@ pub const RULES: &[Rule] = {
         (Platform, R::Team, &[V::List]),
         (Platform, R::Binding, &[V::List]),
         (Platform, R::Kit, &[V::Read]),
+        (Platform, R::Check, &[V::Create]),
         (Platform, R::Cluster, &[V::List]),
         (Platform, R::Inventory, &[V::Read]),
         (Platform, R::Reach, &[V::Read]),
@@ -225,11 +228,14 @@ pub const RULES: &[Rule] = {
         (Owner, R::TeamDocument, &[V::Read]),
         (Owner, R::Binding, &[V::List]),
         (Owner, R::Kit, &[V::Read]),
+        (Owner, R::Check, &[V::Create]),
         (Editor, R::TeamDocument, &[V::Read]),
         (Editor, R::Binding, &[V::List]),
         (Editor, R::Kit, &[V::Read]),
+        (Editor, R::Check, &[V::Create]),
         (Viewer, R::TeamDocument, &[V::Read]),
         (Viewer, R::Binding, &[V::List]),
         (Viewer, R::Kit, &[V::Read]),
+        (Viewer, R::Check, &[V::Create]),
     ]
 };

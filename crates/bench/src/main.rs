@@ -148,7 +148,7 @@ async fn on_many(lab: &Lab, options: &Options, report: &mut Report) -> Result<()
         let (mut executor, point, rows) = rows::sweep::start(lab, &estate).await?;
         println!(
             "{teams} teams: quiet, the executor takes {:.1} MiB, {:.1} at its peak",
-            point.memory, point.peak
+            point.memory.all, point.memory.peak
         );
         points.push(point);
         if options.wants(&[24]) {

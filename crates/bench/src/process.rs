@@ -71,7 +71,7 @@ impl Executor {
     }
 
     /// Resident memory now and at its highest, MiB.
-    pub fn memory(&self) -> (f64, f64) {
+    pub fn memory(&self) -> Memory {
         memory(self.id())
     }
 
@@ -94,15 +94,26 @@ impl Executor {
     }
 }
 
-/// Resident memory of a process now and at its highest, MiB.
-pub fn memory(id: u32) -> (f64, f64) {
+/// Resident memory of a process, MiB.
+#[derive(Debug, Clone, Copy)]
+pub struct Memory {
+    /// Now.
+    pub all: f64,
+    /// At its highest.
+    pub peak: f64,
+    /// Now, without pages of the program's file, which the system takes back as it likes.
+    pub own: f64,
+}
+
+/// Resident memory of a process.
+pub fn memory(id: u32) -> Memory {
     let text = std::fs::read_to_string(format!("/proc/{id}/status")).unwrap_or_default();
     let field = |name: &str| {
         let line = text.lines().find_map(|line| line.strip_prefix(name));
         let number = line.and_then(|line| line.trim().split(' ').next()?.parse::<u64>().ok());
         float(number.unwrap_or(0)) / 1024.0
     };
-    (field("VmRSS:"), field("VmHWM:"))
+    Memory { all: field("VmRSS:"), peak: field("VmHWM:"), own: field("RssAnon:") }
 }
 
 /// Processor time of a process so far, seconds.

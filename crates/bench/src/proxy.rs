@@ -69,6 +69,8 @@ impl Proxy {
                 let (config, engine, passed) = (config.clone(), engine.clone(), shared.clone());
                 std::thread::spawn(move || {
                     let Ok(connection) = ServerConnection::new(config) else { return };
+                    // Otherwise a second write waits 40 ms for the first one's acknowledgement.
+                    let _ = stream.set_nodelay(true);
                     let mut stream = StreamOwned::new(connection, stream);
                     while serve(&mut stream, &engine, &passed).is_some() {}
                 });

@@ -26,9 +26,10 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use problem::Problem;
 use types::{
-    ActItemView, ActPosted, AnswerView, AppliedDocument, BindingView, Completed, EventView,
-    FindingView, KitView, KnownPerson, Named, Page, Plan, Preview, RequestSummary, RequestView,
-    SignIn, StatusView, SubmissionView, Submitted, SuspensionView, TrustView, WhatView, WhoView,
+    ActItemView, ActPosted, AnswerView, AppliedDocument, BindingView, CheckMade, CheckWish,
+    Completed, EventView, FindingView, KitView, KnownPerson, Named, Page, Plan, Preview,
+    RequestSummary, RequestView, SignIn, StatusView, SubmissionView, Submitted, SuspensionView,
+    TrustView, WhatView, WhoView,
 };
 
 /// The most bytes of one answer that are read.
@@ -252,6 +253,22 @@ impl Api {
     ) -> Result<KitView, Failure> {
         let what = format!("make the kit of {team}/{binding}");
         self.get(&what, &["teams", team, "bindings", binding, "kit"], query).await
+    }
+
+    /// Makes a check of a binding that reports to this server, once.
+    pub async fn check_create(
+        &self,
+        team: &str,
+        binding: &str,
+        wish: &CheckWish,
+    ) -> Result<CheckMade, Failure> {
+        let what = format!("make a check of {team}/{binding}");
+        let body = json!({
+            "account": wish.account,
+            "secret": wish.secret,
+            "server": self.base.as_str(),
+        });
+        self.post(&what, &["teams", team, "bindings", binding, "checks"], &body).await
     }
 
     /// Who can reach a secret.

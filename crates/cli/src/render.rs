@@ -1,5 +1,6 @@
 //! From values to text for people. Pure: nothing here reads the network, files or a clock.
 
+pub mod check;
 pub mod csv;
 pub mod describe;
 pub mod diff;

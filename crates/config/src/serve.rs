@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::path::Path;
 
+use ipnet::IpNet;
 use serde::Deserialize;
 use strongroom_domain::name::GroupName;
 
@@ -53,6 +54,11 @@ pub struct ServeConfig {
     /// How many calls a minute are taken.
     #[serde(default)]
     pub calls_per_minute: CallsPerMinute,
+    /// Proxies before this server, as networks: of whoever is nobody yet, their `X-Forwarded-For` says
+    /// the address.
+    #[serde(default)]
+    #[cfg_attr(test, schemars(with = "Vec<String>"))]
+    pub trusted_proxies: Vec<IpNet>,
     /// How long sessions live.
     #[serde(default)]
     pub session: SessionConfig,
@@ -157,6 +163,12 @@ impl ServeConfig {
             (1..=10_000).contains(&self.open_requests_per_person),
             "open_requests_per_person: 1 to 10000",
         );
+        if let Some(net) = self.trusted_proxies.iter().find(|net| net.prefix_len() == 0) {
+            faults.push(format!(
+                "trusted_proxies: {net} is everybody, who could then call from any address they like; \
+                 name the proxies' own"
+            ));
+        }
         for (number, cluster) in self.clusters.iter().enumerate() {
             let name = &cluster.name;
             if cluster.issuer.is_empty() || cluster.audience.is_empty() {
@@ -226,6 +238,7 @@ mod tests {
                     sign_in_client: \"\"\nsign_in_scopes: [profile]\n\
                     platform_groups: []\n\
                     open_requests_per_person: 0\n\
+                    trusted_proxies: [0.0.0.0/0]\n\
                     session: { idle_minutes: 0, absolute_hours: 1000 }\n";
         let told = read(text).unwrap_err().to_string();
         for part in [
@@ -236,6 +249,7 @@ mod tests {
             "sign_in_scopes",
             "platform_groups: name",
             "open_requests_per_person",
+            "trusted_proxies: 0.0.0.0/0 is everybody",
             "session.idle_minutes",
             "session.absolute_hours",
         ] {

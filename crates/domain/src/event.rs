@@ -91,6 +91,8 @@ kinds! {
     DriftCorrected = "drift.corrected";
     /// A binding was suspended.
     BindingSuspended = "binding.suspended";
+    /// A check in a cluster said, once, how its reads went; its ticket's maker stands as the actor.
+    BindingChecked = "binding.checked";
     /// Something is not as it should be.
     FindingOpened = "finding.opened";
     /// It is as it should be again.

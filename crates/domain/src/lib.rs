@@ -5,6 +5,7 @@
 //! objects are in `vault-model`, the way from documents to engine writes is in `plan`.
 
 pub mod act;
+pub mod check;
 pub mod clock;
 pub mod document;
 pub mod ended;

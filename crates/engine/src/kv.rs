@@ -93,3 +93,66 @@ pub async fn list(
 ) -> Result<Vec<String>, EngineError> {
     session.list(&format!("{mount}/metadata/{folder}"), "{mount}/metadata/{folder}").await
 }
+
+/// One version as its metadata tells it; no value is in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VersionInfo {
+    /// From 1.
+    pub version: u64,
+    /// When it was stored, RFC 3339.
+    pub created_at: String,
+    /// When it was deleted, or will be; such a version can be brought back.
+    pub deleted_at: Option<String>,
+    /// Its value is gone for good.
+    pub is_destroyed: bool,
+}
+
+/// The versions of a secret, newest first; `None` when there never was one.
+pub async fn versions(
+    session: &Session,
+    mount: &str,
+    path: &str,
+) -> Result<Option<Vec<VersionInfo>>, EngineError> {
+    let template = "{mount}/metadata/{path}";
+    let Some(answer) = session.read(&format!("{mount}/metadata/{path}"), template).await? else {
+        return Ok(None);
+    };
+    let malformed =
+        || EngineError::new(Failure::Malformed("metadata without versions".into()), template);
+    let found = answer.get("versions").and_then(Value::as_object).ok_or_else(malformed)?;
+    let mut versions = Vec::new();
+    for (number, told) in found {
+        let text = |name: &str| told.get(name).and_then(Value::as_str).unwrap_or_default();
+        versions.push(VersionInfo {
+            version: number.parse().map_err(|_| malformed())?,
+            created_at: text("created_time").to_owned(),
+            deleted_at: Some(text("deletion_time").to_owned()).filter(|time| !time.is_empty()),
+            is_destroyed: told.get("destroyed").and_then(Value::as_bool).unwrap_or(false),
+        });
+    }
+    versions.sort_by_key(|each| std::cmp::Reverse(each.version));
+    Ok(Some(versions))
+}
+
+/// Deletes these versions so that they can be brought back.
+pub async fn delete(
+    session: &Session,
+    mount: &str,
+    path: &str,
+    versions: &[u64],
+) -> Result<(), EngineError> {
+    let body = json!({ "versions": versions });
+    session.write(&format!("{mount}/delete/{path}"), "{mount}/delete/{path}", &body).await.map(drop)
+}
+
+/// Brings deleted versions back.
+pub async fn undelete(
+    session: &Session,
+    mount: &str,
+    path: &str,
+    versions: &[u64],
+) -> Result<(), EngineError> {
+    let body = json!({ "versions": versions });
+    let template = "{mount}/undelete/{path}";
+    session.write(&format!("{mount}/undelete/{path}"), template, &body).await.map(drop)
+}

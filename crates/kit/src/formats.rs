@@ -9,6 +9,8 @@ mod http;
 mod injector;
 mod vso;
 
+pub use check::Reporting;
+
 use crate::kit::Kit;
 use crate::text::indented;
 
@@ -105,8 +107,21 @@ pub fn sheet(kit: &Kit, format: Format) -> Sheet {
         Format::Csi => csi::files(kit),
         Format::Ci => ci::files(kit),
         Format::Http => http::files(kit),
-        Format::Check => check::files(kit),
+        Format::Check => check::files(kit, None),
     };
+    stand_ins(kit, &mut notes);
+    Sheet { format, files, notes }
+}
+
+/// A check that reports once.
+pub fn check_sheet(kit: &Kit, reporting: &Reporting) -> Sheet {
+    let (files, mut notes) = check::files(kit, Some(reporting));
+    stand_ins(kit, &mut notes);
+    Sheet { format: Format::Check, files, notes }
+}
+
+/// What stands for something that the reader knows.
+fn stand_ins(kit: &Kit, notes: &mut Vec<String>) {
     for secret in &kit.secrets {
         if let Some(beneath) = &secret.beneath {
             notes.push(format!(
@@ -115,7 +130,6 @@ pub fn sheet(kit: &Kit, format: Format) -> Sheet {
             ));
         }
     }
-    Sheet { format, files, notes }
 }
 
 /// The name of the Kubernetes Secret with the engine's CA.

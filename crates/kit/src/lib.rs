@@ -8,7 +8,7 @@ mod formats;
 mod kit;
 mod text;
 
-pub use formats::{File, Format, Sheet, sheet};
+pub use formats::{File, Format, Reporting, Sheet, check_sheet, sheet};
 pub use kit::{Engine, Kit, KitError, Secret, Wish};
 
 #[cfg(test)]

@@ -125,7 +125,10 @@ mod tests {
         );
         assert!(at("strongroom\\-kv\\-get \\- Read one secret") < at(".SH SYNOPSIS"));
         let refused = find(&command, &["kv".to_owned(), "drop".to_owned()]).unwrap_err();
-        assert!(refused.to_string().contains("but: put, patch, get, list"), "{refused}");
+        assert!(
+            refused.to_string().contains("but: put, patch, get, history, delete, undelete, list"),
+            "{refused}"
+        );
     }
 
     #[test]

@@ -56,11 +56,7 @@ pub async fn run(options: &ConfigFile) -> Result<()> {
     let state = AppState {
         app: Arc::new(app),
         issuer: Arc::new(issuer),
-        limits: Arc::new(Limits::new(CallsPerMinute {
-            caller: config.calls_per_minute.caller,
-            team: config.calls_per_minute.team,
-            nobody: config.calls_per_minute.nobody,
-        })),
+        limits: Arc::new(limits(&config)),
         workloads: config.clusters.iter().map(workloads).collect(),
         sign_in: Arc::new(SignIn {
             rules: SignInRules {
@@ -120,6 +116,15 @@ async fn checks(stops: bool, app: Arc<App>, issuer: Arc<Issuer>) -> Vec<Check> {
         checks.push(Check { name: "process", state: CheckState::Bad("it stops".to_owned()) });
     }
     checks
+}
+
+fn limits(config: &ServeConfig) -> Limits {
+    let calls = CallsPerMinute {
+        caller: config.calls_per_minute.caller,
+        team: config.calls_per_minute.team,
+        nobody: config.calls_per_minute.nobody,
+    };
+    Limits::new(calls, config.trusted_proxies.clone())
 }
 
 fn audience(cluster: &ClusterKeys) -> (String, String) {

@@ -5,6 +5,7 @@
 //! something checks them first.
 
 pub mod act;
+pub mod check;
 pub mod error;
 pub mod event;
 pub mod finding;
@@ -17,6 +18,7 @@ pub mod migrate;
 pub mod person;
 pub mod plan;
 mod records;
+pub mod repeated;
 pub mod request;
 pub mod roles;
 pub mod state;

@@ -50,6 +50,8 @@ const API: &[(&str, &str)] = &[
     ("UPDATE", "work"),
     ("SELECT, INSERT, UPDATE", "sessions, sign_ins, people"),
     ("SELECT, INSERT, UPDATE (last_used_at, ended_at)", "machines"),
+    ("SELECT, INSERT, UPDATE (reported_at, report), DELETE", "binding_checks"),
+    ("SELECT, INSERT, UPDATE (status, location, body), DELETE", "repeated_calls"),
     ("SELECT", "work"),
 ];
 

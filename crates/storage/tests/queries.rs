@@ -11,6 +11,7 @@ use serde_json::json;
 use sqlx::PgPool;
 use strongroom_domain::Digest;
 use strongroom_domain::act::ActKind;
+use strongroom_domain::check::{Read, Report};
 use strongroom_domain::event::{Actor, Event, EventKind};
 use strongroom_domain::id::{ActId, EngineId, EventId, MachineId, RequestId, SessionId, SignInId};
 use strongroom_domain::machine::Scope;
@@ -18,6 +19,7 @@ use strongroom_domain::person::{PersonId, SignedPerson};
 use strongroom_domain::request::State;
 use strongroom_domain::subject::Subject;
 use strongroom_storage::act::{NewAct, ReceiptRow};
+use strongroom_storage::check::{CheckPlace, CheckRow, NewCheck, OpenCheck};
 use strongroom_storage::event::EventFilter;
 use strongroom_storage::inventory::Inventory;
 use strongroom_storage::journal::{JournalEntry, Outcome};
@@ -434,6 +436,7 @@ async fn roles_can_do_what_they_need_and_no_more() {
         "INSERT INTO sessions SELECT * FROM sessions",
         "SELECT * FROM sessions",
         "SELECT * FROM machines",
+        "SELECT * FROM binding_checks",
         "UPDATE change_requests SET submission = ''",
         "UPDATE change_requests SET submitted_person = 'me'",
         "UPDATE ledger_events SET kind = 'x'",
@@ -576,6 +579,74 @@ async fn sign_ins_work_once_and_sessions_end() {
     let alice = KnownPerson { id: who.id.clone(), display: "alice".into(), signed_in_at: at(0) };
     assert_eq!(known, [alice]);
     assert!(store.people_in_groups(&["others".to_owned()].into()).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_check_reports_once_and_within_its_time() {
+    let db = database().await;
+    let store = &db.api;
+    let place = |team: &str, account: &str| CheckPlace {
+        team: team.into(),
+        binding: "api".into(),
+        cluster: "prod-eu".into(),
+        namespace: "payments-prod".into(),
+        account: account.into(),
+    };
+    let new = |byte: u8, team: &str, account: &str| NewCheck {
+        hash: vec![byte; 32],
+        place: place(team, account),
+        creator: person("bob"),
+        display: "bob".into(),
+        at: at(0),
+        expires_at: at(100),
+    };
+    for (byte, account) in [(1, "api"), (2, "api"), (3, "worker")] {
+        store.check_create(&new(byte, "payments", account), 3).await.unwrap();
+    }
+    let many = store.check_create(&new(4, "payments", "api"), 3).await.unwrap_err();
+    assert!(many.to_string().contains("3 checks of this team"), "{many}");
+    store.check_create(&new(5, "orders", "api"), 3).await.unwrap();
+
+    let report = |status: u16| Report {
+        login: 200,
+        reads: vec![Read { secret: "payments/kv/prod/api/db".into(), status }],
+    };
+    let told = |open: OpenCheck| {
+        assert_eq!((open.display.as_str(), open.creator), ("bob", person("bob")));
+        event(EventKind::BindingChecked, None, None)
+    };
+    let tell = async |byte: u8, second: i64, status: u16| {
+        store.check_report(&[byte; 32], at(second), &report(status), told).await
+    };
+    assert!(store.checks_of(&["payments".into()]).await.unwrap().is_empty());
+    tell(1, 10, 200).await.unwrap();
+    assert!(matches!(tell(1, 11, 403).await, Err(StorageError::NotFound)), "once");
+    assert!(matches!(tell(9, 11, 403).await, Err(StorageError::NotFound)), "no such ticket");
+    assert!(matches!(tell(3, 100, 200).await, Err(StorageError::NotFound)), "its time is over");
+    let said = async || -> Vec<(String, bool, Timestamp)> {
+        let rows = store.checks_of(&["payments".into(), "orders".into()]).await.unwrap();
+        let row = |row: CheckRow| (row.place.account, row.report.is_green(), row.reported_at);
+        rows.into_iter().map(row).collect()
+    };
+    assert_eq!(said().await, [("api".to_owned(), true, at(10))]);
+    // The newest of an account is kept, the older one goes.
+    tell(2, 20, 403).await.unwrap();
+    assert_eq!(said().await, [("api".to_owned(), false, at(20))]);
+    let rows: i64 =
+        sqlx::query_scalar("SELECT count(*) FROM binding_checks WHERE reported_at IS NOT NULL")
+            .fetch_one(&db.owner)
+            .await
+            .unwrap();
+    assert_eq!(rows, 1);
+    // What has run out makes room.
+    let later = NewCheck { at: at(200), expires_at: at(300), ..new(6, "payments", "api") };
+    store.check_create(&later, 1).await.unwrap();
+    let events: i64 =
+        sqlx::query_scalar("SELECT count(*) FROM ledger_events WHERE kind = 'binding.checked'")
+            .fetch_one(&db.owner)
+            .await
+            .unwrap();
+    assert_eq!(events, 2, "one event a report");
 }
 
 #[tokio::test]

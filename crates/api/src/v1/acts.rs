@@ -1,7 +1,6 @@
 //! Acts on a request: what people signed, and what the executor said about it.
 
 use axum::Json;
-use axum::http::StatusCode;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -14,7 +13,7 @@ use crate::body::Body;
 use crate::extract::{Path, SignedIn, named};
 use crate::problem::Problem;
 use crate::shape::StatementShape;
-use crate::v1::{Page, base64};
+use crate::v1::{Accepted, Page, accepted, base64};
 
 /// A signed act as it is sent.
 #[derive(Deserialize, ToSchema)]
@@ -47,15 +46,16 @@ pub(crate) struct Stored {
     operation_id = "act_create",
     params(("id" = Uuid, Path, description = "The request")),
     request_body = SignedAct,
-    responses((status = 202, body = Stored))
+    responses((status = 202, body = Stored, headers(("location" = String), ("retry-after" = String))))
 )]
 pub(crate) async fn create(
     SignedIn(ctx): SignedIn,
     Path(id): Path<String>,
     Body(body): Body<SignedAct>,
-) -> Result<(StatusCode, Json<Stored>), Problem> {
-    let act_id = act::act_create(&ctx, named(&id)?, &body.into()).await?;
-    Ok((StatusCode::ACCEPTED, Json(Stored { act_id })))
+) -> Result<Accepted<Stored>, Problem> {
+    let request = named(&id)?;
+    let act_id = act::act_create(&ctx, request, &body.into()).await?;
+    Ok(accepted(format!("/api/v1/requests/{request}/acts"), Stored { act_id }))
 }
 
 /// One act of a list. The token is shown to nobody.

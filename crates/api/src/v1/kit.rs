@@ -2,7 +2,7 @@
 
 use axum::Json;
 use serde::{Deserialize, Serialize};
-use strongroom_app::kit::{self, KitShown, Wish};
+use strongroom_app::kit::{self, File, KitShown, Sheet, Wish};
 use utoipa::ToSchema;
 
 use crate::extract::{Path, Query, SignedIn, named};
@@ -65,7 +65,7 @@ struct SecretView {
 /// Ready files of one format.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct FormatView {
+pub(crate) struct FormatView {
     format: String,
     title: String,
     files: Vec<FileView>,
@@ -80,6 +80,18 @@ struct FileView {
     text: String,
 }
 
+impl From<Sheet> for FormatView {
+    fn from(sheet: Sheet) -> Self {
+        let file = |file: File| FileView { name: file.name.to_owned(), text: file.text };
+        Self {
+            format: sheet.format.as_str().to_owned(),
+            title: sheet.format.title().to_owned(),
+            files: sheet.files.into_iter().map(file).collect(),
+            notes: sheet.notes,
+        }
+    }
+}
+
 impl From<KitShown> for KitView {
     fn from(shown: KitShown) -> Self {
         let kit = shown.kit;
@@ -90,16 +102,7 @@ impl From<KitShown> for KitView {
             level: secret.level.as_str().to_owned(),
             short_path: secret.short_path(),
         });
-        let formats = shown.sheets.into_iter().map(|sheet| FormatView {
-            format: sheet.format.as_str().to_owned(),
-            title: sheet.format.title().to_owned(),
-            files: sheet
-                .files
-                .into_iter()
-                .map(|file| FileView { name: file.name.to_owned(), text: file.text })
-                .collect(),
-            notes: sheet.notes,
-        });
+        let formats = shown.sheets.into_iter().map(FormatView::from);
         Self {
             team: kit.team.to_string(),
             binding: kit.binding.to_string(),
@@ -141,7 +144,8 @@ pub(crate) async fn show(
     Ok(Json(shown.into()))
 }
 
-fn wished<T>(pointer: &str, text: &str) -> Result<T, Problem>
+/// What is wished for, or what is wrong with it.
+pub(crate) fn wished<T>(pointer: &str, text: &str) -> Result<T, Problem>
 where
     T: std::str::FromStr<Err: std::fmt::Display>,
 {

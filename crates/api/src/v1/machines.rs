@@ -1,7 +1,7 @@
 //! Machines: API keys and service accounts that ask in nobody's name.
 
-use axum::Json;
 use axum::http::StatusCode;
+use axum::{Extension, Json};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use strongroom_app::Ctx;
@@ -14,6 +14,7 @@ use utoipa::ToSchema;
 
 use crate::body::Body;
 use crate::extract::{Path, SignedIn, named};
+use crate::idempotency::ShownOnce;
 use crate::problem::{Problem, no_randomness};
 use crate::shape::ScopeWord;
 use crate::v1::Page;
@@ -58,6 +59,9 @@ pub(crate) struct Created {
     key: Option<String>,
 }
 
+/// A machine and, this once, its key.
+type Answer = (StatusCode, Extension<ShownOnce>, Json<Created>);
+
 /// Makes a machine that sees all teams. A key is shown this once.
 #[utoipa::path(
     post,
@@ -69,7 +73,7 @@ pub(crate) struct Created {
 pub(crate) async fn create(
     SignedIn(ctx): SignedIn,
     Body(body): Body<Create>,
-) -> Result<(StatusCode, Json<Created>), Problem> {
+) -> Result<Answer, Problem> {
     make(&ctx, None, body).await
 }
 
@@ -86,15 +90,11 @@ pub(crate) async fn create_in_team(
     SignedIn(ctx): SignedIn,
     Path(team): Path<String>,
     Body(body): Body<Create>,
-) -> Result<(StatusCode, Json<Created>), Problem> {
+) -> Result<Answer, Problem> {
     make(&ctx, Some(&named(&team)?), body).await
 }
 
-async fn make(
-    ctx: &Ctx,
-    team: Option<&TeamName>,
-    body: Create,
-) -> Result<(StatusCode, Json<Created>), Problem> {
+async fn make(ctx: &Ctx, team: Option<&TeamName>, body: Create) -> Result<Answer, Problem> {
     let expires_at = body.expires_at.unwrap_or_else(|| ctx.app.now() + LIFETIME);
     let (key, proof) = if let Some(AccountRef { cluster, namespace, account }) = body.account {
         (None, ProofInput::Account { cluster, namespace, account })
@@ -107,7 +107,7 @@ async fn make(
     let input = MachineInput { name: body.name, scope: body.scope, proof, expires_at };
     let Made { machine, audience } = machine::machine_create(ctx, team, input).await?;
     let made = Created { machine_id: machine, name, expires_at, audience, key };
-    Ok((StatusCode::CREATED, Json(made)))
+    Ok((StatusCode::CREATED, Extension(ShownOnce), Json(made)))
 }
 
 /// A live machine.

@@ -33,7 +33,7 @@ pub(crate) struct Make {
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Preview {
-    documents: Vec<DocumentView>,
+    documents: Vec<PreviewedDocument>,
     unchanged: bool,
     steps: Vec<StepView>,
     #[schema(value_type = RiskWord)]
@@ -50,7 +50,7 @@ pub(crate) struct Preview {
 /// One document.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct DocumentView {
+pub(crate) struct PreviewedDocument {
     #[schema(value_type = SubjectText)]
     subject: Subject,
     base_revision: i64,
@@ -116,7 +116,7 @@ pub(crate) async fn make(
 
 impl From<View> for Preview {
     fn from(view: View) -> Self {
-        let document = |each: preview::PreviewDocument| DocumentView {
+        let document = |each: preview::PreviewDocument| PreviewedDocument {
             subject: each.subject,
             base_revision: each.base_revision,
             base_hash: each.base_hash,

@@ -1,7 +1,6 @@
 //! Signed suspensions.
 
 use axum::Json;
-use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use strongroom_app::suspension;
 use strongroom_domain::hold::Target;
@@ -12,6 +11,7 @@ use crate::extract::{Path, SignedIn, named};
 use crate::problem::Problem;
 use crate::shape::TargetText;
 use crate::v1::acts::{ActView, SignedAct, Stored};
+use crate::v1::{Accepted, accepted};
 
 /// The body of `POST /api/v1/suspensions`. The reason is the act's comment.
 #[derive(Deserialize, ToSchema)]
@@ -35,14 +35,14 @@ pub(crate) struct SuspensionView {
     path = "/api/v1/suspensions",
     operation_id = "suspension_create",
     request_body = Suspend,
-    responses((status = 202, body = Stored))
+    responses((status = 202, body = Stored, headers(("location" = String), ("retry-after" = String))))
 )]
 pub(crate) async fn create(
     SignedIn(ctx): SignedIn,
     Body(body): Body<Suspend>,
-) -> Result<(StatusCode, Json<Stored>), Problem> {
+) -> Result<Accepted<Stored>, Problem> {
     let act_id = suspension::suspension_create(&ctx, &body.target, &body.act.into()).await?;
-    Ok((StatusCode::ACCEPTED, Json(Stored { act_id })))
+    Ok(accepted(format!("/api/v1/suspensions/{act_id}"), Stored { act_id }))
 }
 
 /// A suspension, and what the executor said about it.

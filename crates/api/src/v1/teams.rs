@@ -3,6 +3,7 @@
 use axum::Json;
 use jiff::Timestamp;
 use serde::Serialize;
+use strongroom_app::check::CheckRow;
 use strongroom_app::team::{self, Bound};
 use utoipa::ToSchema;
 
@@ -62,7 +63,29 @@ pub(crate) struct BindingView {
     reason: Option<String>,
     /// What was found otherwise in the engine.
     differs: Vec<String>,
+    /// What the newest check in the cluster said of itself.
+    check: Option<CheckView>,
     updated_at: Timestamp,
+}
+
+/// What a check said. It is the word of whoever held its ticket.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct CheckView {
+    green: bool,
+    /// What was red.
+    faulty: Vec<String>,
+    reported_at: Timestamp,
+}
+
+impl From<CheckRow> for CheckView {
+    fn from(row: CheckRow) -> Self {
+        Self {
+            green: row.report.is_green(),
+            faulty: row.report.faulty(),
+            reported_at: row.reported_at,
+        }
+    }
 }
 
 /// A team's bindings and how each of their accounts stands, guests in its namespaces too.
@@ -80,7 +103,7 @@ pub(crate) async fn bindings(
     let rows = team::binding_list(&ctx, &named(&name)?).await?;
     let items = rows
         .into_iter()
-        .map(|Bound { row, differs }| BindingView {
+        .map(|Bound { row, differs, check }| BindingView {
             team: row.team,
             binding: row.binding,
             cluster: row.cluster,
@@ -91,6 +114,7 @@ pub(crate) async fn bindings(
             state: row.state,
             reason: row.reason,
             differs,
+            check: check.map(Into::into),
             updated_at: row.updated_at,
         })
         .collect();

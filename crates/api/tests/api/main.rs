@@ -4,9 +4,11 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on ends here")]
 
 mod acts;
+mod checks;
 mod comments;
 mod description;
 mod hostile;
+mod idempotency;
 mod limits;
 mod machines;
 mod membership;

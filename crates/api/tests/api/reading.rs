@@ -87,6 +87,7 @@ async fn lists_of_teams_clusters_and_bindings() {
           "account": "api",
           "accountUid": "uid-of-account",
           "binding": "api",
+          "check": null,
           "cluster": "prod-eu",
           "differs": [],
           "namespace": "payments-prod",

@@ -43,7 +43,7 @@ pub struct TestApp {
     pub provider: Provider,
     /// Writes what the executor would write, as its role.
     pub executor: Executor,
-    _database: Database,
+    database: Database,
 }
 
 impl TestApp {
@@ -83,7 +83,7 @@ impl TestApp {
                 reach: ReachCache::default(),
                 live: Live::default(),
             }),
-            limits: Arc::new(Limits::new(calls)),
+            limits: Arc::new(Limits::new(calls, Vec::new())),
             workloads: Arc::new([]),
             issuer: Arc::new(Issuer::new(&provider.url, None, &[]).unwrap()),
             sign_in: Arc::new(SignIn {
@@ -100,7 +100,13 @@ impl TestApp {
         let url = format!("http://{}", listener.local_addr().unwrap());
         tokio::spawn(async move { axum::serve(listener, router(state)).await });
         let executor = Executor::connect(&database.executor_url, now).await;
-        Self { url, clock, provider, executor, _database: database }
+        Self { url, clock, provider, executor, database }
+    }
+
+    /// The bodies of answers that are kept for calls that come again.
+    pub async fn kept_answers(&self) -> Vec<Option<String>> {
+        let pool = sqlx::PgPool::connect(&self.database.api_url).await.unwrap();
+        sqlx::query_scalar("SELECT body FROM repeated_calls").fetch_all(&pool).await.unwrap()
     }
 
     /// A caller without a session.

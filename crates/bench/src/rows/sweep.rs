@@ -11,7 +11,7 @@ use crate::audit::{Calls, Line, Who};
 use crate::estate::{Estate, read_all, slug};
 use crate::lab::Lab;
 use crate::measure::{Row, Values, float, length, ratios};
-use crate::process::Executor;
+use crate::process::{Executor, Memory};
 use crate::rows::quiet::{keys, settle};
 
 /// What one size showed.
@@ -23,10 +23,8 @@ pub struct Point {
     pub ready: f64,
     /// Calls until then.
     pub calls: f64,
-    /// Resident memory when quiet, MiB.
-    pub memory: f64,
-    /// Its peak, MiB.
-    pub peak: f64,
+    /// Resident memory when quiet.
+    pub memory: Memory,
 }
 
 /// Row 24: a fresh start; gives the running executor, quiet.
@@ -43,7 +41,7 @@ pub async fn start(lab: &Lab, estate: &Estate) -> Result<(Executor, Point, Vec<R
     let ready = executor.until_said("swept", 1).await?.as_secs_f64();
     let calls = Calls::of(&lab.audit.since(place)?);
     settle(lab, estate).await?;
-    let (memory, peak) = executor.memory();
+    let memory = executor.memory();
     let mut floors = Values::default();
     for _ in 0..3 {
         floors.0.push(heads_bare(lab, estate).await?);
@@ -69,7 +67,7 @@ pub async fn start(lab: &Lab, estate: &Estate) -> Result<(Executor, Point, Vec<R
         ),
     ];
     let calls = float(count);
-    Ok((executor, Point { teams: estate.teams, ready, calls, memory, peak }, rows))
+    Ok((executor, Point { teams: estate.teams, ready, calls, memory }, rows))
 }
 
 async fn heads_bare(lab: &Lab, estate: &Estate) -> Result<f64> {
@@ -166,10 +164,12 @@ async fn bulk(lab: &Lab, keys: &[ObjectKey]) -> Result<()> {
 pub fn memory(points: &[Point]) -> Vec<Row> {
     let mut rows = Vec::new();
     for point in points {
-        let text = format!("{:.1} MiB, peak {:.1} MiB", point.memory, point.peak);
-        let row = Row::new(23, "executor's resident memory, quiet", point.teams);
+        let Memory { all, peak, own } = point.memory;
+        let text = format!("{all:.1} MiB, peak {peak:.1} MiB");
+        let row = Row::new(23, "executor's resident memory, quiet", point.teams)
+            .beside(format!("{own:.1} MiB without pages of the program's file"));
         rows.push(if point.teams >= 10_000 {
-            row.against("≤ 64 MiB in all", text, point.peak <= 64.0)
+            row.against("≤ 64 MiB in all", text, peak <= 64.0)
         } else {
             row.shows(text)
         });
@@ -178,7 +178,7 @@ pub fn memory(points: &[Point]) -> Vec<Row> {
         && last.teams > first.teams
     {
         let more = length(last.teams - first.teams);
-        let bytes = (last.memory - first.memory) * 1024.0 * 1024.0 / more;
+        let bytes = (last.memory.all - first.memory.all) * 1024.0 * 1024.0 / more;
         let size = format!("{}–{}", first.teams, last.teams);
         rows.push(
             Row::new(23, "executor's resident memory per team, by growth", size)
@@ -187,7 +187,7 @@ pub fn memory(points: &[Point]) -> Vec<Row> {
                     "by this, {:.0} MiB at 10,000 teams",
                     bytes.mul_add(
                         length(10_000 - last.teams.min(10_000)) / 1024.0 / 1024.0,
-                        last.memory
+                        last.memory.all
                     )
                 )),
         );

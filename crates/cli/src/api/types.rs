@@ -20,9 +20,10 @@ mod preview;
 mod reach;
 mod status;
 
-pub use kit::{KitFile, KitSheet, KitView};
+pub use kit::{CheckMade, CheckWish, KitFile, KitSheet, KitView};
 pub use list::{
-    AppliedDocument, BindingView, Cursor, EventView, LiveSession, Named, Page, RequestSummary,
+    AppliedDocument, BindingView, CheckView, Cursor, EventView, LiveSession, Named, Page,
+    RequestSummary,
 };
 pub use machine::{AccountRef, MachineMade, MachineSelf, MachineView};
 pub use preview::{

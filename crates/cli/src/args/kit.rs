@@ -42,4 +42,7 @@ pub struct KitArgs {
     /// Write the files into this directory; one that is there and differs is left alone
     #[arg(long, value_name = "DIR", requires = "format")]
     pub dir: Option<PathBuf>,
+    /// Of `--format check`: a Job that tells its outcome to nobody
+    #[arg(long, requires = "format")]
+    pub no_report: bool,
 }

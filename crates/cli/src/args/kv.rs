@@ -41,6 +41,35 @@ pub enum KvCommand {
         #[arg(long, value_name = "KEY")]
         field: Option<String>,
     },
+    /// The versions of one secret: when each was set, and which are deleted; no values
+    #[command(before_help = "Examples:
+  strongroom kv history payments/kv/prod/api/db")]
+    History {
+        /// TEAM/MOUNT/SECRET
+        path: String,
+    },
+    /// Delete versions of one secret so that `undelete` brings them back; owners of the team may
+    #[command(before_help = "Examples:
+  strongroom kv delete payments/kv/prod/api/db                the newest version
+  strongroom kv delete payments/kv/prod/api/db --versions 3,4")]
+    Delete {
+        /// TEAM/MOUNT/SECRET
+        path: String,
+        /// Which; the newest when left out (`strongroom kv history` lists them)
+        #[arg(long, value_name = "NUMBERS", value_delimiter = ',')]
+        versions: Vec<u64>,
+    },
+    /// Bring deleted versions of one secret back; owners of the team may
+    #[command(before_help = "Examples:
+  strongroom kv undelete payments/kv/prod/api/db              the newest version
+  strongroom kv undelete payments/kv/prod/api/db --versions 3,4")]
+    Undelete {
+        /// TEAM/MOUNT/SECRET
+        path: String,
+        /// Which; the newest when left out (`strongroom kv history` lists them)
+        #[arg(long, value_name = "NUMBERS", value_delimiter = ',')]
+        versions: Vec<u64>,
+    },
     /// List the names of secrets; a name with `/` at its end is a folder
     #[command(before_help = "Examples:
   strongroom kv list payments/kv

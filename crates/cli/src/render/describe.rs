@@ -6,6 +6,7 @@ use strongroom_domain::document::team::{Binding, Holder};
 use strongroom_domain::document::{Document, Team};
 use strongroom_domain::name::{GroupName, ServiceAccountName};
 
+use super::check::checked;
 use super::event;
 use super::plan::indented;
 use super::table::{or_dash, table};
@@ -106,10 +107,17 @@ fn team(out: &mut String, team: &Team, described: &Described, style: Style) {
                 or_dash(Some(&place.join("/"))),
                 row.state.clone(),
                 or_dash(row.account_uid.as_deref()),
+                checked(row.check.as_ref()),
                 or_dash(row.reason.as_deref()),
             ]
         });
-    rows(out, "How they stand", &["BINDING", "ACCOUNT", "STATE", "UID", "WHY"], accounts, style);
+    rows(
+        out,
+        "How they stand",
+        &["BINDING", "ACCOUNT", "STATE", "UID", "CHECKED", "WHY"],
+        accounts,
+        style,
+    );
 }
 
 fn binding(binding: &Binding) -> Vec<String> {

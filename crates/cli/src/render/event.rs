@@ -95,6 +95,7 @@ const ORDER: &[(&str, &str, Shape)] = &[
     ("name", "", Shape::Plain),
     ("binding", "binding", Shape::Plain),
     ("account", "account", Shape::Plain),
+    ("result", "", Shape::Plain),
     ("stage", "for", Shape::Plain),
     ("round", "round", Shape::Plain),
     ("risk", "risk", Shape::Plain),

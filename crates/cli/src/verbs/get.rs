@@ -16,6 +16,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::files::read_from;
 use crate::output;
+use crate::render::check::checked;
 use crate::render::event;
 use crate::render::table::{Columns, or_dash};
 use crate::render::text::time_text;
@@ -304,13 +305,14 @@ fn binding_columns(items: &[TeamBinding], wide: bool) -> Columns {
             row.push(or_dash(binding.namespace_uid.as_deref()));
             row.push(or_dash(binding.account_uid.as_deref()));
             row.push(binding.updated_at.as_deref().map_or_else(|| "-".to_owned(), time_text));
+            row.push(checked(binding.check.as_ref()));
         }
         row.push(or_dash(binding.reason.as_ref().or(differs).map(String::as_str)));
         row
     };
     let mut headers = vec!["TEAM", "BINDING", "ACCOUNT", "STATE"];
     if wide {
-        headers.extend(["NAMESPACE UID", "ACCOUNT UID", "UPDATED"]);
+        headers.extend(["NAMESPACE UID", "ACCOUNT UID", "UPDATED", "CHECKED"]);
     }
     headers.push("WHY");
     Columns::new(&headers, items.iter().map(row).collect())
@@ -361,6 +363,7 @@ mod tests {
                     state: state.into(),
                     reason: reason.map(Into::into),
                     differs: Vec::new(),
+                    check: None,
                     updated_at: None,
                 },
             )

@@ -11,7 +11,7 @@ use std::path::Path;
 
 use clap::ValueEnum as _;
 
-use crate::api::types::{KitFile, KitSheet, KitView};
+use crate::api::types::{CheckWish, KitFile, KitSheet, KitView};
 use crate::args::{KitArgs, KitFormat, Output};
 use crate::client::Client;
 use crate::exit::Exit;
@@ -39,6 +39,10 @@ pub async fn run(
     same_engine(&client, &kit)?;
     let word = args.format.map(word);
     kit.formats.retain(|sheet| word.as_ref().is_none_or(|word| sheet.format == *word));
+    if args.format == Some(KitFormat::Check) && !args.no_report {
+        let wish = CheckWish { account: args.account.clone(), secret: args.secret.clone() };
+        kit.formats = vec![client.api.check_create(team, binding, &wish).await?.check];
+    }
     if let Some(shape) = client.output.as_ref().filter(|shape| shape.is_value()) {
         client.screen.data(&output::value(&kit, shape)?);
         return Ok(Exit::Ok);

@@ -1,4 +1,4 @@
-//! `kv put`, `kv patch`, `kv get` and `kv list`: a person and the engine, with nobody in between.
+//! `kv`: a person and the engine, with nobody in between.
 //!
 //! The sign-in happens at the engine itself, from this machine. The token is held in memory and
 //! given back at the end; a value never goes to Strongroom's server, to a log or to the terminal
@@ -9,6 +9,7 @@ mod list;
 mod place;
 mod put;
 mod session;
+mod versions;
 
 use serde_json::Map;
 use strongroom_engine::EngineError;
@@ -16,6 +17,7 @@ use strongroom_engine::error::Failure as Cause;
 
 use self::place::Place;
 use self::put::How;
+use self::versions::Change;
 use crate::args::{Globals, KvCommand};
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -27,6 +29,7 @@ enum Wish {
     Put,
     Get,
     List,
+    Delete,
     SignIn,
 }
 
@@ -47,17 +50,24 @@ impl Wish {
                 "names are seen by people in a group of the team, and by those whose binding has \
                  this folder; `strongroom whoami` shows your groups"
             }
+            Self::Delete => {
+                "deleting and bringing back is for people in an owners group of the team; `strongroom whoami` \
+                 shows your groups"
+            }
             Self::SignIn => "ask the platform team whether you may sign in at the engine",
         }
     }
 }
 
-/// Sets, reads or lists secrets.
+/// Sets, reads, lists, deletes or brings back secrets.
 pub async fn run(globals: &Globals, screen: Screen, command: &KvCommand) -> Result<Exit, Failure> {
     let path = match command {
         KvCommand::Put { path, .. }
         | KvCommand::Patch { path, .. }
-        | KvCommand::Get { path, .. } => Place::parse(path)?,
+        | KvCommand::Get { path, .. }
+        | KvCommand::History { path }
+        | KvCommand::Delete { path, .. }
+        | KvCommand::Undelete { path, .. } => Place::parse(path)?,
         KvCommand::List { path } => Place::folder(path)?,
     };
     // Everything is read before the person signs in, so that a typing mistake costs no sign-in.
@@ -65,7 +75,7 @@ pub async fn run(globals: &Globals, screen: Screen, command: &KvCommand) -> Resu
         KvCommand::Put { values, .. } | KvCommand::Patch { values, .. } => {
             put::gather(screen, values).await?
         }
-        KvCommand::Get { .. } | KvCommand::List { .. } => Map::new(),
+        _ => Map::new(),
     };
     let (session, own_token) = session::open(globals, screen).await?;
     let result = match command {
@@ -81,6 +91,13 @@ pub async fn run(globals: &Globals, screen: Screen, command: &KvCommand) -> Resu
         }
         KvCommand::List { .. } => {
             list::list(screen, globals.output.as_ref(), &session, &path).await
+        }
+        KvCommand::History { .. } => versions::history(screen, globals, &session, &path).await,
+        KvCommand::Delete { versions, .. } => {
+            versions::change(screen, Change::Delete, &session, &path, versions).await
+        }
+        KvCommand::Undelete { versions, .. } => {
+            versions::change(screen, Change::Undelete, &session, &path, versions).await
         }
     };
     if !own_token && let Err(error) = session.revoke_self().await {

@@ -1,6 +1,6 @@
 //! A CI job whose runner may make tokens of the service account.
 
-use super::http::{REFUSED, login, read};
+use super::http::{login, read};
 use super::{File, file};
 use crate::kit::Kit;
 use crate::text::shell;
@@ -14,7 +14,7 @@ pub fn files(kit: &Kit) -> (Vec<File>, Vec<String>) {
         account = kit.account,
         namespace = kit.namespace,
         audience = shell(&kit.audience),
-        login = login(kit, REFUSED),
+        login = login(kit),
         read = read(kit),
     );
     let rbac = format!(

@@ -6,24 +6,21 @@ use super::{File, TOKEN_DIR, file, token_volume};
 use crate::kit::Kit;
 use crate::text::{quoted, shell};
 
-/// What a script says when it got no token; curl has said why before.
-pub const REFUSED: &str = "echo 'the login gave no token' >&2";
-
-/// Logs in and leaves the engine's token in `$token`, or ends after this command; `$jwt` is the
-/// account's token.
-pub fn login(kit: &Kit, refused: &str) -> String {
+/// Logs in and leaves the engine's token in `$token`, or ends; `$jwt` is the account's token.
+pub fn login(kit: &Kit) -> String {
     let (address, ca) = connection(kit);
     format!(
         "{address}{ca}token=$(curl -fsS $ca --data @- \"$engine/v1/auth/{mount}/login\" <<EOF \
          | sed -n 's/.*\"client_token\":\"\\([^\"]*\\)\".*/\\1/p'\n\
          {{\"role\": {role}, \"jwt\": \"$jwt\"}}\nEOF\n)\n\
-         test -n \"$token\" || {{ {refused}; exit 1; }}\n",
+         test -n \"$token\" || {{ echo 'the login gave no token' >&2; exit 1; }}\n",
         mount = kit.auth_mount(),
         role = quoted(kit.role()),
     )
 }
 
-fn connection(kit: &Kit) -> (String, String) {
+/// Where the engine is, in `$engine`, and what curl must know of its CA, in `$ca`.
+pub fn connection(kit: &Kit) -> (String, String) {
     let address = format!("engine={}\n", shell(kit.engine.address.trim_end_matches('/')));
     let ca = if kit.engine.ca_pem.trim().is_empty() {
         "ca=''\n".to_owned()
@@ -57,7 +54,7 @@ pub fn files(kit: &Kit) -> (Vec<File>, Vec<String>) {
          jwt=$(cat {TOKEN_DIR}/token)\n{login}{read}",
         namespace = kit.namespace,
         account = kit.account,
-        login = login(kit, REFUSED),
+        login = login(kit),
         read = read(kit),
     );
     let pod = format!(

@@ -71,6 +71,14 @@ views! {
         notes: Vec<String>,
     }
 
+    /// `POST /teams/{name}/bindings/{binding}/checks`.
+    CheckMade {
+        /// The Job.
+        check: KitSheet,
+        /// Until when it may report.
+        expires_at: String,
+    }
+
     /// One file.
     KitFile {
         /// Its name.
@@ -78,4 +86,13 @@ views! {
         /// What is in it.
         text: String,
     }
+}
+
+/// What a check is asked for in particular.
+#[derive(Debug, Clone, Default)]
+pub struct CheckWish {
+    /// One of the binding's accounts.
+    pub account: Option<String>,
+    /// A secret inside the binding's paths.
+    pub secret: Option<String>,
 }

@@ -56,6 +56,15 @@ views! {
         /// When it ends.
         expires_at: String,
     }
+    /// What a check in the cluster said.
+    CheckView {
+        /// Whether the account reads all that it should.
+        green: bool,
+        /// What was red.
+        faulty: Vec<String>,
+        /// When it said so.
+        reported_at: String,
+    }
     /// One binding, per account.
     BindingView {
         /// The team whose binding it is.
@@ -86,6 +95,9 @@ views! {
         /// What was found otherwise in the engine.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         differs: Vec<String>,
+        /// What the newest check in the cluster said of itself.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        check: Option<CheckView>,
         /// When it last changed.
         #[serde(default)]
         updated_at: Option<String>,
