@@ -1,6 +1,7 @@
 //! Verbs that scripts use: what they print and how they end.
 
 use serde_json::Value;
+use strongroom_lab::Person;
 
 use crate::support::Lab;
 
@@ -127,7 +128,7 @@ async fn a_signature_of_another_person_is_not_sent() {
     std::fs::create_dir_all(&place).unwrap();
     let program = strongroom_test_support::program();
     // The context is bob's, the browser is alice's.
-    let bob = strongroom_lab::Person::new(&program, "bob", &place, lab.server()).unwrap();
+    let bob = Person::new(&program, "bob", &place, lab.server()).unwrap();
     bob.does(&["login"]).await.unwrap();
     let file = team.file.display().to_string();
     let apply = ["apply", "-f", &file, "--reason", "whose", "--yes"];
@@ -183,4 +184,55 @@ async fn values_are_kept_or_replaced_as_asked() {
     // An editor sets values and deletes none.
     let refused = lab.person("alice").await.run(&["kv", "delete", &path]).await.unwrap();
     assert!(refused.code == 5 && refused.err.contains("owners group"), "{}", refused.err);
+}
+
+/// What waits for somebody's own vote is in their inbox until they have signed, and an edit says what else
+/// is asked for.
+#[tokio::test]
+async fn an_inbox_holds_what_waits_for_ones_own_vote() {
+    let lab = Lab::get();
+    let team = lab.new_team("inbox").await;
+    lab.onboard(&team).await;
+    let target = format!("team/{}", team.slug);
+    let (alice, bob, sue) =
+        (lab.person("alice").await, lab.person("bob").await, lab.person("sue").await);
+    let edit = async |from: &str, to: &str| {
+        let editor = format!("sed -i 's/{from}/{to}/'");
+        let words = ["edit", &target, "--reason", "more versions", "--yes"];
+        let output = alice.command(&words).env("EDITOR", editor).output().await.unwrap();
+        (output.status.code().unwrap(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    let (code, told) = edit("nothing-like-it", "x").await;
+    assert!(code == 0 && told.contains("nothing was changed"), "{told}");
+    let (code, told) = edit("displayName:", "displayedName:").await;
+    assert_eq!(code, 2, "{told}");
+    let kept = told.split("what you wrote is in ").nth(1).unwrap().split(' ').next().unwrap();
+    assert!(std::fs::read_to_string(kept).unwrap().contains("displayedName:"), "{told}");
+    std::fs::remove_file(kept).unwrap();
+
+    let (code, told) = edit("level: read", "level: write").await;
+    assert!([0, 7].contains(&code), "{code} {told}");
+    let listed =
+        alice.does(&["get", "requests", "--subject", &target, "-o", "json"]).await.unwrap();
+    let listed: Value = serde_json::from_str(&listed).unwrap();
+    let request = listed[0]["requestId"].as_str().unwrap().to_owned();
+    lab.until(&request, "in_review").await;
+    let waits = async |who: &Person| -> Vec<Value> {
+        let inbox = who.does(&["inbox", "-o", "json"]).await.unwrap();
+        let inbox: Vec<Value> = serde_json::from_str(&inbox).unwrap();
+        inbox.into_iter().filter(|each| each["request"]["requestId"] == request).collect()
+    };
+    assert!(waits(&alice).await.is_empty(), "a submitter's own vote does not count");
+    let (his, hers) = (waits(&bob).await, waits(&sue).await);
+    assert_eq!(his[0]["stage"], format!("owners of {}", team.slug), "{his:?}");
+    assert_eq!((&hers[0]["stage"], &hers[0]["risk"]), (&"platform".into(), &"high".into()));
+    let (_, told) = edit("level: read", "level: admin").await;
+    assert!(told.contains(&format!("note: request {request} of alice")), "{told}");
+
+    bob.does(&["approve", &request, "--yes"]).await.unwrap();
+    assert!(waits(&bob).await.is_empty(), "who has signed waits for others");
+    assert_eq!(waits(&sue).await.len(), 1);
+    sue.does(&["approve", &request, "--yes"]).await.unwrap();
+    lab.until(&request, "applied").await;
+    assert!(waits(&sue).await.is_empty());
 }

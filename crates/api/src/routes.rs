@@ -26,7 +26,9 @@ use crate::v1::{
     acts, checks, clusters, comments, description, documents, events, findings, health, kit,
     machines,
 };
-use crate::v1::{preview, public, reach, requests, session, sign_ins, status, suspensions, teams};
+use crate::v1::{
+    inbox, preview, public, reach, requests, session, sign_ins, status, suspensions, teams,
+};
 
 /// One route.
 #[derive(Debug)]
@@ -119,6 +121,7 @@ pub fn routes() -> Vec<Route> {
         closed(R::Request, V::Preview, routes!(preview::make)),
         closed(R::Request, V::Submit, routes!(requests::submit)),
         closed(R::Request, V::List, routes!(requests::list)),
+        closed(R::Request, V::List, routes!(inbox::list)),
         closed(R::Request, V::Read, routes!(requests::show)),
         closed(R::Request, V::Read, routes!(requests::submission)),
         closed(R::Request, V::Read, routes!(requests::plan)),

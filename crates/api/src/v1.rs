@@ -9,6 +9,7 @@ pub(crate) mod documents;
 pub(crate) mod events;
 pub(crate) mod findings;
 pub(crate) mod health;
+pub(crate) mod inbox;
 pub(crate) mod kit;
 pub(crate) mod machines;
 pub(crate) mod preview;

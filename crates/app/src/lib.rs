@@ -16,6 +16,7 @@ pub mod error;
 pub mod event;
 pub mod finding;
 pub mod health;
+pub mod inbox;
 pub mod inventory;
 pub mod kit;
 pub mod live;

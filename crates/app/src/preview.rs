@@ -32,6 +32,7 @@ use crate::claim::{Placed, foreign_claims};
 use crate::context::{Ctx, sees};
 use crate::ends::over;
 use crate::error::{AppError, FieldFault};
+use crate::request::{RequestSummary, requests_beside};
 use crate::signers::{Signers, signers};
 use crate::submit::{MAX_DOCUMENTS, applied_platform, attested, lifted, may_propose};
 use crate::trust::trust;
@@ -67,6 +68,8 @@ pub struct Preview {
     pub accounts: Vec<PreviewAccount>,
     /// When the executor last knew what is in the engine; `None` when it never did.
     pub observed_at: Option<Timestamp>,
+    /// Requests over the same subjects that are not decided yet.
+    pub beside: Vec<RequestSummary>,
 }
 
 /// One document of a preview.
@@ -191,6 +194,7 @@ pub async fn preview_make(
         holds: standing_still(&context.holds, &documents),
         accounts: accounts(&documents, &clusters),
         observed_at,
+        beside: requests_beside(ctx, documents.iter().map(Document::subject)).await?,
     })
 }
 

@@ -1,5 +1,7 @@
 //! Change requests as pages and the command line read them.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde_json::Value;
 use strongroom_domain::act::Submission;
@@ -70,7 +72,8 @@ pub async fn request_list(
     limit: u32,
 ) -> Result<(Vec<RequestSummary>, bool), AppError> {
     let visibility = ctx.visibility();
-    let filter = RequestFilter { state: query.state, subject: query.subject, before: query.before };
+    let RequestQuery { state, subject, before } = query;
+    let filter = RequestFilter { state, subject, before, ..RequestFilter::default() };
     let mut rows = ctx.app.store.request_list(&visibility, &filter, i64::from(limit) + 1).await?;
     let more = rows.len() > limit as usize;
     rows.truncate(limit as usize);
@@ -81,6 +84,28 @@ pub async fn request_list(
         row,
     });
     Ok((items.collect(), more))
+}
+
+/// How many of them are told.
+const MOST_BESIDE: i64 = 5;
+
+/// Requests over these subjects that are not decided yet, newest first, as far as the viewer may see
+/// them: whichever is applied first makes the others stale.
+pub(crate) async fn requests_beside(
+    ctx: &Ctx,
+    subjects: impl Iterator<Item = Subject>,
+) -> Result<Vec<RequestSummary>, AppError> {
+    let visibility = ctx.visibility();
+    let mut beside: BTreeMap<RequestId, RequestSummary> = BTreeMap::new();
+    for subject in subjects {
+        let about = Some(subject.clone());
+        let filter = RequestFilter { subject: about, open: true, ..RequestFilter::default() };
+        for row in ctx.app.store.request_list(&visibility, &filter, MOST_BESIDE).await? {
+            let new = || RequestSummary { row: row.clone(), subjects: Vec::new() };
+            beside.entry(row.request).or_insert_with(new).subjects.push(subject.clone());
+        }
+    }
+    Ok(beside.into_values().rev().collect())
 }
 
 pub(crate) fn submission_of(row: &RequestRow) -> Result<Submission, AppError> {

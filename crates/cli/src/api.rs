@@ -27,7 +27,7 @@ use crate::failure::Failure;
 use problem::Problem;
 use types::{
     ActItemView, ActPosted, AnswerView, AppliedDocument, BindingView, CheckMade, CheckWish,
-    Completed, EventView, FindingView, KitView, KnownPerson, Named, Page, Plan, Preview,
+    Completed, EventView, FindingView, Inbox, KitView, KnownPerson, Named, Page, Plan, Preview,
     RequestSummary, RequestView, SignIn, StatusView, SubmissionView, Submitted, SuspensionView,
     TrustView, WhatView, WhoView,
 };
@@ -294,6 +294,11 @@ impl Api {
         limit: usize,
     ) -> Result<Vec<RequestSummary>, Failure> {
         self.pages("list requests", "requests", "cursor", filters, limit).await
+    }
+
+    /// What waits for the caller's signature.
+    pub async fn inbox(&self) -> Result<Inbox, Failure> {
+        self.get("read the inbox", &["inbox"], &[]).await
     }
 
     /// Events that fit the filters, oldest first.

@@ -95,6 +95,12 @@ pub enum ClientCommand {
   strongroom apply -f payments.yaml --lift team/payments/api --reason 'INC-7: rotated'
 Every field of a document: `strongroom explain team`; with examples: docs/documents.md")]
     Apply(ApplyArgs),
+    /// Open what is applied in your editor and propose what you save
+    #[command(before_help = "Examples:
+  strongroom edit team/payments --reason 'PAY-12: a second service'
+  EDITOR='code --wait' strongroom edit team/payments
+What you wrote is kept in a file where it is refused.")]
+    Edit(EditArgs),
     /// Show what documents would change (exit 0: nothing, 1: something)
     #[command(
         before_help = "Examples:\n  strongroom diff -f payments.yaml\n  strongroom diff -f teams/"
@@ -136,6 +142,11 @@ What is exported are documents: acts, events and secret values are not in it.")]
     /// Look at change requests
     #[command(subcommand)]
     Request(RequestCommand),
+    /// Change requests that wait for your signature, the riskiest first
+    #[command(before_help = "Examples:
+  strongroom inbox
+  strongroom inbox -o name | xargs -n1 strongroom describe")]
+    Inbox,
     /// Check and read a frozen plan, then sign that you agree to exactly it
     #[command(before_help = "Examples:
   strongroom approve 0199b5d0-0000-7000-8000-000000000002
@@ -297,6 +308,17 @@ pub struct ProposeArgs {
     /// How long `--wait` waits, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 600)]
     pub timeout: u64,
+}
+
+/// `edit`.
+#[derive(Debug, Clone, Args)]
+pub struct EditArgs {
+    /// team/TEAM, cluster/CLUSTER or platform
+    #[arg(value_name = "TARGET")]
+    pub target: String,
+    /// Reason and waiting.
+    #[command(flatten)]
+    pub propose: ProposeArgs,
 }
 
 /// `diff`.

@@ -67,6 +67,7 @@ async fn dispatch(
         ClientCommand::Machine(command) => verbs::machine::run(client, command).await,
         ClientCommand::Whoami => verbs::login::whoami(&client()?).await,
         ClientCommand::Apply(args) => verbs::apply::run(client, args).await,
+        ClientCommand::Edit(args) => verbs::edit::run(client, args).await,
         ClientCommand::Diff(args) => {
             verbs::diff::run(client, args).await.map_err(verbs::diff::above_one)
         }
@@ -75,6 +76,7 @@ async fn dispatch(
         ClientCommand::Describe(args) => verbs::describe::run(client, args).await,
         ClientCommand::Explain(args) => verbs::explain::run(screen, globals.output.as_ref(), args),
         ClientCommand::Request(command) => verbs::request::run(client, command).await,
+        ClientCommand::Inbox => verbs::inbox::run(&client()?).await,
         ClientCommand::Approve(args) => verbs::vote::approve(&client()?, args).await,
         ClientCommand::Reject(args) => verbs::vote::reject(&client()?, args).await,
         ClientCommand::Withdraw(args) => verbs::vote::withdraw(&client()?, args).await,

@@ -148,6 +148,8 @@ pub struct DocumentRow {
 pub struct RequestFilter {
     /// In one state.
     pub state: Option<State>,
+    /// Only such as are not decided yet.
+    pub open: bool,
     /// Over one subject.
     pub subject: Option<Subject>,
     /// Older than this one.
@@ -203,6 +205,7 @@ impl Store {
              AND ($7::text IS NULL OR EXISTS (SELECT FROM change_request_documents d \
                   WHERE d.request_id = r.request_id AND d.kind = $7 AND d.name = $8)) \
              AND ($9::timestamptz IS NULL OR (r.created_at, r.request_id) < ($9, $10)) \
+             AND (NOT $12 OR r.state IN ('submitted', 'in_review', 'approved', 'applying')) \
              ORDER BY r.created_at DESC, r.request_id DESC LIMIT $11",
         )
         .bind(visibility.all)
@@ -216,6 +219,7 @@ impl Store {
         .bind(filter.before.map(|(at, _)| to_db(at)))
         .bind(filter.before.map(|(_, id)| id.as_uuid()))
         .bind(limit)
+        .bind(filter.open)
         .fetch_all(&self.pool)
         .await?;
         rows.into_iter().map(TryInto::try_into).collect()

@@ -15,6 +15,7 @@ use crate::body::Body;
 use crate::extract::SignedIn;
 use crate::problem::Problem;
 use crate::shape::{HashText, RiskReasonShape, RiskWord, SubjectText, TargetText};
+use crate::v1::requests::Summary;
 use crate::v1::signers::Stage;
 
 /// The body of `POST /api/v1/requests/preview`.
@@ -45,6 +46,8 @@ pub(crate) struct Preview {
     holds: Vec<HoldView>,
     accounts: Vec<AccountView>,
     observed_at: Option<Timestamp>,
+    /// Requests over the same subjects that are not decided yet.
+    beside: Vec<Summary>,
 }
 
 /// One document.
@@ -148,6 +151,7 @@ impl From<View> for Preview {
             holds: view.holds.into_iter().map(hold).collect(),
             accounts: view.accounts.into_iter().map(account).collect(),
             observed_at: view.observed_at,
+            beside: view.beside.into_iter().map(Into::into).collect(),
         }
     }
 }

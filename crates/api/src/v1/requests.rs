@@ -126,6 +126,12 @@ pub(crate) struct Summary {
     documents: Vec<Subject>,
 }
 
+impl From<RequestSummary> for Summary {
+    fn from(summary: RequestSummary) -> Self {
+        Self { head: summary.row.into(), documents: summary.subjects }
+    }
+}
+
 /// A request with its documents.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Detail {
@@ -190,10 +196,7 @@ pub(crate) async fn list(
     };
     let (rows, more) = request::request_list(&ctx, asked, limit(query.limit)?).await?;
     let next_cursor = rows.last().filter(|_| more).map(cursor);
-    let items = rows
-        .into_iter()
-        .map(|each| Summary { head: each.row.into(), documents: each.subjects })
-        .collect();
+    let items = rows.into_iter().map(Summary::from).collect();
     Ok(Json(Page { items, next_cursor }))
 }
 

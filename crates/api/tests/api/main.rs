@@ -9,6 +9,7 @@ mod comments;
 mod description;
 mod hostile;
 mod idempotency;
+mod inbox;
 mod limits;
 mod machines;
 mod membership;

@@ -55,6 +55,7 @@ async fn a_new_team_is_told_whole() {
           "uid": "uid-4"
         }
       ],
+      "beside": [],
       "documents": [
         {
           "baseHash": null,

@@ -22,8 +22,8 @@ mod status;
 
 pub use kit::{CheckMade, CheckWish, KitFile, KitSheet, KitView};
 pub use list::{
-    AppliedDocument, BindingView, CheckView, Cursor, EventView, LiveSession, Named, Page,
-    RequestSummary,
+    AppliedDocument, BindingView, CheckView, Cursor, EventView, Inbox, LiveSession, Named, Page,
+    RequestSummary, WaitingView,
 };
 pub use machine::{AccountRef, MachineMade, MachineSelf, MachineView};
 pub use preview::{

@@ -18,7 +18,7 @@ pub async fn run(
     let Loaded { documents, places } = files::load(&args.files.filename)?;
     let attest = attested(&args.reattest)?;
     let lift = lifted(&args.lift)?;
-    let proposal = Proposal { documents, places, attest, lift, reason: None, unread: false };
+    let proposal = Proposal { places, attest, lift, ..Proposal::of(documents) };
     propose(&client()?, proposal, &args.propose).await
 }
 

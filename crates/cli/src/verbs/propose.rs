@@ -19,7 +19,7 @@ use strongroom_plan::build::places;
 use strongroom_plan::summary::NOBODY;
 
 use crate::act::{self, Act, Answer, SignedAct};
-use crate::api::types::{Preview, Session};
+use crate::api::types::{Preview, RequestSummary, Session};
 use crate::args::{Output, ProposeArgs};
 use crate::client::Client;
 use crate::exit::Exit;
@@ -53,6 +53,20 @@ pub struct Proposal {
     pub unread: bool,
 }
 
+impl Proposal {
+    /// These documents and nothing else.
+    pub fn of(documents: Vec<Document>) -> Self {
+        Self {
+            documents,
+            places: Vec::new(),
+            attest: Vec::new(),
+            lift: Vec::new(),
+            reason: None,
+            unread: false,
+        }
+    }
+}
+
 /// Proposes documents.
 pub async fn propose(
     client: &Client,
@@ -73,7 +87,7 @@ pub async fn propose(
         let style = client.screen.style_err();
         client.screen.show(&diff::of_documents(client, &documents, &preview, style).await?);
     }
-    for line in stale(&preview, &places) {
+    for line in stale(&preview, &places).into_iter().chain(beside(&preview)) {
         client.screen.say(&line);
     }
     if args.dry_run {
@@ -161,6 +175,22 @@ fn stale(preview: &Preview, places: &[Place]) -> Vec<String> {
         ))
     });
     old.collect()
+}
+
+/// What else is asked for about the same.
+fn beside(preview: &Preview) -> Vec<String> {
+    let note = |other: &RequestSummary| {
+        let who = other.submitted_by.as_ref().map_or("somebody", |who| &who.display);
+        format!(
+            "note: request {} of {} about {} is {}: whichever is applied first makes the other one stale \
+             (`strongroom request show` tells what it asks for)",
+            other.request_id,
+            clean(who),
+            clean(&other.subjects().join(", ")),
+            clean(&other.state)
+        )
+    };
+    preview.beside.iter().map(note).collect()
 }
 
 /// Faults in documents by file, line and field.

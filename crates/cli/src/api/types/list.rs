@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use strongroom_domain::Digest;
 use strongroom_domain::id::RequestId;
+use strongroom_domain::risk::Risk;
 use strongroom_domain::subject::Subject;
 
 use super::DisplayView;
@@ -122,6 +123,30 @@ views! {
         /// What it proposes; a list of subjects or of documents.
         #[serde(default)]
         documents: Vec<Value>,
+    }
+    /// `GET /inbox`.
+    Inbox {
+        /// What waits.
+        items: Vec<WaitingView>,
+        /// Whether more is in review than was looked at.
+        more: bool,
+    }
+    /// A request in which one's own vote would count.
+    WaitingView {
+        /// The request.
+        request: RequestSummary,
+        /// What it is about.
+        documents: Vec<Subject>,
+        /// The risk of its plan.
+        risk: Risk,
+        /// The stage in which it would count.
+        stage: String,
+        /// Votes that count there.
+        votes: u32,
+        /// Votes that are needed there.
+        needed: u32,
+        /// Since when it waits.
+        frozen_at: String,
     }
     /// One event of a list.
     EventView {

@@ -7,6 +7,8 @@ use strongroom_domain::hold::Target;
 use strongroom_domain::risk::{Risk, RiskReason};
 use strongroom_domain::subject::Subject;
 
+use super::RequestSummary;
+
 views! {
     /// `POST /requests/preview`.
     Preview {
@@ -37,6 +39,9 @@ views! {
         /// When the engine was looked at.
         #[serde(default)]
         observed_at: Option<String>,
+        /// Requests about the same that are not decided yet.
+        #[serde(default)]
+        beside: Vec<RequestSummary>,
     }
     /// One document of a preview.
     PreviewDocument {
