@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
+use strongroom_domain::clock::{Clock as _, SystemClock};
 use strongroom_engine::sys;
 
 use crate::support::{Lab, Workload};
@@ -137,4 +138,82 @@ async fn who_can_says_what_the_engine_says_of_live_tokens() {
     let nothing: Value = serde_json::from_str(&nothing.unwrap()).unwrap();
     assert_eq!(nothing["items"], serde_json::json!([]), "{nothing:#}");
     println!("who-can: {cells} of {cells} cells as the engine says");
+}
+
+/// What an auditor asks: who could reach it then. Later suspensions, revisions and anew made accounts do not
+/// change what is said of an earlier time.
+#[tokio::test]
+async fn who_could_reach_it_at_an_earlier_time() {
+    let lab = Lab::get();
+    let begun = SystemClock.now();
+    let team = lab.new_team("then").await;
+    lab.onboard(&team).await;
+    let slug = team.slug.clone();
+    let secret = format!("{slug}/kv/prod/batch/db");
+    let account = format!("prod-eu/{slug}/batch");
+    lab.workload(&slug, "batch")
+        .await
+        .reads_soon(&format!("team/{slug}/kv/data/prod/batch/db"))
+        .await;
+    let row = async |arguments: &[&str]| -> Option<(bool, Value)> {
+        let answer = asked(&lab, arguments).await;
+        let items = answer["items"].as_array().unwrap().clone();
+        let item = items.into_iter().find(|item| item["account"] == account)?;
+        let reads = |deed: &Value| deed["deed"] == "read" && deed["now"] == true;
+        let may = item["may"].as_array().unwrap().iter().any(reads);
+        Some((may, item["through"][0].clone()))
+    };
+    let start = std::time::Instant::now();
+    let uid = loop {
+        if let Some((true, through)) = row(&["who-can", &secret]).await {
+            break through["accountUid"].clone();
+        }
+        assert!(start.elapsed() < std::time::Duration::from_secs(30), "it is never attached");
+        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+    };
+    let then = SystemClock.now().to_string();
+
+    let bob = lab.person("bob").await;
+    let target = format!("team/{slug}/batch");
+    bob.does(&["suspend", &target, "--reason", "INC-5", "--yes"]).await.unwrap();
+    let start = std::time::Instant::now();
+    while row(&["who-can", &secret]).await.is_some_and(|(may, _)| may) {
+        assert!(start.elapsed() < std::time::Duration::from_secs(30), "it is never suspended");
+        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+    }
+    let suspended = SystemClock.now().to_string();
+    // The binding goes altogether.
+    let without = crate::support::document(&slug, false);
+    let file = lab.write("then.yaml", &without);
+    let request = bob.submits(&file, "no batch any more", &["--lift", &target]).await.unwrap();
+    lab.decide(&request, &["sue"]).await;
+    lab.until(&request, "applied").await;
+    assert_eq!(row(&["who-can", &secret]).await, None, "nobody has it now");
+
+    let (may, through) = row(&["who-can", &secret, "--at", &then]).await.unwrap();
+    assert!(may && through["state"] == "attached", "{through:#}");
+    assert_eq!((&through["accountUid"], &through["revision"]), (&uid, &1.into()));
+    let (may, through) = row(&["who-can", &secret, "--at", &suspended]).await.unwrap();
+    assert!(!may && through["state"] == "suspended", "{through:#}");
+    assert!(through["reason"].as_str().unwrap().contains("INC-5"), "{through:#}");
+    // At the end of the first revision's time it was suspended.
+    let (may, _) = row(&["who-can", &secret, "--revision", "1"]).await.unwrap();
+    assert!(!may);
+    let of_account = asked(&lab, &["what-can", &account, "--at", &then]).await;
+    assert!(!of_account["items"].as_array().unwrap().is_empty(), "{of_account:#}");
+    let of_account = asked(&lab, &["what-can", &account]).await;
+    assert!(of_account["items"].as_array().unwrap().is_empty(), "{of_account:#}");
+
+    let before = begun.to_string();
+    let shown = bob.run(&["who-can", &secret, "--at", &before]).await.unwrap();
+    assert!(shown.err.contains("was applied then"), "{}", shown.err);
+    let table = bob.does(&["who-can", &secret, "--at", &then]).await.unwrap();
+    assert!(table.contains("THEN") && !table.contains("NOW"), "{table}");
+    let none = bob.run(&["who-can", &secret, "--revision", "9"]).await.unwrap();
+    assert_eq!(none.code, 3, "{}", none.err);
+    let carol = lab.person("carol").await;
+    let refused = carol.run(&["who-can", &secret, "--at", &then]).await.unwrap();
+    assert_eq!(refused.code, 3, "{}", refused.err);
+    let refused = carol.run(&["who-can", &secret, "--revision", "1"]).await.unwrap();
+    assert_eq!(refused.code, 3, "{}", refused.err);
 }

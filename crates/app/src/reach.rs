@@ -1,29 +1,29 @@
 //! Who can reach a secret, and what somebody can reach: by what is applied, and how it was last seen to
-//! stand in the engine and the clusters.
+//! stand in the engine and the clusters; or at an earlier moment, by the ledger.
 
-use std::collections::BTreeSet;
+mod standing;
+
 use std::sync::Arc;
 
-use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
 use strongroom_authorization::{Resource, Verb};
 use strongroom_domain::document::Document;
 use strongroom_domain::id::RequestId;
 use strongroom_domain::name::TeamName;
-use strongroom_domain::subject::Subject;
 pub use strongroom_plan::reach::{Deed, Holder, Reached};
 use strongroom_plan::reach::{Holding, Reach};
 use strongroom_storage::finding::{FOREIGN, FindingRow};
-use strongroom_storage::state::{BindingState, SubjectState};
+use strongroom_storage::history::DocumentThen;
 pub use strongroom_vault_model::object::Account;
 pub use strongroom_vault_model::path::{SecretPath, TeamMount};
 use strongroom_vault_model::policy::PolicyName;
 
 use crate::context::Ctx;
 use crate::error::AppError;
-use crate::finding::Differences;
 use crate::remembered::Remembered;
+use standing::Standing;
 
 /// What is remembered: by the version of the applied documents, and the day on which bindings end.
 #[derive(Debug, Default)]
@@ -89,36 +89,91 @@ impl Through {
     }
 }
 
+/// The moment that is asked about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum When {
+    /// Now.
+    Now,
+    /// Earlier.
+    At(Timestamp),
+}
+
+impl When {
+    /// While this revision of a team's document was applied: at the end of that time.
+    pub async fn of_revision(ctx: &Ctx, team: &TeamName, revision: i64) -> Result<Self, AppError> {
+        if !ctx.may(Some(team), Resource::TeamDocument, Verb::Read) {
+            return Err(AppError::NotFound);
+        }
+        let (_, next) = ctx.app.store.revision_time(team.as_str(), revision).await?;
+        // Just before the next one.
+        Ok(next.map_or(Self::Now, |next| Self::At(next - SignedDuration::from_micros(1))))
+    }
+
+    /// One that is not before now is now.
+    fn earlier(self, now: Timestamp) -> Option<Timestamp> {
+        match self {
+            Self::At(at) if at < now => Some(at),
+            Self::Now | Self::At(_) => None,
+        }
+    }
+}
+
 /// Who may do what with one secret. A team that one may not see is not there.
 pub async fn who_can(
     ctx: &Ctx,
     mount: &TeamMount,
     secret: &SecretPath,
+    when: When,
 ) -> Result<Answer<WhoCan>, AppError> {
     if !ctx.may(Some(&mount.team), Resource::TeamDocument, Verb::Read) {
         return Err(AppError::NotFound);
     }
+    if let Some(at) = when.earlier(ctx.app.now()) {
+        let team = Some(mount.team.as_str());
+        let mut beside = Vec::new();
+        let Some(document) = ctx.app.store.documents_then(team, at).await?.into_iter().next()
+        else {
+            beside.push(format!("nothing of the team {} was applied then", mount.team));
+            return Ok(answer_then(Vec::new(), at, beside));
+        };
+        let standing = Standing::then(ctx, &document, at).await?;
+        let reach = reach_then(std::slice::from_ref(&document), at);
+        beside.extend(standing.misspelt(mount, secret));
+        return Ok(answer_then(who(&reach, &standing, mount, secret), at, beside));
+    }
     let findings = ctx.app.store.finding_list(false).await?;
     let standing = Standing::load(ctx, &mount.team, &findings).await?;
     let reach = reach(ctx).await?;
-    let counts = |holder: &Holder, policy: &PolicyName| standing.one(holder, policy).counts();
-    let mut items = Vec::new();
-    for Holding { holder, now, later } in reach.who_may(mount, secret, counts) {
-        let reached = now.values().chain(later.values());
-        let policies = reached.flat_map(|reached| reached.policies.clone()).collect();
-        let through = standing.through(&holder, &policies);
-        let (now, later) = (now.into_iter().collect(), later.into_iter().collect());
-        items.push(WhoCan { holder, now, later, through });
-    }
+    let items = who(&reach, &standing, mount, secret);
     let mut beside: Vec<String> = standing.unknown().into_iter().collect();
     beside.extend(standing.misspelt(mount, secret));
     answer(ctx, items, &findings, beside).await
 }
 
+fn who(reach: &Reach, standing: &Standing, mount: &TeamMount, secret: &SecretPath) -> Vec<WhoCan> {
+    let counts = |holder: &Holder, policy: &PolicyName| standing.one(holder, policy).counts();
+    let held = reach.who_may(mount, secret, counts).into_iter();
+    held.map(|Holding { holder, now, later }| {
+        let reached = now.values().chain(later.values());
+        let policies = reached.flat_map(|reached| reached.policies.clone()).collect();
+        let through = standing.through(&holder, &policies);
+        let (now, later) = (now.into_iter().collect(), later.into_iter().collect());
+        WhoCan { holder, now, later, through }
+    })
+    .collect()
+}
+
 /// Every rule that somebody has, in the teams that one may see.
-pub async fn what_can(ctx: &Ctx, holder: &Holder) -> Result<Answer<WhatCan>, AppError> {
-    let findings = ctx.app.store.finding_list(false).await?;
-    let reach = reach(ctx).await?;
+pub async fn what_can(ctx: &Ctx, holder: &Holder, when: When) -> Result<Answer<WhatCan>, AppError> {
+    let earlier = when.earlier(ctx.app.now());
+    let (mut findings, mut documents) = (Vec::new(), Vec::new());
+    let reach = if let Some(at) = earlier {
+        documents = ctx.app.store.documents_then(None, at).await?;
+        Arc::new(reach_then(&documents, at))
+    } else {
+        findings = ctx.app.store.finding_list(false).await?;
+        reach(ctx).await?
+    };
     let (mut items, mut beside) = (Vec::new(), Vec::new());
     let mut last: Option<Standing> = None;
     for reached in reach.what_can(holder) {
@@ -128,7 +183,11 @@ pub async fn what_can(ctx: &Ctx, holder: &Holder) -> Result<Answer<WhatCan>, App
             continue;
         }
         if last.as_ref().is_none_or(|standing| standing.team != team) {
-            let standing = Standing::load(ctx, &team, &findings).await?;
+            let then = documents.iter().find(|document| document.team == team.as_str());
+            let standing = match (earlier, then) {
+                (Some(at), Some(document)) => Standing::then(ctx, document, at).await?,
+                _ => Standing::load(ctx, &team, &findings).await?,
+            };
             beside.extend(standing.unknown());
             last = Some(standing);
         }
@@ -142,7 +201,32 @@ pub async fn what_can(ctx: &Ctx, holder: &Holder) -> Result<Answer<WhatCan>, App
     if items.is_empty() {
         beside.push("check the spelling: nothing is refused that no document names".to_owned());
     }
-    answer(ctx, items, &findings, beside).await
+    match earlier {
+        Some(at) => Ok(answer_then(items, at, beside)),
+        None => answer(ctx, items, &findings, beside).await,
+    }
+}
+
+/// What documents gave on the day of a moment.
+fn reach_then(documents: &[DocumentThen], at: Timestamp) -> Reach {
+    let mut reach = Reach::default();
+    let day = at.to_zoned(TimeZone::UTC).date();
+    for document in documents {
+        if let Ok(Document::Team(team)) = Document::from_canonical(&document.canonical) {
+            reach.set(&team, day);
+        }
+    }
+    reach
+}
+
+/// An answer about an earlier moment, and how far it goes.
+fn answer_then<T>(items: Vec<T>, at: Timestamp, mut beside: Vec<String>) -> Answer<T> {
+    beside.push(format!(
+        "as it stood at {at} by the documents and events of the ledger: what somebody had changed in the \
+         engine by hand, and tokens that carry other policies, are not in this answer (`strongroom get \
+         findings --all` tells of changes that were found)"
+    ));
+    Answer { items, observed_at: None, beside }
 }
 
 async fn answer<T>(
@@ -184,96 +268,4 @@ async fn reach(ctx: &Ctx) -> Result<Arc<Reach>, AppError> {
         }
     }
     Ok(ctx.app.reach.0.keep(key, reach))
-}
-
-/// How one team's bindings stand.
-struct Standing {
-    team: TeamName,
-    state: SubjectState,
-    rows: Vec<BindingState>,
-    differences: Differences,
-}
-
-impl Standing {
-    async fn load(ctx: &Ctx, team: &TeamName, findings: &[FindingRow]) -> Result<Self, AppError> {
-        let (store, subject) = (&ctx.app.store, Subject::Team(team.clone()));
-        let state = store.subject_state_get(&subject).await?.ok_or(AppError::NotFound)?;
-        let rows = store.binding_states_of(state.engine, team.as_str()).await?;
-        let differences = Differences::of(findings);
-        Ok(Self { team: team.clone(), state, rows, differences })
-    }
-
-    /// What is not known of this team.
-    fn unknown(&self) -> Option<String> {
-        self.state.applied_document.is_none().then(|| {
-            format!(
-                "what is applied for the team {} is not known: its head cannot be believed now, and the \
-                 engine may give more than this answer says",
-                self.team
-            )
-        })
-    }
-
-    /// What the question gets wrong, where that can be told.
-    fn misspelt(&self, mount: &TeamMount, secret: &SecretPath) -> Option<String> {
-        let document = Document::from_canonical(self.state.applied_document.as_deref()?).ok()?;
-        let Document::Team(team) = document else { return None };
-        if !team.mounts.iter().any(|each| each.name == mount.mount) {
-            let names: Vec<&str> = team.mounts.iter().map(|each| each.name.as_str()).collect();
-            return Some(format!(
-                "the team {} has no mount {}; its mounts: {}",
-                self.team,
-                mount.mount,
-                if names.is_empty() { "none".to_owned() } else { names.join(", ") }
-            ));
-        }
-        let first = secret.to_string();
-        let first = first.split('/').next().unwrap_or_default();
-        ["data", "metadata"].contains(&first).then(|| {
-            format!("a secret is named without the engine's `{first}/`, as in `strongroom kv`")
-        })
-    }
-
-    fn through(&self, holder: &Holder, policies: &BTreeSet<PolicyName>) -> Vec<Through> {
-        policies.iter().map(|policy| self.one(holder, policy)).collect()
-    }
-
-    fn one(&self, holder: &Holder, policy: &PolicyName) -> Through {
-        let row = self.rows.iter().find(|row| {
-            let binding =
-                matches!(policy, PolicyName::Binding(_, name) if name.as_str() == row.binding);
-            let same = match holder {
-                Holder::Group(_) => true,
-                Holder::Account(account) => {
-                    (row.cluster.as_str(), row.namespace.as_str(), row.account.as_str())
-                        == (
-                            account.cluster.as_str(),
-                            account.namespace.as_str(),
-                            account.account.as_str(),
-                        )
-                }
-            };
-            binding && same
-        });
-        let held = self.state.holds.get(format!("team/{}", self.team)).and_then(|why| why.as_str());
-        let (state, reason) = match (held, row, holder) {
-            (Some(why), ..) => ("suspended".to_owned(), Some(why.to_owned())),
-            (None, Some(row), _) => (row.state.clone(), row.reason.clone()),
-            // Nobody is attached one by one: the provider says who is in the group.
-            (None, None, Holder::Group(_)) => ("attached".to_owned(), None),
-            (None, None, Holder::Account(_)) => {
-                ("waiting".to_owned(), Some("the executor has not looked yet".to_owned()))
-            }
-        };
-        let objects = [format!("policy {policy}"), format!("group {policy}")];
-        Through {
-            policy: policy.clone(),
-            state,
-            reason: reason.filter(|text| !text.is_empty()),
-            account_uid: row.and_then(|row| row.account_uid.clone()),
-            revision: self.state.applied_revision,
-            request: self.state.request,
-            differs: self.differences.about(&objects),
-        }
-    }
 }

@@ -272,9 +272,13 @@ impl Api {
     }
 
     /// Who can reach a secret.
-    pub async fn who_can(&self, path: &str) -> Result<AnswerView<WhoView>, Failure> {
-        self.get(&format!("ask who can reach {path}"), &["who-can"], &[("path", path.to_owned())])
-            .await
+    pub async fn who_can(
+        &self,
+        path: &str,
+        when: &[(&'static str, String)],
+    ) -> Result<AnswerView<WhoView>, Failure> {
+        let query = [&[("path", path.to_owned())], when].concat();
+        self.get(&format!("ask who can reach {path}"), &["who-can"], &query).await
     }
 
     /// What an account or a group can reach.
@@ -282,9 +286,10 @@ impl Api {
         &self,
         kind: &'static str,
         name: &str,
+        when: &[(&'static str, String)],
     ) -> Result<AnswerView<WhatView>, Failure> {
-        let what = format!("ask what {name} can reach");
-        self.get(&what, &["what-can"], &[(kind, name.to_owned())]).await
+        let query = [&[(kind, name.to_owned())], when].concat();
+        self.get(&format!("ask what {name} can reach"), &["what-can"], &query).await
     }
 
     /// Change requests that fit the filters.

@@ -183,12 +183,14 @@ Let it go on again by a request with the Platform document and --lift platform."
     /// Who may do what with one secret, through which policy, and whether that counts now
     #[command(before_help = "Examples:
   strongroom who-can payments/kv/prod/api/db
-  strongroom who-can payments/kv/prod/api/db -o wide      with UIDs, revisions and requests")]
+  strongroom who-can payments/kv/prod/api/db -o wide      with UIDs, revisions and requests
+  strongroom who-can payments/kv/prod/api/db --at 2026-05-03")]
     WhoCan(WhoCanArgs),
     /// What a service account or the people in a group can reach, in the teams that you may see
     #[command(before_help = "Examples:
   strongroom what-can prod-eu/payments-prod/api
-  strongroom what-can --group payments-dev -o json")]
+  strongroom what-can --group payments-dev -o json
+  strongroom what-can prod-eu/payments-prod/api --at 2026-05-03T14:00:00Z")]
     WhatCan(WhatCanArgs),
     /// Ready files that run a binding's secrets into your workload
     #[command(before_help = "Examples:
@@ -247,6 +249,12 @@ pub struct WhoCanArgs {
     /// TEAM/MOUNT/SECRET, for example payments/kv/prod/api/db
     #[arg(value_name = "TEAM/MOUNT/SECRET")]
     pub path: String,
+    /// As it stood at this time: 2026-05-03T14:00:00Z, or a day for its end (UTC)
+    #[arg(long, value_name = "TIME", conflicts_with = "revision")]
+    pub at: Option<String>,
+    /// As it stood while this revision of the team's document was applied
+    #[arg(long, value_name = "NUMBER")]
+    pub revision: Option<i64>,
 }
 
 /// `what-can`.
@@ -258,6 +266,9 @@ pub struct WhatCanArgs {
     /// A group of the identity provider instead
     #[arg(long, value_name = "GROUP", conflicts_with = "account")]
     pub group: Option<String>,
+    /// As it stood at this time: 2026-05-03T14:00:00Z, or a day for its end (UTC)
+    #[arg(long, value_name = "TIME")]
+    pub at: Option<String>,
 }
 
 /// `explain`.

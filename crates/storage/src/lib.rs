@@ -9,6 +9,7 @@ pub mod check;
 pub mod error;
 pub mod event;
 pub mod finding;
+pub mod history;
 pub mod inventory;
 pub mod journal;
 pub mod lease;

@@ -582,6 +582,43 @@ async fn sign_ins_work_once_and_sessions_end() {
 }
 
 #[tokio::test]
+async fn what_was_applied_at_an_earlier_time() {
+    let db = database().await;
+    let (one, other) =
+        (submission("payments", "leads", "alice"), submission("orders", "o", "carol"));
+    for (new, second) in [(&one, 10), (&other, 20)] {
+        submit(&db, new).await;
+        let applied = event(EventKind::RequestApplied, Some(new.request), None);
+        db.executor.event_append(&[Event { at: at(second), ..applied }]).await.unwrap();
+    }
+    let then = async |team: Option<&str>, second: i64| -> Vec<(String, i64, Timestamp)> {
+        let rows = db.api.documents_then(team, at(second)).await.unwrap();
+        rows.into_iter().map(|row| (row.team, row.revision, row.applied_at)).collect()
+    };
+    assert!(then(None, 9).await.is_empty());
+    assert_eq!(then(None, 10).await, [("payments".to_owned(), 1, at(10))]);
+    let both = [("orders".to_owned(), 1, at(20)), ("payments".to_owned(), 1, at(10))];
+    assert_eq!(then(None, 30).await, both);
+    assert_eq!(then(Some("orders"), 30).await, both[..1]);
+    assert_eq!(db.api.revision_time("payments", 1).await.unwrap(), (at(10), None));
+    assert!(matches!(db.api.revision_time("payments", 2).await, Err(StorageError::NotFound)));
+
+    let subject = Some("team/payments");
+    for (kind, second) in [(EventKind::HoldMade, 11), (EventKind::HoldLifted, 13)] {
+        let told =
+            Event { at: at(second), detail: json!({ "n": second }), ..event(kind, None, subject) };
+        db.executor.event_append(&[told]).await.unwrap();
+    }
+    let kinds = [EventKind::HoldMade.as_str(), EventKind::HoldLifted.as_str()];
+    let told = async |second: i64| -> Vec<serde_json::Value> {
+        let rows = db.api.events_then("team/payments", &kinds, at(second)).await.unwrap();
+        rows.into_iter().map(|row| row.detail["n"].clone()).collect()
+    };
+    assert_eq!((told(10).await, told(12).await), (vec![], vec![json!(11)]));
+    assert_eq!(told(13).await, [json!(13), json!(11)]);
+}
+
+#[tokio::test]
 async fn a_check_reports_once_and_within_its_time() {
     let db = database().await;
     let store = &db.api;

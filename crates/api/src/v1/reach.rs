@@ -4,7 +4,8 @@ use axum::Json;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use strongroom_app::reach::{
-    self, Account, Answer, Deed, Holder, Reached, SecretPath, TeamMount, Through, WhatCan, WhoCan,
+    self, Account, Answer, Deed, Holder, Reached, SecretPath, TeamMount, Through, WhatCan, When,
+    WhoCan,
 };
 use strongroom_domain::id::RequestId;
 use strongroom_domain::name::{
@@ -22,6 +23,11 @@ use crate::problem::Problem;
 pub(crate) struct WhoQuery {
     /// `TEAM/MOUNT/SECRET`.
     path: String,
+    /// An earlier moment, RFC 3339.
+    #[param(value_type = Option<String>, format = DateTime)]
+    at: Option<Timestamp>,
+    /// While this revision of the team's document was applied: at the end of that time.
+    revision: Option<i64>,
 }
 
 /// The query of `GET /api/v1/what-can`: one of the two.
@@ -35,6 +41,9 @@ pub(crate) struct WhatQuery {
     /// A provider's group.
     #[serde(default)]
     group: Option<String>,
+    /// An earlier moment, RFC 3339.
+    #[param(value_type = Option<String>, format = DateTime)]
+    at: Option<Timestamp>,
 }
 
 /// An answer, and how far it goes.
@@ -168,7 +177,13 @@ pub(crate) async fn who_can(
     Query(query): Query<WhoQuery>,
 ) -> Result<Json<AnswerView<WhoView>>, Problem> {
     let (mount, secret) = place(&query.path)?;
-    Ok(view(reach::who_can(&ctx, &mount, &secret).await?))
+    let when = match (query.at, query.revision) {
+        (None, None) => When::Now,
+        (Some(at), None) => When::At(at),
+        (None, Some(revision)) => When::of_revision(&ctx, &mount.team, revision).await?,
+        (Some(_), Some(_)) => return Err(wrong("name `at` or `revision`, one of them")),
+    };
+    Ok(view(reach::who_can(&ctx, &mount, &secret, when).await?))
 }
 
 /// What an account or a group may do.
@@ -188,7 +203,8 @@ pub(crate) async fn what_can(
         (None, Some(group)) => Holder::Group(GroupName::new(group).map_err(wrong)?),
         _ => return Err(Problem::malformed("name `account` or `group`, one of them")),
     };
-    Ok(view(reach::what_can(&ctx, &holder).await?))
+    let when = query.at.map_or(When::Now, When::At);
+    Ok(view(reach::what_can(&ctx, &holder, when).await?))
 }
 
 fn wrong(error: impl std::fmt::Display) -> Problem {

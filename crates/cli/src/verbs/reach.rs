@@ -2,6 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
+
 use crate::api::types::{AnswerView, ThroughView, WhatView, WhoView};
 use crate::args::{Output, WhatCanArgs, WhoCanArgs};
 use crate::client::Client;
@@ -14,19 +18,22 @@ use crate::render::text::{clean, time_text};
 /// Who can reach one secret.
 pub async fn who_can(client: &Client, args: &WhoCanArgs) -> Result<Exit, Failure> {
     let path = args.path.strip_prefix("team/").unwrap_or(&args.path);
-    let answer = client.api.who_can(path).await?;
+    let mut when: Vec<_> = moment(args.at.as_deref())?.into_iter().collect();
+    when.extend(args.revision.map(|revision| ("revision", revision.to_string())));
+    let answer = client.api.who_can(path, &when).await?;
     let text = |items: &[WhoView], wide| {
         let rows = items.iter().flat_map(|item| who_rows(item, wide)).collect();
-        Columns::new(&headers(["WHO", "MAY"], wide), rows)
+        Columns::new(&headers(["WHO", "MAY", counted(&when)], wide), rows)
     };
     tell(client, &answer, "nobody, by what is applied", |item| item.holder.clone(), text)
 }
 
 /// What somebody can reach.
 pub async fn what_can(client: &Client, args: &WhatCanArgs) -> Result<Exit, Failure> {
+    let when: Vec<_> = moment(args.at.as_deref())?.into_iter().collect();
     let answer = match (&args.account, &args.group) {
-        (Some(account), _) => client.api.what_can("account", account).await?,
-        (None, Some(group)) => client.api.what_can("group", group).await?,
+        (Some(account), _) => client.api.what_can("account", account, &when).await?,
+        (None, Some(group)) => client.api.what_can("group", group, &when).await?,
         (None, None) => {
             return Err(Failure::usage("ask about nobody").next("name an account or --group"));
         }
@@ -38,7 +45,8 @@ pub async fn what_can(client: &Client, args: &WhatCanArgs) -> Result<Exit, Failu
             row.extend(chain(&through, wide));
             row
         };
-        Columns::new(&headers(["RULE", "ALLOWS"], wide), items.iter().map(row).collect())
+        let headers = headers(["RULE", "ALLOWS", counted(&when)], wide);
+        Columns::new(&headers, items.iter().map(row).collect())
     };
     tell(client, &answer, "nothing, by what is applied", |item| item.rule.clone(), text)
 }
@@ -66,10 +74,31 @@ fn who_rows(item: &WhoView, wide: bool) -> Vec<Vec<String>> {
     alike.into_iter().map(row).collect()
 }
 
-/// The two columns of a verb, and those of the chain.
-fn headers(own: [&'static str; 2], wide: bool) -> Vec<&'static str> {
+/// The moment that is asked about; a day is its end.
+fn moment(text: Option<&str>) -> Result<Option<(&'static str, String)>, Failure> {
+    let Some(text) = text else { return Ok(None) };
+    let wrong = || {
+        Failure::usage(format!("read the time {text:?}"))
+            .next("write 2026-05-03T14:00:00Z, or a day such as 2026-05-03 for its end (UTC)")
+    };
+    if let Ok(at) = text.parse::<Timestamp>() {
+        return Ok(Some(("at", at.to_string())));
+    }
+    let next = text.parse::<Date>().ok().and_then(|day| day.tomorrow().ok());
+    let next = next.and_then(|day| day.to_zoned(TimeZone::UTC).ok()).ok_or_else(wrong)?;
+    let end = next.timestamp() - SignedDuration::from_micros(1);
+    Ok(Some(("at", end.to_string())))
+}
+
+/// What the column is called that says whether it counts.
+fn counted(when: &[(&'static str, String)]) -> &'static str {
+    if when.is_empty() { "NOW" } else { "THEN" }
+}
+
+/// The columns of a verb, and those of the chain.
+fn headers(own: [&'static str; 3], wide: bool) -> Vec<&'static str> {
     let mut headers = own.to_vec();
-    headers.extend(["NOW", "THROUGH"]);
+    headers.push("THROUGH");
     if wide {
         headers.extend(["UID", "REVISION", "REQUEST"]);
     }
@@ -138,4 +167,20 @@ fn tell<T: serde::Serialize>(
         client.screen.say(&format!("as of what was observed at {}", time_text(at)));
     }
     Ok(Exit::Ok)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_day_is_its_end_and_nonsense_is_refused() {
+        let at = |text: &str| moment(Some(text)).unwrap().unwrap().1;
+        assert_eq!(at("2026-05-03"), "2026-05-03T23:59:59.999999Z");
+        assert_eq!(at("2026-05-03T14:00:00+02:00"), "2026-05-03T12:00:00Z");
+        assert_eq!(moment(None).unwrap(), None);
+        for bad in ["yesterday", "2026-13-01", ""] {
+            assert_eq!(moment(Some(bad)).unwrap_err().exit, Exit::Usage, "{bad}");
+        }
+    }
 }

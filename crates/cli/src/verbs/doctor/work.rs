@@ -72,7 +72,7 @@ pub(super) async fn look(client: Option<&Client>, report: &mut Report) {
     let Some(client) = client else {
         return report.unknown_all(&["executor", "findings"], "it needs a session or a key");
     };
-    match client.api.what_can("group", NOBODY).await {
+    match client.api.what_can("group", NOBODY, &[]).await {
         Ok(answer) => executor(&answer, client.clock.now(), report),
         Err(failure) => report.unknown("executor", told(&failure)),
     }
