@@ -202,8 +202,21 @@ async fn aud_07_hand_made_changes_are_found_and_put_back_where_that_narrows() {
     lab.until(&request, "in_review").await;
     let config = "auth/k8s/prod-eu/config";
     let host = read(&admin, config, "/kubernetes_host").await;
-    let start = Instant::now();
     let ca = read(&admin, config, "/kubernetes_ca_cert").await;
+    // An administrator of the engine gives it a new reviewer's token, as docs/cluster-bootstrap.md says:
+    // that is no change of the cluster, and logins go on.
+    let token = lab.kubernetes().token("strongroom-system", "reviewer", &[], 3600).await.unwrap();
+    let renewed = json!({
+        "kubernetes_host": host, "kubernetes_ca_cert": ca, "disable_local_ca_jwt": true,
+        "token_reviewer_jwt": token,
+    });
+    put(&admin, config, renewed).await;
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    let all = findings(lab).await;
+    let told = all.iter().find(|each| each.to_string().contains("auth-config"));
+    assert!(told.is_none(), "a reviewer's new token is told: {told:#?}");
+    lab.workload(&calm.slug, "api").await.reads_soon(&calm_secret).await;
+    let start = Instant::now();
     let fake = json!({
         "kubernetes_host": "https://127.0.0.1:1", "kubernetes_ca_cert": ca,
         "disable_local_ca_jwt": true, "token_reviewer_jwt": "of.a.stranger",

@@ -10,6 +10,7 @@ mod api;
 mod approval;
 mod bootstrap;
 mod claims;
+mod cluster_bootstrap;
 mod corpus;
 mod credential;
 mod entrances;

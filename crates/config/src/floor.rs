@@ -202,6 +202,27 @@ struct RawCluster {
     reviewer_token_file: Option<PathBuf>,
 }
 
+#[derive(Deserialize)]
+struct OnlyClusters {
+    #[serde(default)]
+    clusters: Vec<RawCluster>,
+}
+
+impl ClusterCredential {
+    /// The credentials in a floor file, or in a file that holds nothing but its `clusters`. What else
+    /// stands there is not looked at: somebody who asks about a cluster need not have the rest.
+    pub fn read_all(path: &Path) -> Result<Vec<Self>, ConfigError> {
+        let raw: OnlyClusters = read_yaml(path)?;
+        let mut faults = Vec::new();
+        let clusters = read_clusters(path, &raw.clusters, &mut faults);
+        if faults.is_empty() {
+            Ok(clusters)
+        } else {
+            Err(ConfigError::Values { path: path.to_owned(), faults })
+        }
+    }
+}
+
 impl Floor {
     /// Reads and checks the file; everything that is wrong is told at once.
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
@@ -415,6 +436,13 @@ mod tests {
         }
         let floor = Floor::read(&path).unwrap();
         assert_eq!(floor.clusters[0].ca_pem, "CA");
+        // The same without the rest of the floor.
+        std::fs::write(&path, CLUSTER).unwrap();
+        let alone = ClusterCredential::read_all(&path).unwrap();
+        assert_eq!((alone.len(), alone[0].server.as_str()), (1, "https://k8s:6443"));
+        std::fs::remove_file(path.with_file_name("reviewer")).unwrap();
+        let told = ClusterCredential::read_all(&path).unwrap_err().to_string();
+        assert!(told.contains("prod-eu.reviewer_token_file"), "{told}");
         assert!(!format!("{floor:?}").contains("reader-token"));
     }
 

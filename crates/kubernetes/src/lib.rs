@@ -3,9 +3,11 @@
 //!
 //! What decides is read live ([`Cluster::settled`]); the watch ([`watch()`]) keeps an inventory for
 //! people and says when to look again. A failed or empty list is *unknown*: nothing follows from
-//! it (invariant I13). Nothing here writes to a cluster.
+//! it (invariant I13). Nothing that the executor uses writes to a cluster; only [`bootstrap`] does, for
+//! an administrator who prepares one.
 
 mod access;
+pub mod bootstrap;
 pub mod cluster;
 mod list;
 mod reason;

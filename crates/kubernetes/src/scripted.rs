@@ -55,6 +55,11 @@ impl Scripted {
         Cluster::connect(&access).await.unwrap()
     }
 
+    /// Where it listens.
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
     /// The heads of all requests so far.
     pub fn requests(&self) -> Vec<String> {
         self.requests.lock().unwrap().clone()

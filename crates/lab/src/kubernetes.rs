@@ -162,7 +162,8 @@ impl KubernetesApi {
         .to_string()
     }
 
-    async fn call(&self, method: Method, path: &str, body: Option<Value>) -> Result<Value> {
+    /// Any call of the administrator.
+    pub async fn call(&self, method: Method, path: &str, body: Option<Value>) -> Result<Value> {
         let (status, value) = self.raw(method, path, body).await?;
         if !status.is_success() {
             bail!("Kubernetes {path}: {status} {value}");

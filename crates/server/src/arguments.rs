@@ -6,6 +6,10 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use strongroom_cli::{ClientCommand, Globals};
 
+pub mod cluster;
+
+use cluster::ClusterCommand;
+
 /// One shared OpenBao/Vault cluster for many application teams
 #[derive(Debug, Parser)]
 #[command(
@@ -47,6 +51,9 @@ On the executor's host, when the provider is down:
     /// Prepare an engine that is there already
     #[command(subcommand)]
     Engine(EngineCommand),
+    /// Prepare a Kubernetes cluster
+    #[command(subcommand)]
+    Cluster(ClusterCommand),
     /// Bring the database schema up to date, as its owner
     #[command(before_help = "Examples:
   strongroom migrate --database-url-file owner-url

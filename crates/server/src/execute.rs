@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use strongroom_config::ExecuteConfig;
-use strongroom_domain::clock::Clock;
 use strongroom_domain::hold::Target;
 use strongroom_executor::{Executor, LocalOrder, OrderAnswer, Working, order_leave};
 
 use crate::arguments::{ExecuteOptions, OrderCommand};
+use crate::clock::clock;
 use crate::probes::{self, Check, CheckState};
 use crate::{logging, signals};
 
@@ -49,20 +49,6 @@ fn checks(working: &Working) -> Vec<Check> {
         _ => CheckState::Degraded("it does not hold the lease".to_owned()),
     };
     vec![Check { name: "executor", state }, Check { name: "lease", state: lease }]
-}
-
-#[cfg(not(debug_assertions))]
-fn clock() -> Arc<dyn Clock> {
-    Arc::new(strongroom_domain::clock::SystemClock)
-}
-
-/// Debug builds may be told another time, for tests of what ends by itself.
-#[cfg(debug_assertions)]
-fn clock() -> Arc<dyn Clock> {
-    match std::env::var_os("STRONGROOM_CLOCK_FILE") {
-        Some(file) => Arc::new(crate::shifted::ShiftedClock { file: file.into() }),
-        None => Arc::new(strongroom_domain::clock::SystemClock),
-    }
 }
 
 #[expect(clippy::print_stdout, reason = "the answer is what was asked for")]

@@ -6,6 +6,8 @@ use std::process::ExitCode;
 use clap::{CommandFactory as _, FromArgMatches as _};
 
 mod arguments;
+mod clock;
+mod cluster;
 mod config;
 mod dev;
 mod engine;
@@ -14,14 +16,14 @@ mod listen;
 mod logging;
 mod man;
 mod migrate;
+mod private;
 mod probes;
 #[cfg(test)]
 mod reference;
 mod serve;
-#[cfg(debug_assertions)]
-mod shifted;
 mod signals;
 
+use arguments::cluster::ClusterCommand;
 use arguments::{Arguments, Command, EngineCommand};
 
 /// What was needed for a while goes back to the system: the executor remembers a whole estate, and what a
@@ -44,6 +46,9 @@ async fn main() -> ExitCode {
         Command::Migrate(options) => migrate::run(&options).await,
         Command::Engine(EngineCommand::Bootstrap(options)) => {
             return engine::bootstrap(&options).await;
+        }
+        Command::Cluster(ClusterCommand::Bootstrap(options)) => {
+            return Box::pin(cluster::bootstrap(&options, &arguments.globals)).await;
         }
         Command::Config(command) => return config::run(&command).await,
         Command::Completions { shell } => {

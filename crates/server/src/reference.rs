@@ -13,8 +13,8 @@ const HEAD: &str = "\
 Made from the program's help texts: `STRONGROOM_BLESS=1 cargo test -p strongroom-server reference` makes it
 anew. The same stands in `strongroom help`, and in manual pages (`strongroom man`).
 
-Verbs of people and automation talk to `strongroom serve`; `serve`, `execute`, `engine`, `migrate` and `config` are for
-those who run it. Data goes to standard output, everything else to standard error, and nobody is asked
+Verbs of people and automation talk to `strongroom serve`; `serve`, `execute`, `engine`, `cluster`, `migrate` and `config` are
+for those who run it. Data goes to standard output, everything else to standard error, and nobody is asked
 anything without a terminal.
 ";
 

@@ -1,15 +1,15 @@
 //! The `RoleIDs` and first `SecretIDs`, as files that `execute.yaml` names: mode 0600, never printed, never
 //! written over.
 
-use std::io::Write as _;
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Result, ensure};
 use secrecy::ExposeSecret as _;
 use strongroom_config::file;
 use strongroom_vault_model::bootstrap::{AUDITOR_ROLE, EXECUTOR_ROLE};
 use uuid::Uuid;
+
+use crate::private;
 
 /// One value and its file.
 pub struct Place {
@@ -43,19 +43,7 @@ impl Place {
         if self.is_kept {
             return Ok(());
         }
-        let draft = self.file.with_extension(format!("draft-{}", std::process::id()));
-        let written = std::fs::File::options()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(&draft)
-            .and_then(|mut file| {
-                file.write_all(self.value.as_bytes())?;
-                file.sync_all()
-            })
-            .and_then(|()| std::fs::hard_link(&draft, &self.file));
-        let _ = std::fs::remove_file(&draft);
-        written.with_context(|| format!("write {}", self.file.display()))
+        private::write(&self.file, self.value.as_bytes(), false)
     }
 }
 
@@ -92,8 +80,7 @@ impl Secrets {
     /// Writes the files that are not there: of the `SecretIDs` only those that the engine is told now,
     /// by the names of the requests.
     pub fn write(&self, due: &[&str]) -> Result<()> {
-        std::fs::create_dir_all(&self.dir)
-            .with_context(|| format!("make {}", self.dir.display()))?;
+        private::make_dir(&self.dir)?;
         self.executor_role_id.write()?;
         self.auditor_role_id.write()?;
         if due.contains(&"executor-secret-id") {
