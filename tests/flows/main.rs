@@ -21,6 +21,7 @@ mod keyed;
 mod kit;
 mod kubernetes;
 mod machines;
+mod manifests;
 mod page;
 mod policies;
 #[path = "../faults/private.rs"]

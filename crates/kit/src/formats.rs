@@ -11,8 +11,8 @@ mod vso;
 
 pub use check::Reporting;
 
-use crate::kit::Kit;
-use crate::text::indented;
+use crate::kit::{Kit, Secret};
+use crate::text::{indented, plain};
 
 /// A way to run secrets into a workload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -146,6 +146,11 @@ fn file(name: &'static str, text: String) -> File {
     File { name, text }
 }
 
+/// The name of what holds one secret in the namespace, where other bindings have their own.
+fn object_name(kit: &Kit, secret: &Secret) -> String {
+    format!("{}-{}", kit.binding, secret.name)
+}
+
 /// The Secret with the engine's CA; none where the system's roots do.
 fn ca_secret(kit: &Kit) -> Option<File> {
     if kit.engine.ca_pem.trim().is_empty() {
@@ -154,7 +159,7 @@ fn ca_secret(kit: &Kit) -> Option<File> {
     let text = format!(
         "apiVersion: v1\nkind: Secret\nmetadata:\n  name: {CA_SECRET}\n  namespace: {}\n\
          stringData:\n  ca.crt: |\n{}",
-        kit.namespace,
+        plain(kit.namespace.as_str()),
         indented(&kit.engine.ca_pem, 4)
     );
     Some(file("ca.yaml", text))

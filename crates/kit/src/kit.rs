@@ -1,5 +1,7 @@
 //! What a workload of one binding has to know.
 
+use std::collections::BTreeSet;
+
 use strongroom_domain::document::team::{Binding, Holder, Level};
 use strongroom_domain::document::{Cluster, Team};
 use strongroom_vault_model::name::{
@@ -7,6 +9,8 @@ use strongroom_vault_model::name::{
 };
 use strongroom_vault_model::object::LoginMethod;
 use strongroom_vault_model::path::{SecretPath, TeamMount, auth_mount};
+
+use crate::text::object_name;
 
 /// The name of a secret that stands in for one the reader knows.
 const EXAMPLE: &str = "example";
@@ -40,6 +44,8 @@ pub struct Secret {
     pub beneath: Option<SecretPath>,
     /// What may be done there.
     pub level: Level,
+    /// For objects and files; no other secret of the kit has it.
+    pub name: String,
 }
 
 impl Secret {
@@ -168,8 +174,10 @@ fn secrets(
     if readable.is_empty() {
         return Err(KitError::ReadsNothing);
     }
-    let secret = |mount: &_, path, beneath, level| Secret {
+    let mut names = BTreeSet::new();
+    let mut secret = |mount: &_, path, beneath, level| Secret {
         mount: TeamMount { team: team.name.clone(), mount: Clone::clone(mount) },
+        name: own_name(&path, &mut names),
         path,
         beneath,
         level,
@@ -192,4 +200,16 @@ fn secrets(
         Some(secret(&access.mount, SecretPath::new(&example).ok()?, Some(path), access.level))
     });
     Ok(made.collect())
+}
+
+/// Two paths can have the same letters, and two mounts the same path.
+fn own_name(path: &SecretPath, taken: &mut BTreeSet<String>) -> String {
+    let base = object_name(path);
+    let mut name = base.clone();
+    let mut number = 2;
+    while !taken.insert(name.clone()) {
+        name = format!("{base}-{number}");
+        number += 1;
+    }
+    name
 }

@@ -1,5 +1,6 @@
 //! Every format of one binding as snapshots, and what must hold of all of them.
 
+use serde_json::Value;
 use strongroom_domain::document::{Cluster, Document, Team};
 
 use super::*;
@@ -34,8 +35,43 @@ spec:
       access: [{ mount: kv, path: prod/api/*, level: list }]
 ";
 
+/// Names that are legal and that readers of YAML take for numbers and truth values, paths with the
+/// same letters, one that is long, and the same path in two mounts.
+const ODD: &str = "apiVersion: strongroom.dev/v1
+kind: Team
+metadata: { name: payments }
+spec:
+  displayName: Payments
+  contact: payments@example.com
+  people: { owners: [{ group: payments-leads }] }
+  mounts: [{ name: kv, type: kv-v2 }, { name: certs, type: kv-v2 }]
+  namespaces: [{ cluster: prod-eu, name: \"007\", environment: production }]
+  bindings:
+    - name: \"no\"
+      cluster: prod-eu
+      namespace: \"007\"
+      serviceAccounts: [\"1e3\"]
+      access:
+        - { mount: kv, path: prod/Shared_key, level: read }
+        - { mount: kv, path: prod/shared-key, level: read }
+        - { mount: certs, path: prod/shared-key, level: read }
+        - { mount: kv, path: \"12\", level: read }
+        - { mount: kv, path: \"___\", level: read }
+        - { mount: kv, path: prod/region-eu-central-1/payments-gateway/settlement/database, level: read }
+        - { mount: kv, path: prod/region-eu-central-1/payments-gateway/settlement/partner/*, level: read }
+    - name: batch
+      cluster: prod-eu
+      namespace: \"007\"
+      serviceAccounts: [batch]
+      access: [{ mount: kv, path: prod/shared-key, level: read }]
+";
+
 fn team() -> Team {
-    match Document::from_yaml(TEAM).unwrap().pop().unwrap() {
+    read(TEAM)
+}
+
+fn read(text: &str) -> Team {
+    match Document::from_yaml(text).unwrap().pop().unwrap() {
         Document::Team(team) => *team,
         other => panic!("{other:?}"),
     }
@@ -136,4 +172,61 @@ fn only_what_the_binding_reads() {
     assert!(refused.contains("api, worker"), "{refused}");
     assert_eq!(kit(KUBERNETES, 1, &Wish::default()), Err(KitError::ForPeople));
     assert_eq!(kit(KUBERNETES, 2, &Wish::default()), Err(KitError::ReadsNothing));
+}
+
+/// The documents of a kit, with what `kubectl` tells them apart by. The check's Job has its binding's
+/// name and is nobody else's.
+fn objects(kit: &Kit) -> Vec<(String, Value)> {
+    let formats = Format::ALL.into_iter().filter(|format| *format != Format::Check);
+    let files = formats.flat_map(|format| sheet(kit, format).files);
+    let mut found = Vec::new();
+    // A fragment of a pod has no kind.
+    for file in files.filter(|file| file.text.contains("\nkind: ")) {
+        for document in file.text.split("\n---\n") {
+            let value: Value = serde_yaml_ng::from_str(document).unwrap();
+            let text = |at: &str| value.pointer(at).and_then(Value::as_str).unwrap();
+            let identity = ["/kind", "/metadata/namespace", "/metadata/name"].map(text);
+            found.push((identity.join(" "), value));
+        }
+    }
+    found
+}
+
+#[test]
+fn odd_names_stay_names_and_no_two_secrets_share_one() {
+    let team = read(ODD);
+    for auth in [KUBERNETES, JWT] {
+        let kit = |binding: usize| {
+            let wish = Wish::default();
+            Kit::new(engine(), &team, &team.bindings[binding], &cluster(auth), &wish).unwrap()
+        };
+        let (odd, batch) = (kit(0), kit(1));
+        let mut names: Vec<&str> = odd.secrets.iter().map(|secret| secret.name.as_str()).collect();
+        assert!(names.iter().all(|name| (1..=41).contains(&name.len())), "{names:?}");
+        names.sort_unstable();
+        insta::allow_duplicates! {
+            insta::assert_snapshot!(names.join("\n"), @r"
+            12
+            gateway-settlement-partner-example
+            payments-gateway-settlement-database
+            prod-shared-key
+            prod-shared-key-2
+            prod-shared-key-3
+            secret
+            ");
+        }
+        // What another binding of the namespace has under the same name is the same.
+        let others = objects(&batch);
+        for (identity, value) in objects(&odd) {
+            for (_, other) in others.iter().filter(|(other, _)| *other == identity) {
+                assert_eq!(value, *other, "{identity}");
+            }
+        }
+    }
+    for name in ["1e3", "007", "no", "Null", "2024-01-01", "_x"] {
+        assert_eq!(text::plain(name), format!("\"{name}\""));
+    }
+    for name in ["api", "payments-prod", "north", "e3"] {
+        assert_eq!(text::plain(name), name);
+    }
 }

@@ -1,6 +1,8 @@
 //! A real Kubernetes API: etcd, kube-apiserver and the controller manager. No kubelet: pods stay
 //! pending, but namespaces, service accounts, tokens and reviews are the real thing.
 
+mod manifests;
+
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -15,6 +17,8 @@ use crate::engine::http_client;
 use crate::parts::Parts;
 use crate::process::{Process, random_word, remembered, remembered_port, write_private};
 use crate::tls::ServerTls;
+
+pub use self::manifests::Address;
 
 /// Whom tokens of service accounts name as their issuer.
 pub const ISSUER: &str = "https://kubernetes.default.svc";

@@ -104,6 +104,19 @@ impl Parts {
         self.pinned("vault-1.21.0/vault")
     }
 
+    /// The published definitions of the custom resources that a kit writes; `cargo xtask tools --test`
+    /// takes them out of their projects' modules. Vault Secrets Operator's cannot be had that way.
+    pub fn definitions(&self) -> Result<Vec<PathBuf>> {
+        [
+            "external-secrets-1.3.2/external-secrets.io_externalsecrets.yaml",
+            "external-secrets-1.3.2/external-secrets.io_secretstores.yaml",
+            "secrets-store-csi-driver-1.5.3/secrets-store.csi.x-k8s.io_secretproviderclasses.yaml",
+        ]
+        .into_iter()
+        .map(|path| self.pinned(path))
+        .collect()
+    }
+
     fn pinned(&self, path: &str) -> Result<PathBuf> {
         let path = self.root.join(path);
         if path.is_file() {

@@ -3,6 +3,8 @@
 //!
 //! The layout here is the one that `crates/lab` looks for.
 
+mod definitions;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -12,6 +14,7 @@ use std::time::Instant;
 
 use anyhow::{Context as _, Result, bail, ensure};
 
+use self::definitions::{DEFINITIONS, Definitions};
 use crate::command::{answers, run_quietly};
 
 /// How much is needed.
@@ -212,7 +215,12 @@ pub fn bring(scope: Scope) -> Result<PathBuf> {
         .iter()
         .filter(|program| program.scope <= scope && !is_done(&parts, program.dir))
         .collect();
-    let is_missing = !wheels.is_empty() || !builds.is_empty() || !programs.is_empty();
+    let definitions: Vec<&Definitions> = DEFINITIONS
+        .iter()
+        .filter(|wanted| scope >= Scope::Test && !is_done(&parts, wanted.dir))
+        .collect();
+    let has_go_work = !builds.is_empty() || !definitions.is_empty();
+    let is_missing = !wheels.is_empty() || !programs.is_empty() || has_go_work;
     if is_missing {
         println!("bringing the lab's parts into {}", parts.display());
         check_machine()?;
@@ -232,11 +240,14 @@ pub fn bring(scope: Scope) -> Result<PathBuf> {
     // The compiler is busy while the network is: builds in one thread, downloads in another.
     thread::scope(|scope| {
         scope.spawn(|| {
-            if builds.is_empty() {
+            if !has_go_work {
                 return;
             }
             match go(&parts) {
                 Ok(go) => {
+                    for wanted in &definitions {
+                        attempt(wanted.dir, &|| definitions::take(&parts, wanted, &go));
+                    }
                     for build in &builds {
                         attempt(build.dir, &|| go_build(&parts, build, &go));
                     }

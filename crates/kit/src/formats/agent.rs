@@ -6,7 +6,7 @@ use strongroom_vault_model::object::LoginMethod;
 
 use super::{File, TOKEN_DIR, file};
 use crate::kit::Kit;
-use crate::text::{object_name, quoted};
+use crate::text::quoted;
 
 pub fn files(kit: &Kit) -> (Vec<File>, Vec<String>) {
     let (method, token) = match kit.login {
@@ -38,7 +38,7 @@ pub fn files(kit: &Kit) -> (Vec<File>, Vec<String>) {
              {{{{ end }}}}{{{{ end }}}}\nEOT\n  destination = \"secrets/{name}\"\n  \
              error_on_missing_key = true\n}}\n",
             path = secret.data_path(),
-            name = object_name(&secret.path),
+            name = secret.name,
         );
     }
     let mut files = vec![file("agent.hcl", text)];

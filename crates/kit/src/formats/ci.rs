@@ -3,7 +3,7 @@
 use super::http::{login, read};
 use super::{File, file};
 use crate::kit::Kit;
-use crate::text::shell;
+use crate::text::{plain, shell};
 
 pub fn files(kit: &Kit) -> (Vec<File>, Vec<String>) {
     let script = format!(
@@ -21,14 +21,15 @@ pub fn files(kit: &Kit) -> (Vec<File>, Vec<String>) {
         "# Lets the runner's own account make tokens of {account}, and of nobody else.\n\
          apiVersion: rbac.authorization.k8s.io/v1\nkind: Role\nmetadata:\n  \
          name: {account}-token\n  namespace: {namespace}\nrules:\n  - apiGroups: [\"\"]\n    \
-         resources: [serviceaccounts/token]\n    resourceNames: [{account}]\n    verbs: [create]\n\
+         resources: [serviceaccounts/token]\n    resourceNames: [{only}]\n    verbs: [create]\n\
          ---\napiVersion: rbac.authorization.k8s.io/v1\nkind: RoleBinding\nmetadata:\n  \
          name: {account}-token\n  namespace: {namespace}\nroleRef:\n  \
          apiGroup: rbac.authorization.k8s.io\n  kind: Role\n  name: {account}-token\n\
          subjects:\n  - kind: ServiceAccount\n    name: runner # the account your runner has\n    \
          namespace: ci # and where it is\n",
         account = kit.account,
-        namespace = kit.namespace,
+        only = plain(kit.account.as_str()),
+        namespace = plain(kit.namespace.as_str()),
     );
     (
         vec![file("ci.sh", script), file("rbac.yaml", rbac)],

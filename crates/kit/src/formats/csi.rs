@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::{File, file};
 use crate::kit::Kit;
-use crate::text::{indented, object_name, quoted};
+use crate::text::{indented, plain, quoted};
 
 pub fn files(kit: &Kit) -> (Vec<File>, Vec<String>) {
     let mut objects = String::new();
@@ -12,7 +12,7 @@ pub fn files(kit: &Kit) -> (Vec<File>, Vec<String>) {
         let _ = write!(
             objects,
             "- objectName: {}\n  secretPath: {}\n",
-            object_name(&secret.path),
+            plain(&secret.name),
             secret.data_path()
         );
     }
@@ -21,8 +21,8 @@ pub fn files(kit: &Kit) -> (Vec<File>, Vec<String>) {
          name: {binding}\n  namespace: {namespace}\nspec:\n  provider: vault\n  parameters:\n    \
          vaultAddress: {address}\n    vaultAuthMountPath: {mount}\n    roleName: {role}\n    \
          audience: {audience}\n    objects: |\n{objects}",
-        binding = kit.binding,
-        namespace = kit.namespace,
+        binding = plain(kit.binding.as_str()),
+        namespace = plain(kit.namespace.as_str()),
         address = quoted(&kit.engine.address),
         mount = kit.auth_mount(),
         role = quoted(kit.role()),
@@ -35,8 +35,8 @@ pub fn files(kit: &Kit) -> (Vec<File>, Vec<String>) {
          volumeMounts:\n        - {{ name: secrets, mountPath: /mnt/secrets, readOnly: true }}\n  \
          volumes:\n    - name: secrets\n      csi:\n        driver: secrets-store.csi.k8s.io\n        \
          readOnly: true\n        volumeAttributes:\n          secretProviderClass: {binding}\n",
-        account = kit.account,
-        binding = kit.binding,
+        account = plain(kit.account.as_str()),
+        binding = plain(kit.binding.as_str()),
     );
     let mut notes = vec![
         "each file holds a secret's whole answer as JSON; a line `secretKey: NAME` beneath its \

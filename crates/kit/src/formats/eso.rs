@@ -7,18 +7,18 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use strongroom_vault_model::object::LoginMethod;
 
-use super::{File, IN_A_SECRET, file};
-use crate::kit::Kit;
-use crate::text::{object_name, quoted};
+use super::{File, IN_A_SECRET, file, object_name};
+use crate::kit::{Kit, Secret};
+use crate::text::{plain, quoted};
 
 pub fn files(kit: &Kit) -> (Vec<File>, Vec<String>) {
-    let namespace = &kit.namespace;
+    let namespace = plain(kit.namespace.as_str());
     let ca = match kit.engine.ca_pem.trim() {
         "" => String::new(),
         pem => format!("      caBundle: {}\n", STANDARD.encode(pem)),
     };
     let (mount, role, account, audience) =
-        (kit.auth_mount(), quoted(kit.role()), &kit.account, quoted(&kit.audience));
+        (kit.auth_mount(), quoted(kit.role()), plain(kit.account.as_str()), quoted(&kit.audience));
     let auth = match kit.login {
         LoginMethod::Kubernetes => format!(
             "        kubernetes:\n          mountPath: {mount}\n          role: {role}\n          \
@@ -38,9 +38,9 @@ pub fn files(kit: &Kit) -> (Vec<File>, Vec<String>) {
             let _ = write!(
                 text,
                 "apiVersion: external-secrets.io/v1\nkind: SecretStore\nmetadata:\n  \
-                 name: strongroom-{store}\n  namespace: {namespace}\nspec:\n  provider:\n    vault:\n      \
+                 name: {store}\n  namespace: {namespace}\nspec:\n  provider:\n    vault:\n      \
                  server: {address}\n      path: {path}\n      version: v2\n{ca}      auth:\n{auth}---\n",
-                store = secret.mount.mount,
+                store = store_name(kit, secret),
                 address = quoted(&kit.engine.address),
                 path = secret.mount,
             );
@@ -50,17 +50,22 @@ pub fn files(kit: &Kit) -> (Vec<File>, Vec<String>) {
         .secrets
         .iter()
         .map(|secret| {
-            let name = object_name(&secret.path);
+            let name = object_name(kit, secret);
             format!(
                 "apiVersion: external-secrets.io/v1\nkind: ExternalSecret\nmetadata:\n  name: {name}\n  \
                  namespace: {namespace}\nspec:\n  refreshInterval: 1m\n  secretStoreRef:\n    \
-                 kind: SecretStore\n    name: strongroom-{store}\n  target:\n    name: {name}\n  \
+                 kind: SecretStore\n    name: {store}\n  target:\n    name: {name}\n  \
                  dataFrom:\n    - extract:\n        key: {path}\n",
-                store = secret.mount.mount,
+                store = store_name(kit, secret),
                 path = quoted(&secret.path.to_string()),
             )
         })
         .collect();
     text.push_str(&wanted.join("---\n"));
     (vec![file("external-secrets.yaml", text)], vec![IN_A_SECRET.to_owned()])
+}
+
+/// A store is of one account and one mount: that of another binding in the namespace is another.
+fn store_name(kit: &Kit, secret: &Secret) -> String {
+    format!("strongroom-{}-{}-{}", kit.account, secret.mount.team, secret.mount.mount)
 }

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::{File, TOKEN_DIR, file, token_volume};
 use crate::kit::Kit;
-use crate::text::{quoted, shell};
+use crate::text::{plain, quoted, shell};
 
 /// Logs in and leaves the engine's token in `$token`, or ends; `$jwt` is the account's token.
 pub fn login(kit: &Kit) -> String {
@@ -63,7 +63,7 @@ pub fn files(kit: &Kit) -> (Vec<File>, Vec<String>) {
          volumeMounts:\n        \
          - {{ name: strongroom-token, mountPath: {TOKEN_DIR}, readOnly: true }}\n  \
          volumes:\n{volume}",
-        account = kit.account,
+        account = plain(kit.account.as_str()),
         volume = token_volume(kit, 4),
     );
     (vec![file("read.sh", script), file("pod-template.yaml", pod)], Vec::new())

@@ -6,7 +6,7 @@ use strongroom_vault_model::object::LoginMethod;
 
 use super::{CA_SECRET, File, TOKEN_DIR, ca_secret, file, token_volume};
 use crate::kit::Kit;
-use crate::text::{object_name, quoted};
+use crate::text::{plain, quoted};
 
 pub fn files(kit: &Kit) -> (Vec<File>, Vec<String>) {
     let mut annotations = format!(
@@ -36,7 +36,7 @@ pub fn files(kit: &Kit) -> (Vec<File>, Vec<String>) {
         );
     }
     for secret in &kit.secrets {
-        let (name, path) = (object_name(&secret.path), secret.data_path());
+        let (name, path) = (&secret.name, secret.data_path());
         let _ = write!(
             annotations,
             "    vault.hashicorp.com/agent-inject-secret-{name}: {path}\n    \
@@ -54,7 +54,7 @@ pub fn files(kit: &Kit) -> (Vec<File>, Vec<String>) {
          volumeMounts:\n        \
          - {{ name: strongroom-token, mountPath: {TOKEN_DIR}, readOnly: true }}\n  \
          volumes:\n{volume}",
-        account = kit.account,
+        account = plain(kit.account.as_str()),
         volume = token_volume(kit, 4),
     );
     let notes = vec![

@@ -4,12 +4,12 @@ use std::fmt::Write as _;
 
 use strongroom_vault_model::object::LoginMethod;
 
-use super::{CA_SECRET, File, IN_A_SECRET, ca_secret, file};
+use super::{CA_SECRET, File, IN_A_SECRET, ca_secret, file, object_name};
 use crate::kit::Kit;
-use crate::text::{object_name, quoted};
+use crate::text::{plain, quoted};
 
 pub fn files(kit: &Kit) -> (Vec<File>, Vec<String>) {
-    let namespace = &kit.namespace;
+    let (namespace, account) = (plain(kit.namespace.as_str()), plain(kit.account.as_str()));
     let ca = ca_secret(kit);
     let ca_ref =
         if ca.is_some() { format!("  caCertSecretRef: {CA_SECRET}\n") } else { String::new() };
@@ -25,20 +25,18 @@ pub fn files(kit: &Kit) -> (Vec<File>, Vec<String>) {
          method: {login}\n  mount: {mount}\n  {login}:\n    role: {role}\n    \
          serviceAccount: {account}\n    audiences: [{audience}]\n",
         address = quoted(&kit.engine.address),
-        account = kit.account,
         mount = kit.auth_mount(),
         role = quoted(kit.role()),
         audience = quoted(&kit.audience),
     );
     for secret in &kit.secrets {
-        let name = object_name(&secret.path);
+        let name = object_name(kit, secret);
         let _ = write!(
             text,
             "---\napiVersion: secrets.hashicorp.com/v1beta1\nkind: VaultStaticSecret\nmetadata:\n  \
              name: {name}\n  namespace: {namespace}\nspec:\n  vaultAuthRef: {account}\n  \
              type: kv-v2\n  mount: {mount}\n  path: {path}\n  refreshAfter: 60s\n  \
              destination:\n    name: {name}\n    create: true\n",
-            account = kit.account,
             mount = secret.mount,
             path = quoted(&secret.path.to_string()),
         );
