@@ -9,6 +9,7 @@
 mod api;
 mod approval;
 mod bootstrap;
+mod check;
 mod claims;
 mod cluster_bootstrap;
 mod corpus;

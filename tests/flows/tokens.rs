@@ -34,7 +34,7 @@ fn signing_key(pem: &[u8]) -> EncodingKey {
 }
 
 /// The cluster's own signature over other claims.
-fn signed(lab: &Lab, like: &str, change: impl FnOnce(&mut Value)) -> String {
+pub fn signed(lab: &Lab, like: &str, change: impl FnOnce(&mut Value)) -> String {
     let pem = std::fs::read(lab.dir().join("kubernetes/service-account.pem")).unwrap();
     let mut claims = claims(like);
     change(&mut claims);

@@ -1,5 +1,6 @@
 //! The command line: global options and client verbs. Examples stand first in every help text.
 
+mod check;
 mod export;
 mod get;
 mod globals;
@@ -14,6 +15,7 @@ use std::path::PathBuf;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, Command, Subcommand};
 
+pub use self::check::CheckArgs;
 pub use self::export::ExportArgs;
 pub use self::get::{GetArgs, Kind};
 pub use self::globals::Globals;
@@ -199,6 +201,16 @@ Let it go on again by a request with the Platform document and --lift platform."
   strongroom kit payments/api --format check | kubectl apply -f -
   strongroom kit payments/api --format injector --secret prod/api/db --account worker")]
     Kit(KitArgs),
+    /// Whether a service account's own token reads what its binding says, from where it runs
+    #[command(before_help = "Examples:
+  strongroom check payments/api                                 in a pod with the kit's token volume, signed in
+  kubectl create token api -n payments-prod --audience strongroom | strongroom check payments/api --token-file -
+  strongroom check payments/api --engine https://bao.example.com:8200 --ca-file ca.crt \\
+    --mount k8s/prod-eu --audience strongroom --path payments/kv/prod/api/db
+The last one is for a pod, where nobody is signed in; `strongroom kit payments/api` tells it whole.
+One line a check; exit 0 with nothing red, 5 when the engine denies something, else 1.
+Neither a value nor a token is shown, and the engine's own token is given back.")]
+    Check(CheckArgs),
     /// Set and read secret values, straight at the engine, signed in as yourself
     #[command(subcommand)]
     Kv(KvCommand),

@@ -86,6 +86,7 @@ async fn dispatch(
         ClientCommand::WhoCan(args) => verbs::reach::who_can(&client()?, args).await,
         ClientCommand::WhatCan(args) => verbs::reach::what_can(&client()?, args).await,
         ClientCommand::Kit(args) => verbs::kit::run(client, args).await,
+        ClientCommand::Check(args) => verbs::check::run(globals, screen, client, args).await,
         ClientCommand::Kv(command) => verbs::kv::run(globals, screen, command).await,
         ClientCommand::Status => verbs::status::run(&client()?).await,
         ClientCommand::Doctor => verbs::doctor::run(globals, screen).await,

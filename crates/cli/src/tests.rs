@@ -32,16 +32,22 @@ fn verbs_of_other_tools_are_answered_with_ours() {
     assert!(args::verb_hint(&parse("get nothing").unwrap_err()).is_none());
 }
 
+/// A line as it is typed.
 #[derive(Debug, Parser)]
-struct Line {
+pub(crate) struct Line {
     #[command(flatten)]
-    globals: Globals,
+    pub(crate) globals: Globals,
     #[command(subcommand)]
-    command: ClientCommand,
+    pub(crate) command: ClientCommand,
 }
 
-fn parse(line: &str) -> Result<Line, clap::Error> {
+pub(crate) fn parse(line: &str) -> Result<Line, clap::Error> {
     Line::try_parse_from(std::iter::once("strongroom").chain(line.split(' ')))
+}
+
+/// The global options of a line that has none.
+pub(crate) fn globals() -> Globals {
+    parse("version").unwrap().globals
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 pub mod again;
 pub mod apply;
+pub mod check;
 pub mod describe;
 pub mod diff;
 pub mod doctor;

@@ -20,7 +20,7 @@ mod preview;
 mod reach;
 mod status;
 
-pub use kit::{CheckMade, CheckWish, KitFile, KitSheet, KitView};
+pub use kit::{CheckMade, CheckWish, KitFile, KitSecret, KitSheet, KitView};
 pub use list::{
     AppliedDocument, BindingView, CheckView, Cursor, EventView, Inbox, LiveSession, Named, Page,
     RequestSummary, WaitingView,

@@ -36,7 +36,7 @@ pub async fn run(
     query.extend(args.account.clone().map(|account| ("account", account)));
     query.extend(args.secret.clone().map(|secret| ("secret", secret)));
     let mut kit = client.api.kit(team, binding, &query).await?;
-    same_engine(&client, &kit)?;
+    same_engine(&client, &kit, "make the kit")?;
     let word = args.format.map(word);
     kit.formats.retain(|sheet| word.as_ref().is_none_or(|word| sheet.format == *word));
     if args.format == Some(KitFormat::Check) && !args.no_report {
@@ -74,12 +74,12 @@ fn word(format: KitFormat) -> String {
 }
 
 /// A server that names another engine would send workloads, with their tokens, to somebody else.
-fn same_engine(client: &Client, kit: &KitView) -> Result<(), Failure> {
-    let pinned = &client.pinned("make the kit")?.view.engine;
+pub(super) fn same_engine(client: &Client, kit: &KitView, what: &str) -> Result<(), Failure> {
+    let pinned = &client.pinned(what)?.view.engine;
     if pinned.address == kit.engine.address && pinned.ca_pem == kit.engine.ca_pem {
         return Ok(());
     }
-    Err(Failure::new(Exit::Conflict, "make the kit")
+    Err(Failure::new(Exit::Conflict, what)
         .because(format!(
             "the server names the engine {} (or another CA of it), pinned is {}",
             clean(&kit.engine.address),
@@ -117,11 +117,28 @@ fn summary(kit: &KitView) -> String {
     if let Some(secret) = kit.secrets.first() {
         line("first value", &format!("strongroom kv put {} KEY=-", secret.short_path));
     }
+    line("in a pod", &check_line(kit));
     out.push('\n');
     for sheet in &kit.formats {
         let _ = writeln!(out, "  --format {:<10} {}", clean(&sheet.format), clean(&sheet.title));
     }
     out
+}
+
+/// How the account is checked where nobody is signed in.
+fn check_line(kit: &KitView) -> String {
+    let mut text = format!("strongroom check {}/{}", kit.team, kit.binding);
+    let mut add = |option: &str, value: &str| {
+        let _ = write!(text, " --{option} {value}");
+    };
+    add("engine", &kit.engine.address);
+    if !kit.engine.ca_pem.trim().is_empty() {
+        add("ca-file", "ca.crt");
+    }
+    add("mount", &kit.auth_mount);
+    add("audience", &kit.audience);
+    kit.secrets.iter().for_each(|secret| add("path", &secret.short_path));
+    text
 }
 
 fn is_kind(file: &KitFile, extension: &str) -> bool {

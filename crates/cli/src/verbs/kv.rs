@@ -12,11 +12,12 @@ mod session;
 mod versions;
 
 use serde_json::Map;
-use strongroom_engine::EngineError;
 use strongroom_engine::error::Failure as Cause;
+use strongroom_engine::{EngineError, Session};
 
-use self::place::Place;
+pub(super) use self::place::Place;
 use self::put::How;
+pub(super) use self::session::{no_namespace, variable};
 use self::versions::Change;
 use crate::args::{Globals, KvCommand};
 use crate::exit::Exit;
@@ -100,7 +101,15 @@ pub async fn run(globals: &Globals, screen: Screen, command: &KvCommand) -> Resu
             versions::change(screen, Change::Undelete, &session, &path, versions).await
         }
     };
-    if !own_token && let Err(error) = session.revoke_self().await {
+    if !own_token {
+        give_back(&session, screen).await;
+    }
+    result
+}
+
+/// Ends a token that the engine gave.
+pub(super) async fn give_back(session: &Session, screen: Screen) {
+    if let Err(error) = session.revoke_self().await {
         // A token that may do nothing may not end itself either.
         let why = match error.failure {
             Cause::Denied => "it carries no rights, and ends by itself".to_owned(),
@@ -108,7 +117,6 @@ pub async fn run(globals: &Globals, screen: Screen, command: &KvCommand) -> Resu
         };
         screen.say(&format!("the engine's token was not given back: {why}"));
     }
-    result
 }
 
 fn engine_failure(error: &EngineError, what: &str, wish: Wish) -> Failure {

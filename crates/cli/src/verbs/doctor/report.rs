@@ -1,4 +1,4 @@
-//! What was found, check by check. Pure.
+//! What was found, check by check. Pure; `check` tells what it finds in the same way.
 
 use serde::Serialize;
 
@@ -37,12 +37,12 @@ pub(crate) struct Report {
 
 impl Report {
     /// As it should be.
-    pub(super) fn green(&mut self, check: &'static str, text: impl Into<String>) {
+    pub(in crate::verbs) fn green(&mut self, check: &'static str, text: impl Into<String>) {
         self.add(check, Verdict::Green, text.into(), None);
     }
 
     /// Not as it should be.
-    pub(super) fn red(
+    pub(in crate::verbs) fn red(
         &mut self,
         check: &'static str,
         text: impl Into<String>,
@@ -52,7 +52,7 @@ impl Report {
     }
 
     /// Not to be said.
-    pub(super) fn unknown(&mut self, check: &'static str, text: impl Into<String>) {
+    pub(in crate::verbs) fn unknown(&mut self, check: &'static str, text: impl Into<String>) {
         self.add(check, Verdict::Unknown, text.into(), None);
     }
 
@@ -76,7 +76,7 @@ impl Report {
     }
 
     /// One line a check.
-    pub(super) fn text(&self, style: Style) -> String {
+    pub(in crate::verbs) fn text(&self, style: Style) -> String {
         let line = |check: &Check| {
             let verdict = match check.verdict {
                 Verdict::Green => style.green("green  "),
@@ -91,7 +91,7 @@ impl Report {
     }
 
     /// Well, unless something is red.
-    pub(super) fn exit(&self) -> Exit {
+    pub(in crate::verbs) fn exit(&self) -> Exit {
         let red = self.checks.iter().any(|check| check.verdict == Verdict::Red);
         if red { Exit::Failed } else { Exit::Ok }
     }

@@ -6,13 +6,13 @@ use crate::failure::Failure;
 
 /// One secret, or one folder with its `/*`, in a team's mount.
 #[derive(Debug)]
-pub(super) struct Place {
-    pub(super) mount: TeamMount,
-    pub(super) secret: SecretPath,
+pub(in crate::verbs) struct Place {
+    pub(in crate::verbs) mount: TeamMount,
+    pub(in crate::verbs) secret: SecretPath,
 }
 
 impl Place {
-    pub(super) fn parse(text: &str) -> Result<Self, Failure> {
+    pub(in crate::verbs) fn parse(text: &str) -> Result<Self, Failure> {
         let wrong = |why: String| {
             Failure::usage(format!("read the path {text:?}")).because(why).next(
                 "name TEAM/MOUNT/SECRET without `team/` and `data/`, for example \

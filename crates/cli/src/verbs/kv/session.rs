@@ -27,17 +27,23 @@ const TIMEOUT: Duration = Duration::from_secs(20);
 const CALLBACK: &str = "/oidc/callback";
 
 /// The first of these variables that is set.
-fn variable(names: [&str; 2]) -> Option<String> {
+pub(in crate::verbs) fn variable(names: [&str; 2]) -> Option<String> {
     names.iter().find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()))
+}
+
+/// Refuses to ask in another place than the one that is meant.
+pub(in crate::verbs) fn no_namespace() -> Result<(), Failure> {
+    if variable(["BAO_NAMESPACE", "VAULT_NAMESPACE"]).is_none() {
+        return Ok(());
+    }
+    Err(Failure::usage("use a vault namespace")
+        .because("BAO_NAMESPACE or VAULT_NAMESPACE is set, and this command cannot send it yet")
+        .next("unset it"))
 }
 
 /// A session at the engine, and whether its token is the person's own from elsewhere.
 pub(super) async fn open(globals: &Globals, screen: Screen) -> Result<(Session, bool), Failure> {
-    if variable(["BAO_NAMESPACE", "VAULT_NAMESPACE"]).is_some() {
-        return Err(Failure::usage("use a vault namespace")
-            .because("BAO_NAMESPACE or VAULT_NAMESPACE is set, and this command cannot send it yet")
-            .next("unset it"));
-    }
+    no_namespace()?;
     let trust = context::pinned_trust(globals)?;
     let client = EngineClient::new(&address(trust.as_ref())?, TIMEOUT)
         .map_err(|error| Failure::new(Exit::Failed, "reach the engine").caused_by(&error))?;
