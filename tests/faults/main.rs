@@ -10,6 +10,7 @@ mod database_tls;
 mod dependencies;
 mod deployed;
 mod drift;
+mod ending;
 mod engine;
 mod follow;
 mod garbage;

@@ -26,6 +26,11 @@ impl Executor {
         let (plan, stored) = self.frozen_plan(row).await?;
         let (resume, begin) = match self.progress(&plan, &stored).await? {
             Progress::Begun(rest) => (true, rest),
+            Progress::Ending => {
+                let row = &self.enter_applying(row, &plan, &stored).await?;
+                self.heads_applied(&plan).await?;
+                return self.finish(row, &plan, &stored).await;
+            }
             Progress::Busy(subject) => {
                 return Err(ExecutorError::Wait(format!(
                     "another request is being applied to {subject}"

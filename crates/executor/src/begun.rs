@@ -65,17 +65,20 @@ impl Executor {
             frozen_at: plan.frozen_at,
             expires_at: plan.expires_at,
         };
-        let Progress::Begun(rest) = self.progress(&plan, &stored).await? else {
+        let failed = match self.progress(&plan, &stored).await? {
+            Progress::Ending => {
+                self.heads_applied(&plan).await?;
+                None
+            }
+            Progress::Begun(rest) if self.stops_itself(&plan).is_none() => {
+                self.may_write(&plan).await?;
+                tracing::warn!(request = %plan.request, "goes on by the heads alone");
+                let mut reading = self.reading();
+                self.carry_out(&plan, &stored, &rest, &mut reading, true).await?
+            }
             // Some of its heads have gone back or on: it is not carried out by halves.
-            return self.heads_back(&plan).await;
+            _ => return self.heads_back(&plan).await,
         };
-        if self.stops_itself(&plan).is_some() {
-            return self.heads_back(&plan).await;
-        }
-        self.may_write(&plan).await?;
-        tracing::warn!(request = %plan.request, "goes on by the heads alone");
-        let mut reading = self.reading();
-        let failed = self.carry_out(&plan, &stored, &rest, &mut reading, true).await?;
         let failed = failed.map(|(step, why)| (step.map(|step| step.ordinal), why));
         if failed.is_some() {
             self.heads_back(&plan).await?;

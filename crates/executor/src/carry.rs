@@ -224,7 +224,7 @@ impl Executor {
     }
 
     /// Which of them comes first says nothing any more: every step is done.
-    async fn heads_applied(&mut self, plan: &Plan) -> Result<(), ExecutorError> {
+    pub(crate) async fn heads_applied(&mut self, plan: &Plan) -> Result<(), ExecutorError> {
         let mut heads = Vec::new();
         let lifted = self.lifted(plan);
         for document in &plan.documents {

@@ -94,6 +94,9 @@ pub enum Progress {
     /// It has begun. The documents in these places, the last ones, have yet to: the heads before them
     /// were written when it was interrupted.
     Begun(Vec<usize>),
+    /// Every step is done, for a head says that it is applied; others have yet to say so. No step is
+    /// done again and nothing goes back: what was applied has a life of its own already.
+    Ending,
     /// It had begun and was being put back, from the first document on, when it was interrupted.
     GoingBack,
     /// Every head says that it is applied.
@@ -138,6 +141,9 @@ pub fn progress<'h>(
     if places.clone().any(|place| stand(place) == Stand::Begun) {
         if let Some(place) = places.clone().find(|place| stand(*place) == Stand::Moved) {
             return Progress::Torn(plan.documents[place].subject.clone());
+        }
+        if places.clone().any(|place| stand(place) == Stand::Done) {
+            return Progress::Ending;
         }
         // Heads are written and put back in the same order, so the first one tells which it was.
         if stand(0) == Stand::Base {

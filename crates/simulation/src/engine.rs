@@ -1,7 +1,10 @@
 //! The engine: objects that any write overwrites, and heads behind check-and-set.
 
+use std::collections::BTreeSet;
+
 use strongroom_domain::head::Head;
 
+use crate::database::RequestNumber;
 use crate::scenery::{ABSENT, Content, Key, Members, Scenery};
 
 /// One object.
@@ -25,6 +28,8 @@ pub(crate) struct Engine {
     pub(crate) objects: Vec<Object>,
     /// One per subject.
     pub(crate) heads: [Stored; 3],
+    /// Requests that have failed, whatever their rows say: they stand beside the heads.
+    pub(crate) failed: BTreeSet<RequestNumber>,
 }
 
 /// One write on its way.
@@ -58,7 +63,7 @@ impl Engine {
         for (key, content) in &scenery.start {
             objects[*key].content = *content;
         }
-        Self { objects, heads: Default::default() }
+        Self { objects, ..Self::default() }
     }
 
     /// What stands where this write will land.

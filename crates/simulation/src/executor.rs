@@ -189,6 +189,7 @@ impl Executor {
         match result {
             // Nothing was begun, or the heads would say so.
             Err(Stop::Superseded) if row.state == State::Applying => {
+                self.tombstone(row.request).await?;
                 self.transition(&row, State::Failed).await
             }
             Err(Stop::Superseded) => self.transition(&row, State::Superseded).await,

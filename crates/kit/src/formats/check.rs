@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use super::http::connection;
 use super::{File, TOKEN_DIR, file, token_volume};
 use crate::kit::{Kit, Secret};
-use crate::text::{indented, quoted, shell};
+use crate::text::{indented, plain, quoted, shell};
 
 /// Where a check tells how it went.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -95,8 +95,8 @@ pub fn files(kit: &Kit, reporting: Option<&Reporting>) -> (Vec<File>, Vec<String
          - {{ name: strongroom-token, mountPath: {TOKEN_DIR}, readOnly: true }}\n      \
          volumes:\n{volume}",
         binding = kit.binding,
-        namespace = kit.namespace,
-        account = kit.account,
+        namespace = plain(kit.namespace.as_str()),
+        account = plain(kit.account.as_str()),
         script = indented(&script, 14),
         volume = token_volume(kit, 8),
     );

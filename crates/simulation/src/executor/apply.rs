@@ -21,12 +21,21 @@ impl Executor {
         let (resume, begin) = match self.progress(&frozen).await? {
             Progress::Begun(_) if self.omits(Omission::OtherHeads) => (true, Vec::new()),
             Progress::Begun(rest) => (true, rest),
+            Progress::Ending => {
+                let row = &self.enter_applying(row).await?;
+                self.heads_applied(&frozen).await?;
+                return self.transition(row, State::Applied).await;
+            }
             Progress::Busy(_) => return Err(Stop::Wait),
             Progress::GoingBack | Progress::Torn(_) => return self.fail(row, &frozen).await,
             Progress::Done if row.state == State::Applying => {
                 return self.transition(row, State::Applied).await;
             }
             Progress::NotBegun | Progress::Done => {
+                // A row that says it is being applied while no head has begun.
+                if row.state == State::Applying && self.is_failed(row.request).await? {
+                    return self.transition(row, State::Failed).await;
+                }
                 self.check_signatures(row, &frozen).await?;
                 (false, (0..frozen.wishes.len()).collect())
             }
@@ -135,6 +144,7 @@ impl Executor {
     /// Stops in the middle: the heads say again what was applied before.
     async fn fail(&mut self, row: &Row, frozen: &Frozen) -> Go<()> {
         self.heads_back(frozen).await?;
+        self.tombstone(row.request).await?;
         self.transition(row, State::Failed).await
     }
 

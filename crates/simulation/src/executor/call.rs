@@ -165,6 +165,15 @@ impl Executor {
         Ok(())
     }
 
+    /// Says beside the heads that a request has failed, before its row does.
+    pub(super) async fn tombstone(&self, request: RequestNumber) -> Go<()> {
+        self.call(|world| world.engine.failed.insert(request)).await.map(drop)
+    }
+
+    pub(super) async fn is_failed(&self, request: RequestNumber) -> Go<bool> {
+        self.call(|world| world.engine.failed.contains(&request)).await
+    }
+
     pub(super) async fn object_read(&self, key: Key) -> Go<Object> {
         self.call(|world| world.engine.objects[key]).await
     }
