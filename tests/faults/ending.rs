@@ -36,8 +36,8 @@ async fn what_one_head_calls_applied_ends_on_the_other() {
     let (one, other) = (lab.new_team("one").await, lab.new_team("two").await);
     let text = |team: &crate::support::Team| std::fs::read_to_string(&team.file).unwrap();
     let both = lab.write("both.yaml", &format!("{}---\n{}", text(&one), text(&other)));
-    let request = lab.person("alice").await.submits(&both, "two teams at once", &[]).await.unwrap();
-    lab.decide(&request, &["bob", "sue"]).await;
+    let request = lab.person("bob").await.submits(&both, "two teams at once", &[]).await.unwrap();
+    lab.decide(&request, &["sue"]).await;
     let id: Uuid = request.parse().unwrap();
     let steps = written(&database, id).await;
     assert!(steps > 10, "{steps}");
