@@ -270,3 +270,34 @@ async fn aud_07_hand_made_changes_are_found_and_put_back_where_that_narrows() {
     );
     private.end().await;
 }
+
+/// Who people are at the engine is for people to look at: the alarm stands until they say that they have.
+#[tokio::test]
+async fn aud_07_a_hand_on_the_peoples_login_stays_an_alarm() {
+    let private = PrivateLab::start().await;
+    let lab = &private.lab;
+    let admin = lab.admin().await;
+    let role = "auth/people/role/people";
+    let now = read(&admin, role, "").await;
+    let fields =
+        ["user_claim", "groups_claim", "allowed_redirect_uris", "oidc_scopes", "role_type"];
+    let same: serde_json::Map<String, Value> =
+        fields.iter().map(|name| ((*name).to_owned(), now[*name].clone())).collect();
+    put(&admin, role, Value::Object(same)).await;
+    until_found(lab, role).await;
+    let stands = async || {
+        let all = findings(lab).await;
+        let of_kind =
+            |each: &&Value| each["kind"] == "people-login" && each["resolvedAt"].is_null();
+        all.iter().filter(of_kind).count()
+    };
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    assert_eq!(stands().await, 1, "an alarm that nobody has looked at went out");
+    private.locally("execute.yaml", &["acknowledge", "--reason", "compared: as it was"]).await;
+    let start = Instant::now();
+    while stands().await > 0 {
+        assert!(start.elapsed() < Duration::from_secs(20), "it cannot be acknowledged");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    private.end().await;
+}

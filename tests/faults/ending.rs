@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 use sqlx::postgres::PgPool;
-use strongroom_engine::{Session, kv};
+use strongroom_engine::{Call, Method, Session, kv};
 use uuid::Uuid;
 
 use crate::private::{PrivateLab, lease_ends};
@@ -17,10 +17,12 @@ const MOUNT: &str = "strongroom";
 async fn head_before(admin: &Session, slug: &str) {
     let path = format!("heads/team/{slug}");
     let newest = kv::read(admin, MOUNT, &path).await.unwrap().unwrap();
-    let older = format!("{MOUNT}/data/{path}?version={}", newest.version - 1);
-    let older = admin.read(&older, "{head}").await.unwrap().unwrap();
-    assert!(older["data"]["applying"].is_object(), "{older:#}");
-    kv::write_cas(admin, MOUNT, &path, &older["data"], newest.version).await.unwrap();
+    let (place, version) = (format!("{MOUNT}/data/{path}"), (newest.version - 1).to_string());
+    let query = [("version", version.as_str())];
+    let call = Call { query: &query, ..Call::new(Method::Get, &place, "{head}") };
+    let older = admin.call(call).await.unwrap().data["data"].clone();
+    assert!(older["applying"].is_object(), "{older:#}");
+    kv::write_cas(admin, MOUNT, &path, &older, newest.version).await.unwrap();
 }
 
 async fn written(database: &PgPool, request: Uuid) -> i64 {

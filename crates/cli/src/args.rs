@@ -198,7 +198,7 @@ Let it go on again by a request with the Platform document and --lift platform."
     #[command(before_help = "Examples:
   strongroom kit payments/api                                   what the workload has to know
   strongroom kit payments/api --format vso --dir deploy/        files for Vault Secrets Operator
-  strongroom kit payments/api --format check | kubectl apply -f -
+  strongroom kit payments/api --format check | kubectl replace --force -f -
   strongroom kit payments/api --format injector --secret prod/api/db --account worker")]
     Kit(KitArgs),
     /// Whether a service account's own token reads what its binding says, from where it runs

@@ -102,7 +102,7 @@ impl Screen {
         if self.yes {
             return Ok(());
         }
-        if !std::io::stdin().is_terminal() {
+        if !self.can_ask() {
             return Err(Failure::usage("confirm without a terminal")
                 .because(format!("nobody can be asked: {question}"))
                 .next("look at what is shown, then run it again with `--yes`"));
@@ -120,10 +120,18 @@ impl Screen {
         prompt(question);
         on_a_thread(|| {
             let mut line = String::new();
-            std::io::stdin().lock().read_line(&mut line)?;
+            match terminal_behind_a_pipe() {
+                Some(terminal) => std::io::BufReader::new(terminal).read_line(&mut line)?,
+                None => std::io::stdin().lock().read_line(&mut line)?,
+            };
             Ok(line)
         })
         .await
+    }
+
+    /// Whether somebody can be asked: at standard input, or at the terminal where a pipe is that.
+    pub fn can_ask(self) -> bool {
+        self.has_person() || terminal_behind_a_pipe().is_some()
     }
 
     /// Whether somebody sits at standard input.
@@ -158,6 +166,12 @@ impl Screen {
         strip_line_end(&mut line);
         Ok(line.into())
     }
+}
+
+/// The terminal of somebody who sees the question, where documents come in through a pipe.
+fn terminal_behind_a_pipe() -> Option<std::fs::File> {
+    let is_piped = !std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
+    is_piped.then(|| std::fs::File::open("/dev/tty").ok()).flatten()
 }
 
 fn prompt(question: &str) {

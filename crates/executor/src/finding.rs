@@ -4,12 +4,13 @@
 use std::collections::BTreeSet;
 
 use serde_json::json;
-use strongroom_domain::event::EventKind;
+use strongroom_domain::event::{Actor, EventKind};
 use strongroom_domain::subject::Subject;
 use strongroom_storage::finding::Finding;
 
 use crate::error::ExecutorError;
 use crate::start::Executor;
+use crate::touched::PEOPLE_LOGIN;
 
 /// How loud a finding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -119,6 +120,27 @@ impl Executor {
         let (engine, now) = (self.config.engine.id, self.clock.now());
         self.store.finding_resolve(engine, key, now, &[event]).await?;
         Ok(())
+    }
+
+    /// Takes back what only a person can judge, by the word of somebody on the executor's host.
+    pub(crate) async fn people_login_acknowledge(
+        &mut self,
+        reason: &str,
+    ) -> Result<String, ExecutorError> {
+        let stand = self.findings.values().filter(|known| known.kind == PEOPLE_LOGIN);
+        let keys: Vec<String> = stand.map(|known| known.key.clone()).collect();
+        if keys.is_empty() {
+            return Err(ExecutorError::Wait("no alarm about the people's login stands".into()));
+        }
+        let (engine, now) = (self.config.engine.id, self.clock.now());
+        for key in &keys {
+            let detail = json!({ "key": key, "reason": reason });
+            let event =
+                self.event_by(Actor::Operator, EventKind::FindingResolved, None, None, detail);
+            self.store.finding_resolve(engine, key, now, &[event]).await?;
+            self.findings.remove(key);
+        }
+        Ok(format!("{} alarms about the people's login are over", keys.len()))
     }
 
     /// Everything of one kind that stands now: new ones are told, gone ones taken back.

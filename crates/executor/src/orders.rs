@@ -1,6 +1,6 @@
 //! Local orders: what somebody on the executor's host asks for when the provider is down.
 //!
-//! They only narrow, or let a removal go on that the brake held back. They come as files in the
+//! They only narrow, let a removal go on that the brake held back, or end an alarm. They come as files in the
 //! state directory, which nobody else can write, and are answered beside them.
 
 use std::path::{Path, PathBuf};
@@ -27,6 +27,11 @@ pub enum LocalOrder {
     /// Let removals go on that the brake held back.
     ReleaseBrake {
         /// Why.
+        reason: String,
+    },
+    /// Say that what was done by hand to the people's login has been looked at.
+    Acknowledge {
+        /// What was found.
         reason: String,
     },
 }
@@ -103,6 +108,7 @@ impl Executor {
                 self.store.event_append(&[event]).await?;
                 Ok("removals go on for an hour".to_owned())
             }
+            LocalOrder::Acknowledge { reason } => self.people_login_acknowledge(&reason).await,
         }
     }
 }

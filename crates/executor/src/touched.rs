@@ -14,6 +14,9 @@ use crate::feed::Touch;
 use crate::finding::{Severity, finding};
 use crate::start::Executor;
 
+/// Findings that stand until somebody on the executor's host has looked.
+pub(crate) const PEOPLE_LOGIN: &str = "people-login";
+
 impl Executor {
     /// Looks at what was touched.
     pub(crate) async fn touched_look(&mut self, touches: &[Touch]) -> Result<(), ExecutorError> {
@@ -96,11 +99,13 @@ impl Executor {
         while let Some(touch) = self.drift.untold.last().cloned() {
             let text = format!("{} was written by hand: it decides who people are", touch.path);
             let next = "compare it with docs/engine-bootstrap.md at once; `strongroom freeze` holds \
-                 up everything until that is done";
-            let mut found = finding("people-login", &touch.path, Severity::Alarm, text, next);
+                 up everything until that is done, and `strongroom execute acknowledge` on the \
+                 executor's host ends the alarm";
+            let mut found = finding(PEOPLE_LOGIN, &touch.path, Severity::Alarm, text, next);
             found.object = Some(touch.path);
             found.culprit = Some(touch.who);
-            self.found_once(found).await?;
+            // Nobody but a person can say that it is as it should be.
+            self.found(found).await?;
             self.drift.untold.pop();
         }
         Ok(())

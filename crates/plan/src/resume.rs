@@ -9,6 +9,7 @@ use serde::Deserialize;
 use serde_json::json;
 use strongroom_domain::Digest;
 use strongroom_domain::document::Document;
+use strongroom_domain::document::team::is_production_path;
 use strongroom_domain::head::{Applied, Head, Stand};
 use strongroom_domain::packed::Packed;
 use strongroom_domain::pins::Pins;
@@ -17,7 +18,7 @@ use strongroom_vault_model::object::{Fields, ObjectKey};
 
 use crate::build::places;
 use crate::model::{Plan, Step};
-use crate::stages::voted_on;
+use crate::stages::{voted_by_platform, voted_on};
 use crate::steps::{members, same};
 
 /// What is to be done about one step after an interruption.
@@ -177,6 +178,16 @@ fn shared(plan: &Plan, head: &Head) -> Option<Subject> {
     subjects.into_iter().find(ours)
 }
 
+/// Whether a path that production used when people last voted is production's no more.
+fn leaves_production(base: &Applied, proposed: &serde_json::Value) -> bool {
+    let Ok(Document::Team(team)) = Document::from_value(proposed) else { return false };
+    let voted = base.voted().ok().flatten().or_else(|| base.document().ok());
+    let Some(Document::Team(voted)) = voted else { return false };
+    let used = voted.bindings.iter().flat_map(|binding| &binding.access);
+    let mut used = used.filter(|access| is_production_path(&voted, access));
+    used.any(|access| !is_production_path(&team, access))
+}
+
 impl Plan {
     /// Whether the plan made now would do exactly the same: everything but the round, its times and
     /// the sentences.
@@ -203,8 +214,14 @@ impl Plan {
             _ => Pins::default(),
         };
         // What nobody voted on is judged next time by what people last did vote on.
+        // That a path is production's no more is settled by the platform alone: two people of one
+        // team could otherwise vote it out of production first, and give it away then.
+        let settles = |base: &Applied| {
+            voted_on(&self.stages, &document.subject)
+                && (voted_by_platform(&self.stages) || !leaves_production(base, &document.document))
+        };
         let voted = base
-            .filter(|_| !voted_on(&self.stages, &document.subject))
+            .filter(|base| !settles(base))
             .map(|base| base.voted.clone().unwrap_or_else(|| base.document.clone()));
         Applied {
             revision: document.revision,

@@ -172,6 +172,11 @@ pub fn voted_on(stages: &[Stage], subject: &Subject) -> bool {
     })
 }
 
+/// Whether the platform voted when these stages were filled.
+pub fn voted_by_platform(stages: &[Stage]) -> bool {
+    stages.iter().any(|stage| stage.name == PLATFORM_STAGE)
+}
+
 fn names<'g>(groups: impl IntoIterator<Item = &'g GroupName>) -> BTreeSet<String> {
     groups.into_iter().map(ToString::to_string).collect()
 }

@@ -46,7 +46,8 @@ pub enum Command {
 On the executor's host, when the provider is down:
   strongroom execute --config execute.yaml suspend team/payments/api --reason 'INC-7'
   strongroom execute --config execute.yaml freeze --reason 'INC-9'
-  strongroom execute --config execute.yaml release-brake --reason 'the cluster was rebuilt'")]
+  strongroom execute --config execute.yaml release-brake --reason 'the cluster was rebuilt'
+  strongroom execute --config execute.yaml acknowledge --reason 'INC-9: compared, put right'")]
     Execute(ExecuteOptions),
     /// Prepare an engine that is there already
     #[command(subcommand)]
@@ -147,7 +148,7 @@ pub struct ExecuteOptions {
     pub order: Option<OrderCommand>,
 }
 
-/// What can be ordered on the executor's own host. It only narrows.
+/// What can be ordered on the executor's own host. It widens nothing.
 #[derive(Debug, Subcommand)]
 pub enum OrderCommand {
     /// Make a binding, a team or a cluster stand still
@@ -167,6 +168,12 @@ pub enum OrderCommand {
     /// Let removals go on for an hour that the brake holds back
     ReleaseBrake {
         /// Why
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+    },
+    /// End the alarm about the people's login, after it was compared with docs/engine-bootstrap.md
+    Acknowledge {
+        /// What was found
         #[arg(long, value_name = "TEXT")]
         reason: String,
     },

@@ -65,6 +65,7 @@ async fn order(options: &ExecuteOptions, command: &OrderCommand) -> Result<()> {
         OrderCommand::ReleaseBrake { reason } => {
             LocalOrder::ReleaseBrake { reason: reason.clone() }
         }
+        OrderCommand::Acknowledge { reason } => LocalOrder::Acknowledge { reason: reason.clone() },
     };
     let file = order_leave(&config.state_dir, &order).context("leave the order")?;
     let deadline = tokio::time::Instant::now() + PATIENCE;

@@ -28,8 +28,8 @@ pub(crate) struct Engine {
     pub(crate) objects: Vec<Object>,
     /// One per subject.
     pub(crate) heads: [Stored; 3],
-    /// Requests that have failed, whatever their rows say: they stand beside the heads.
-    pub(crate) failed: BTreeSet<RequestNumber>,
+    /// Requests that have failed or were said no to, whatever their rows say: they stand beside the heads.
+    pub(crate) ended: BTreeSet<RequestNumber>,
 }
 
 /// One write on its way.

@@ -146,7 +146,9 @@ impl Processes {
             let mut world = self.world.borrow_mut();
             world.faults = false;
             world.say(|| "no more faults".to_owned());
-            world.last_change = world.now;
+            // Whoever is stopped has to go on first.
+            let awake = world.wake.iter().copied().max().unwrap_or(0);
+            world.last_change = world.now.max(awake);
             world.now
         };
         loop {

@@ -22,8 +22,8 @@ pub(crate) struct Truth {
     pub(crate) tampered: BTreeSet<RequestNumber>,
     /// When each plan began.
     pub(crate) begun: BTreeMap<PlanNumber, u64>,
-    /// Subjects whose head began under a lease that the database forgot: whoever has the lease now could
-    /// not know of it.
+    /// Subjects whose head was last written under a lease that the database forgot: whoever has the lease
+    /// now could not know of it.
     pub(crate) forgotten: BTreeSet<usize>,
     /// When the executor of an epoch last looked at the objects of a plan before it wrote. What another
     /// one saw later, this one could not know.

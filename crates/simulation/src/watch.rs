@@ -67,7 +67,9 @@ fn step(
         let head = world.engine.heads[*subject].head.as_ref();
         let begun = head.and_then(|head| head.applying.as_ref()).map(|a| a.target.plan_hash);
         let done = head.and_then(|head| head.applied.as_ref()).map(|a| a.plan_hash);
-        if begun != Some(frozen.hash) && (begun.is_some() || done != Some(frozen.hash)) {
+        let is_another =
+            begun != Some(frozen.hash) && (begun.is_some() || done != Some(frozen.hash));
+        if is_another && !excused && !world.truth.forgotten.contains(subject) {
             world.violated(format!(
                 "step {place} of plan {plan} while the head of subject {subject} says another"
             ));
@@ -102,6 +104,11 @@ fn step(
 fn head_landed(world: &mut World, subject: usize, old: Option<&Head>, new: &Head, excused: bool) {
     if old.is_some_and(|old| new.epoch < old.epoch) {
         world.violated(format!("the head of subject {subject} went back to an older epoch"));
+    }
+    if excused {
+        world.truth.forgotten.insert(subject);
+    } else {
+        world.truth.forgotten.remove(&subject);
     }
     let plan_of = |head: Option<&Head>| head.and_then(|head| head.applying.as_ref()).cloned();
     let (was, is) = (plan_of(old), plan_of(Some(new)));
@@ -156,7 +163,6 @@ fn begins(world: &mut World, subject: usize, old: Option<&Head>, frozen: &Frozen
     for other in 0..world.engine.heads.len() {
         let applying = world.engine.heads[other].head.as_ref().and_then(|h| h.applying.as_ref());
         let other_plan = applying.and_then(|applying| world.plan_of(applying.target.plan_hash));
-        // No step of the forgotten one follows: that its heads say so is looked at before each.
         let known = !world.truth.forgotten.contains(&other);
         if let Some(other_plan) = other_plan.filter(|other| known && other.number != plan)
             && other_plan.wishes.iter().any(|(each, _)| *each == subject)
@@ -166,11 +172,6 @@ fn begins(world: &mut World, subject: usize, old: Option<&Head>, frozen: &Frozen
                 "plan {plan} begins on subject {subject} while plan {number} is half way on it"
             ));
         }
-    }
-    if excused {
-        world.truth.forgotten.insert(subject);
-    } else {
-        world.truth.forgotten.remove(&subject);
     }
     let moment = world.truth.moment;
     world.truth.begun.entry(plan).or_insert(moment);

@@ -362,7 +362,7 @@ async fn submission(
 async fn reason(client: &Client, given: Option<String>) -> Result<String, Failure> {
     let given = match given {
         Some(reason) => reason,
-        None if client.screen.has_person() => client.screen.ask("Why? (a reason): ").await?,
+        None if client.screen.can_ask() => client.screen.ask("Why? (a reason): ").await?,
         None => String::new(),
     };
     match given.trim() {

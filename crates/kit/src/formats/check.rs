@@ -101,7 +101,7 @@ pub fn files(kit: &Kit, reporting: Option<&Reporting>) -> (Vec<File>, Vec<String
         volume = token_volume(kit, 8),
     );
     let run = format!(
-        "kubectl apply -f check.yaml && kubectl logs -f -n {namespace} \
+        "kubectl replace --force -f check.yaml && kubectl logs -f -n {namespace} \
          --pod-running-timeout=1m job/strongroom-check-{binding}",
         namespace = kit.namespace,
         binding = kit.binding,

@@ -1,6 +1,6 @@
 //! How far a plan has come, for every way in which heads and objects can stand.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 use strongroom_domain::Digest;
@@ -8,6 +8,7 @@ use strongroom_domain::document::Document;
 use strongroom_domain::head::Head;
 use strongroom_domain::id::{DeploymentId, EngineId, RequestId};
 use strongroom_domain::person::PersonId;
+use strongroom_domain::request::Stage;
 use strongroom_domain::subject::Subject;
 use uuid::Uuid;
 
@@ -294,4 +295,31 @@ fn the_head_keeps_what_people_voted_on() {
     assert_eq!(begin(3, false), "S1", "small steps do not move it");
     assert_eq!(begin(4, true), Value::Null);
     assert_eq!(begin(5, false), "S4");
+}
+
+/// Two people of one team cannot vote a path out of production and give it away then.
+#[test]
+fn only_the_platform_settles_that_a_path_is_productions_no_more() {
+    let base = one(&shop(""));
+    let voted = |bindings_go: bool, platform: bool| -> Value {
+        let mut at = head("team/shop");
+        let (plan, ..) = alone(1, Some(&base), &at);
+        let hash = Plan::hash_of(&plan.canonical());
+        at.begin(plan.target(hash, 0, None), String::new());
+        at.finish(&[]);
+        let (mut plan, ..) = alone(2, Some(&base), &at);
+        if bindings_go {
+            plan.documents[0].document["spec"]["bindings"] = json!([]);
+        }
+        let stage = |name: &str| Stage { name: name.into(), groups: BTreeSet::new(), votes: 1 };
+        plan.stages = vec![stage("owners of shop")];
+        if platform {
+            plan.stages.push(stage("platform"));
+        }
+        let target = plan.target(hash, 0, at.applied.as_ref());
+        json!(target.voted.map(|document| document.value()["spec"]["displayName"].clone()))
+    };
+    assert_eq!(voted(false, false), Value::Null, "an owner's vote settles what stays production's");
+    assert_eq!(voted(true, false), "S1", "risk goes on being judged against it");
+    assert_eq!(voted(true, true), Value::Null);
 }

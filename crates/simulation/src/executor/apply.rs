@@ -32,9 +32,10 @@ impl Executor {
                 return self.transition(row, State::Applied).await;
             }
             Progress::NotBegun | Progress::Done => {
-                // A row that says it is being applied while no head has begun.
-                if row.state == State::Applying && self.is_failed(row.request).await? {
-                    return self.transition(row, State::Failed).await;
+                if self.is_ended(row.request).await? {
+                    let applying = row.state == State::Applying;
+                    let end = if applying { State::Failed } else { State::Rejected };
+                    return self.transition(row, end).await;
                 }
                 self.check_signatures(row, &frozen).await?;
                 (false, (0..frozen.wishes.len()).collect())

@@ -165,13 +165,13 @@ impl Executor {
         Ok(())
     }
 
-    /// Says beside the heads that a request has failed, before its row does.
+    /// Says beside the heads that a request is over, before its row does.
     pub(super) async fn tombstone(&self, request: RequestNumber) -> Go<()> {
-        self.call(|world| world.engine.failed.insert(request)).await.map(drop)
+        self.call(|world| world.engine.ended.insert(request)).await.map(drop)
     }
 
-    pub(super) async fn is_failed(&self, request: RequestNumber) -> Go<bool> {
-        self.call(|world| world.engine.failed.contains(&request)).await
+    pub(super) async fn is_ended(&self, request: RequestNumber) -> Go<bool> {
+        self.call(|world| world.engine.ended.contains(&request)).await
     }
 
     pub(super) async fn object_read(&self, key: Key) -> Go<Object> {

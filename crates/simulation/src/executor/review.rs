@@ -107,6 +107,10 @@ impl Executor {
             };
             let ends = counts && kind != Some(Kind::Approve);
             let receipt = if counts { Receipt::Counted } else { Receipt::Refused };
+            // Beside the heads first: whoever takes the act away then takes away nothing.
+            if ends && !self.world.borrow().omits(Omission::Rejects) {
+                self.tombstone(row.request).await?;
+            }
             self.receipt_store(act, receipt, ends).await?;
             if ends && self.world.borrow().omits(Omission::Rejects) {
                 self.transition(row, State::Rejected).await?;
