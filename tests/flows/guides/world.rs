@@ -40,6 +40,13 @@ impl Guide {
                     );
                     tokio::time::sleep(Duration::from_millis(200)).await;
                 }
+                // What the API knows of the cluster follows.
+                let file = self.terminal.dir.join("payments.yaml").display().to_string();
+                let look = ["apply", "-f", &file, "--dry-run", "--reason", "look"];
+                while self.watcher.run(&look).await.unwrap().err.contains("does not exist") {
+                    assert!(start.elapsed() < Duration::from_mins(1), "it is never seen again");
+                    tokio::time::sleep(Duration::from_millis(200)).await;
+                }
             }
             // Something that the copy does not know.
             "a-change-and-no-executor" => {
