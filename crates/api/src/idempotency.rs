@@ -39,8 +39,7 @@ pub(crate) async fn once(request: Request, next: Next) -> Result<Response, Probl
     };
     let (parts, body) = request.into_parts();
     let bytes = bytes(Request::from_parts(parts.clone(), body), &()).await?;
-    let asked = format!("{} {}\n", parts.method, parts.uri);
-    let asked = Digest::of(&[asked.as_bytes(), &bytes].concat());
+    let asked = Digest::labelled(&format!("{} {}", parts.method, parts.uri), &bytes);
     let hash = |digest: Digest| digest.as_bytes().to_vec();
     let call = repeated::call(&ctx, hash(Digest::of(key.as_bytes())), hash(asked));
     match repeated::call_begin(&ctx, &call).await? {

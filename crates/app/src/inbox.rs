@@ -5,11 +5,11 @@
 
 use std::cmp::Reverse;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use strongroom_acts::receipt::Answer;
 use strongroom_authorization::{Resource, Verb};
 use strongroom_domain::act::ActKind;
-use strongroom_domain::request::{State, Tally, Vote};
+use strongroom_domain::request::{State, Tally, Vote, surely_counts};
 use strongroom_domain::risk::Risk;
 use strongroom_plan::Plan;
 use strongroom_storage::StorageError;
@@ -22,9 +22,6 @@ use crate::request::{RequestRow, RequestSummary};
 
 /// How many requests in review are looked at, the newest.
 const MOST: i64 = 200;
-
-/// A vote of this age surely still counts; of an older one only the executor knows.
-const SURELY_COUNTS: SignedDuration = SignedDuration::from_hours(24);
 
 /// A request that waits for the caller.
 #[derive(Debug, Clone)]
@@ -103,12 +100,9 @@ async fn look(
 
 /// Approvals of this round that the executor counted and that surely still count.
 fn standing(row: &RequestRow, plan: &Plan, acts: &[ActRow], now: Timestamp) -> Vec<Vote> {
-    // After a denial the request says so, and voting again is right.
-    if row.state_reason.as_deref().is_some_and(|reason| !reason.is_empty()) {
-        return Vec::new();
-    }
     let counted = acts.iter().filter(|act| {
-        act.kind == ActKind::Approve.as_str() && now.duration_since(act.received_at) < SURELY_COUNTS
+        act.kind == ActKind::Approve.as_str()
+            && surely_counts(row.state_reason.as_deref(), act.received_at, now)
     });
     counted
         .filter_map(|act| match Answer::parse(&act.receipt.as_ref()?.canonical)? {

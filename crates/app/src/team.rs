@@ -7,7 +7,7 @@ use serde_json::Value;
 use strongroom_domain::document::Document;
 use strongroom_domain::name::TeamName;
 use strongroom_domain::subject::Subject;
-use strongroom_storage::check::{CheckPlace, CheckRow};
+use strongroom_storage::check::CheckRow;
 use strongroom_storage::state::{BindingState, SubjectState};
 
 use crate::context::{Ctx, sees};
@@ -111,14 +111,7 @@ impl Bound {
             format!("group {name}"),
             format!("role auth/k8s/{}/role/{}", row.cluster, row.namespace),
         ];
-        let place = CheckPlace {
-            team: row.team.clone(),
-            binding: row.binding.clone(),
-            cluster: row.cluster.clone(),
-            namespace: row.namespace.clone(),
-            account: row.account.clone(),
-        };
-        let check = checks.iter().find(|check| check.place == place).cloned();
+        let check = checks.iter().find(|check| check.place.is_of(&row)).cloned();
         Self { row, differs: differences.about(&objects), check }
     }
 }

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::person::{PersonId, SignedPerson};
@@ -116,6 +117,16 @@ pub struct Vote {
     pub by: SignedPerson,
     /// The stage they signed for.
     pub stage: String,
+}
+
+/// The shortest time that a vote lives by default.
+const SURELY_COUNTS: SignedDuration = SignedDuration::from_hours(24);
+
+/// Whether a vote that was counted surely still counts. Old ones may have run out, and after a denial the
+/// request says so (`said`): then voting again is right. Only the executor knows of those.
+pub fn surely_counts(said: Option<&str>, received_at: Timestamp, now: Timestamp) -> bool {
+    let denied = said.is_some_and(|reason| !reason.is_empty());
+    !denied && now.duration_since(received_at) < SURELY_COUNTS
 }
 
 /// Why a verified approval does not count.

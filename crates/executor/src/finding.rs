@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use strongroom_domain::event::{Actor, EventKind};
 use strongroom_domain::subject::Subject;
 use strongroom_storage::finding::Finding;
@@ -111,12 +111,16 @@ impl Executor {
 
     /// Takes a finding back.
     pub(crate) async fn resolved(&mut self, key: &str) -> Result<(), ExecutorError> {
+        self.ends(key, Actor::Executor, json!({ "key": key })).await
+    }
+
+    async fn ends(&mut self, key: &str, by: Actor, detail: Value) -> Result<(), ExecutorError> {
         let Some(known) = self.findings.remove(key) else {
             return Ok(());
         };
         tracing::info!(finding = key, "finding is resolved");
         let subject: Option<Subject> = known.subject.as_ref().and_then(|text| text.parse().ok());
-        let event = self.event(EventKind::FindingResolved, None, subject, json!({ "key": key }));
+        let event = self.event_by(by, EventKind::FindingResolved, None, subject, detail);
         let (engine, now) = (self.config.engine.id, self.clock.now());
         self.store.finding_resolve(engine, key, now, &[event]).await?;
         Ok(())
@@ -132,13 +136,9 @@ impl Executor {
         if keys.is_empty() {
             return Err(ExecutorError::Wait("no alarm about the people's login stands".into()));
         }
-        let (engine, now) = (self.config.engine.id, self.clock.now());
         for key in &keys {
             let detail = json!({ "key": key, "reason": reason });
-            let event =
-                self.event_by(Actor::Operator, EventKind::FindingResolved, None, None, detail);
-            self.store.finding_resolve(engine, key, now, &[event]).await?;
-            self.findings.remove(key);
+            self.ends(key, Actor::Operator, detail).await?;
         }
         Ok(format!("{} alarms about the people's login are over", keys.len()))
     }

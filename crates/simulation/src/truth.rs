@@ -7,6 +7,9 @@ use crate::bits::Bits;
 use crate::database::{PlanNumber, RequestNumber, Signed, Submitted};
 use crate::scenery::{Key, Scenery};
 
+/// Which of the executors, under which epoch: a database that lost rows gives one epoch to two of them.
+pub(crate) type Sender = (usize, i64);
+
 /// Ground truth of one schedule.
 #[derive(Debug, Default)]
 pub(crate) struct Truth {
@@ -25,9 +28,9 @@ pub(crate) struct Truth {
     /// Subjects whose head was last written under a lease that the database forgot: whoever has the lease
     /// now could not know of it.
     pub(crate) forgotten: BTreeSet<usize>,
-    /// When the executor of an epoch last looked at the objects of a plan before it wrote. What another
+    /// When an executor last looked at the objects of a plan before it wrote. What another
     /// one saw later, this one could not know.
-    pub(crate) looked: BTreeMap<(PlanNumber, i64), u64>,
+    pub(crate) looked: BTreeMap<(PlanNumber, Sender), u64>,
     /// How often a step changed something under one epoch.
     pub(crate) changed: BTreeMap<(PlanNumber, usize, i64), u32>,
     /// The last step of each plan that changed something.

@@ -9,6 +9,7 @@ use crate::bits::Bits;
 use crate::database::{Kind, PlanNumber};
 use crate::engine::{Old, Write};
 use crate::scenery::{ABSENT, Scenery, Wish};
+use crate::truth::Sender;
 use crate::world::{Frozen, World, doc_of};
 
 /// A write in a line.
@@ -28,7 +29,8 @@ pub(crate) fn told(write: &Write) -> String {
 }
 
 /// Looks at everything after a write has landed.
-pub(crate) fn landed(world: &mut World, old: &Old, write: &Write, epoch: i64, excused: bool) {
+pub(crate) fn landed(world: &mut World, old: &Old, write: &Write, sender: Sender, excused: bool) {
+    let (_, epoch) = sender;
     // I8: an older epoch never lands after a newer one.
     if !excused {
         let newest = world.truth.newest_epoch;
@@ -40,7 +42,7 @@ pub(crate) fn landed(world: &mut World, old: &Old, write: &Write, epoch: i64, ex
     match (write, old) {
         (Write::Step { plan, place, key, .. }, Old::Object(old)) => {
             let changed = *old != world.engine.objects[*key];
-            step(world, (*plan, *place), old.content, changed, epoch, excused);
+            step(world, (*plan, *place), old.content, changed, sender, excused);
             rights(world);
         }
         (Write::Head { subject, head, .. }, Old::Head(old)) => {
@@ -55,7 +57,7 @@ fn step(
     (plan, place): (PlanNumber, usize),
     found: u32,
     changed: bool,
-    epoch: i64,
+    sender: Sender,
     excused: bool,
 ) {
     let frozen = world.plans[plan].clone();
@@ -76,17 +78,17 @@ fn step(
         }
     }
     let touched = world.truth.by_hand[effect.key];
-    // I7: over nothing but what was signed for, as far as anybody could have looked. Whose lease the
-    // database forgot shares its epoch with another, who may have looked later.
+    // I7: over nothing but what was signed for, as far as whoever sent it could have looked.
     let of_plan = frozen.made.effects.iter().filter(|each| each.key == effect.key);
     let expected = found == effect.before || of_plan.into_iter().any(|each| found == each.after);
-    let looked = world.truth.looked.get(&(plan, epoch)).copied().unwrap_or(0);
-    if !excused && !expected && touched <= looked {
+    let looked = world.truth.looked.get(&(plan, sender)).copied().unwrap_or(0);
+    if !expected && touched <= looked {
         world.violated(format!("step {place} of plan {plan} writes over what it did not expect"));
     }
     if !changed {
         return;
     }
+    let (_, epoch) = sender;
     let count = world.truth.changed.entry((plan, place, epoch)).or_default();
     *count += 1;
     if *count > 1 && touched <= begun {

@@ -39,7 +39,7 @@ pub(crate) struct Frozen {
 }
 
 /// One write that was sent.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Flight {
     pub(crate) number: u64,
     /// Which executor sent it.
@@ -289,7 +289,7 @@ impl World {
             return end;
         }
         self.truth.moment += 1;
-        let (write, epoch) = (self.flights[place].write.clone(), self.flights[place].epoch);
+        let Flight { write, epoch, sender, .. } = self.flights[place].clone();
         let excused = self.flights[place].losses != self.losses;
         let end = if arrives {
             let old = self.engine.old(&write);
@@ -297,7 +297,7 @@ impl World {
                 Ok(()) => {
                     self.last_change = self.now;
                     self.say(|| format!("landed under epoch {epoch}: {}", watch::told(&write)));
-                    watch::landed(self, &old, &write, epoch, excused);
+                    watch::landed(self, &old, &write, (sender, epoch), excused);
                     End::Landed
                 }
                 Err(()) => End::Refused,

@@ -9,6 +9,7 @@ use strongroom_domain::person::PersonId;
 use crate::Store;
 use crate::error::StorageError;
 use crate::event;
+use crate::state::BindingState;
 use crate::time::to_db;
 
 /// What is checked: one account of one binding.
@@ -24,6 +25,17 @@ pub struct CheckPlace {
     pub namespace: String,
     /// The service account.
     pub account: String,
+}
+
+impl CheckPlace {
+    /// Whether it is this account of this binding.
+    pub fn is_of(&self, state: &BindingState) -> bool {
+        self.team == state.team
+            && self.binding == state.binding
+            && self.cluster == state.cluster
+            && self.namespace == state.namespace
+            && self.account == state.account
+    }
 }
 
 /// A check to await.

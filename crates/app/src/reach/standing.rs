@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use serde_json::Value;
-use strongroom_domain::document::{Document, Team};
+use strongroom_domain::document::Document;
 use strongroom_domain::event::EventKind;
 use strongroom_domain::id::RequestId;
 use strongroom_domain::name::TeamName;
@@ -43,7 +43,8 @@ struct Row {
 pub(super) struct Standing {
     /// The team.
     pub(super) team: TeamName,
-    document: Option<Team>,
+    /// Canonical.
+    document: Option<Vec<u8>>,
     revision: i64,
     request: Option<RequestId>,
     /// Why the whole team stands still.
@@ -75,7 +76,7 @@ impl Standing {
         });
         Ok(Self {
             team: team.clone(),
-            document: state.applied_document.as_deref().and_then(team_of),
+            document: state.applied_document,
             revision: state.applied_revision,
             request: state.request,
             held: held.map(str::to_owned),
@@ -102,7 +103,7 @@ impl Standing {
         let held = made.map(|event| text(&event.detail, "reason").unwrap_or("held").to_owned());
         Ok(Self {
             team,
-            document: team_of(&document.canonical),
+            document: Some(document.canonical.clone()),
             revision: document.revision,
             request: Some(document.request),
             held,
@@ -124,7 +125,9 @@ impl Standing {
 
     /// What the question gets wrong, where that can be told.
     pub(super) fn misspelt(&self, mount: &TeamMount, secret: &SecretPath) -> Option<String> {
-        let team = self.document.as_ref()?;
+        let Document::Team(team) = Document::from_canonical(self.document.as_deref()?).ok()? else {
+            return None;
+        };
         if !team.mounts.iter().any(|each| each.name == mount.mount) {
             let names: Vec<&str> = team.mounts.iter().map(|each| each.name.as_str()).collect();
             return Some(format!(
@@ -148,14 +151,14 @@ impl Standing {
 
     /// How one policy stands for a holder.
     pub(super) fn one(&self, holder: &Holder, policy: &PolicyName) -> Through {
+        let account = match holder {
+            Holder::Account(account) => Some(account.to_string()),
+            Holder::Group(_) => None,
+        };
         let row = self.rows.iter().find(|row| {
             let binding =
                 matches!(policy, PolicyName::Binding(_, name) if name.as_str() == row.binding);
-            let same = match holder {
-                Holder::Group(_) => true,
-                Holder::Account(account) => row.who == account.to_string(),
-            };
-            binding && same
+            binding && account.as_ref().is_none_or(|account| row.who == *account)
         });
         let (state, reason) = match (&self.held, row, holder) {
             (Some(why), ..) => ("suspended".to_owned(), Some(why.clone())),
@@ -176,13 +179,6 @@ impl Standing {
             request: self.request,
             differs: self.differences.about(&objects),
         }
-    }
-}
-
-fn team_of(canonical: &[u8]) -> Option<Team> {
-    match Document::from_canonical(canonical) {
-        Ok(Document::Team(team)) => Some(*team),
-        _ => None,
     }
 }
 

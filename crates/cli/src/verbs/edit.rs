@@ -6,15 +6,15 @@ use std::io::Write as _;
 use std::path::Path;
 use std::process::Command;
 
-use strongroom_domain::document::Document;
 use strongroom_domain::subject::Subject;
 
+use super::get::{applied, as_file};
 use super::propose::{Proposal, propose};
 use crate::args::EditArgs;
 use crate::client::Client;
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::files::{self, Loaded, read_from};
+use crate::files::{self, Loaded};
 use crate::screen::Screen;
 
 /// What the person edits with when nothing is said.
@@ -32,13 +32,8 @@ pub async fn run(
     })?;
     let client = client()?;
     let editor = editor(client.screen)?;
-    let answer = client.api.document(subject.kind(), subject.name(), None).await?;
-    let document = Document::from_value(&answer.document).map_err(|faults| {
-        let mut failure = Failure::new(Exit::Failed, format!("read the document of {subject}"));
-        failure.why = faults.iter().map(ToString::to_string).collect();
-        failure
-    })?;
-    let before = format!("{}\n{}", read_from(&subject, answer.revision), document.to_yaml());
+    let (document, revision) = applied(&client, &subject, None).await?;
+    let before = as_file(&subject, &document, revision);
     let failed = |error: &dyn std::error::Error| {
         Failure::new(Exit::Failed, format!("edit {subject}")).caused_by(error)
     };

@@ -3,11 +3,11 @@
 //! It is only foreseen, by the executor's own rules: the executor decides by what it verifies
 //! itself, and `--anyway` signs all the same.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use strongroom_domain::act::ActKind;
 use strongroom_domain::id::RequestId;
 use strongroom_domain::person::{PersonId, SignedPerson};
-use strongroom_domain::request::{NoVote, State, Tally, Vote};
+use strongroom_domain::request::{NoVote, State, Tally, Vote, surely_counts};
 use strongroom_plan::Plan;
 
 use super::vote::known_stages;
@@ -17,9 +17,6 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::render::request::JudgedAct;
 use crate::render::text::clean;
-
-/// The shortest time that a vote lives by default.
-const SURELY_COUNTS: SignedDuration = SignedDuration::from_hours(24);
 
 fn refused(what: &str, why: impl Into<String>) -> Failure {
     Failure::new(Exit::Denied, what.to_owned()).because(why)
@@ -47,10 +44,9 @@ pub(super) fn is_open(view: &RequestView, what: &str, open: &[State]) -> Result<
 /// Votes that surely still count. Old ones may have run out, and after a denial the request says so:
 /// then voting again is right.
 pub(super) fn standing(view: &RequestView, acts: Vec<JudgedAct>, now: Timestamp) -> Vec<JudgedAct> {
-    let said = view.state_reason.as_deref().is_some_and(|reason| !reason.is_empty());
     let young = |each: &JudgedAct| {
         let at: Option<Timestamp> = each.act.received_at.parse().ok();
-        !said && at.is_some_and(|at| now.duration_since(at) < SURELY_COUNTS)
+        at.is_some_and(|at| surely_counts(view.state_reason.as_deref(), at, now))
     };
     acts.into_iter().filter(young).collect()
 }

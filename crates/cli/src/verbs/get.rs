@@ -318,6 +318,26 @@ fn binding_columns(items: &[TeamBinding], wide: bool) -> Columns {
     Columns::new(&headers, items.iter().map(row).collect())
 }
 
+/// A document and its revision: what is applied, or an earlier one.
+pub async fn applied(
+    client: &Client,
+    subject: &Subject,
+    revision: Option<u64>,
+) -> Result<(Document, u64), Failure> {
+    let answer = client.api.document(subject.kind(), subject.name(), revision).await?;
+    let document = Document::from_value(&answer.document).map_err(|faults| {
+        let mut failure = Failure::new(Exit::Failed, format!("read the document of {subject}"));
+        failure.why = faults.iter().map(ToString::to_string).collect();
+        failure
+    })?;
+    Ok((document, answer.revision))
+}
+
+/// As a file that says what it was read from.
+pub fn as_file(subject: &Subject, document: &Document, revision: u64) -> String {
+    format!("{}\n{}", read_from(subject, revision), document.to_yaml())
+}
+
 /// The document is decoded and written anew, so that what comes out applies as no change.
 async fn document(
     client: &Client,
@@ -325,18 +345,13 @@ async fn document(
     revision: Option<u64>,
 ) -> Result<(), Failure> {
     output::refuse(client.output.as_ref(), &[Output::Csv])?;
-    let answer = client.api.document(subject.kind(), subject.name(), revision).await?;
-    let document = Document::from_value(&answer.document).map_err(|faults| {
-        let mut failure = Failure::new(Exit::Failed, format!("read the document of {subject}"));
-        failure.why = faults.iter().map(ToString::to_string).collect();
-        failure
-    })?;
+    let (document, revision) = applied(client, subject, revision).await?;
     let text = match &client.output {
         Some(shape @ (Output::Json | Output::JsonPath(_))) => {
             output::value(&document.to_value(), shape)?
         }
         Some(Output::Name) => document.subject().to_string(),
-        _ => format!("{}\n{}", read_from(subject, answer.revision), document.to_yaml()),
+        _ => as_file(subject, &document, revision),
     };
     client.screen.data(&text);
     Ok(())

@@ -44,7 +44,7 @@ impl Executor {
         if resume {
             let mut world = self.world.borrow_mut();
             let moment = world.truth.moment;
-            world.truth.looked.insert((frozen.number, self.epoch), moment);
+            world.truth.looked.insert((frozen.number, (self.me, self.epoch)), moment);
         } else if !self.is_still_so(row, &frozen).await? {
             return Ok(());
         }
@@ -79,7 +79,7 @@ impl Executor {
     async fn is_still_so(&mut self, row: &Row, frozen: &Frozen) -> Go<bool> {
         let now = self.plan(row).await?;
         if frozen.plan.is_still(&now.plan) || self.omits(Omission::Compare) {
-            let place = (frozen.number, self.epoch);
+            let place = (frozen.number, (self.me, self.epoch));
             self.world.borrow_mut().truth.looked.insert(place, now.looked);
             return Ok(true);
         }
